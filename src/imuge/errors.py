@@ -1,0 +1,35 @@
+"""Every exception imuge raises on purpose.
+
+    ImugeError
+    ├── ImageError       a picture that cannot be read, is not supported, or cannot be written
+    │   └── ProtectionError   a picture that cannot be immunized as asked
+    ├── KeyFileError     a key that is missing, malformed or kept carelessly
+    ├── WeightsError     released model files that are missing or altered
+    └── ConfigError      a setting that is unknown or out of range
+
+Messages say what came, what was wanted and what to do, in one sentence that fits a terminal.
+"""
+
+
+class ImugeError(Exception):
+    """Base class: `except ImugeError` catches what the caller can act on."""
+
+
+class ImageError(ImugeError):
+    """A picture cannot be read, is of a kind imuge does not take, or cannot be written."""
+
+
+class ProtectionError(ImageError):
+    """A picture cannot be immunized as asked: protected already, or too plain to carry it."""
+
+
+class KeyFileError(ImugeError):
+    """A key is missing, malformed, or readable by others."""
+
+
+class WeightsError(ImugeError):
+    """A released model file is missing or differs from its record."""
+
+
+class ConfigError(ImugeError):
+    """A setting is unknown, of the wrong type or out of range."""

@@ -1,0 +1,80 @@
+"""Files written whole or not at all: a temporary name beside the target, then a rename."""
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from imuge.errors import ImageError
+
+_EXISTS = "{path} exists and is not replaced; give another name or allow it"
+
+
+def write_atomically(
+    path: Path, data: bytes, *, overwrite: bool = False, mode: int = 0o644
+) -> Path:
+    """Write `data` under `path`, or leave nothing behind.
+
+    Args:
+        path: Where the file shall be; its folder must exist.
+        data: The whole content.
+        overwrite: Whether an existing file may be replaced.
+        mode: Permission bits of the new file, before the umask.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ImageError: `path` exists and `overwrite` is false, or the disk refused.
+    """
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
+        if path.exists() and not overwrite:
+            raise FileExistsError
+        # The permission bits hold from the first moment, less what the user's umask takes away.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _put(temporary, path, overwrite=overwrite)
+    except FileExistsError as error:
+        raise ImageError(_EXISTS.format(path=path)) from error
+    except OSError as error:
+        raise ImageError(f"cannot write {path}: {reason(error)}; nothing was written") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _put(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give the finished file its name; without `overwrite`, of several writers exactly one wins."""
+    if not overwrite:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # FAT and some network drives have no links: the check above is the best there is.
+            pass
+        else:
+            return
+    temporary.replace(path)
+
+
+def reason(error: OSError) -> str:
+    """Say in plain words why the operating system refused."""
+    words = {
+        errno.ENOSPC: "the disk is full",
+        errno.EFBIG: "the file would be larger than this account may write",
+        errno.EACCES: "no permission",
+        errno.EPERM: "no permission",
+        errno.EROFS: "the file system is read-only",
+        errno.ENOENT: "there is no such file or folder",
+        errno.EISDIR: "it is a directory",
+    }
+    return words.get(error.errno or 0, (error.strerror or str(error)).lower())
