@@ -1,0 +1,1 @@
+"""From photographs to released weights. Needs the extra `[train]`."""

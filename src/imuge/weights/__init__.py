@@ -1,0 +1,136 @@
+"""The released networks: one record a release and its ONNX files, read and checked.
+
+A release lies in a folder `NAME.TAG/` with `record.json` and one file a graph. Every file is held
+against the SHA-256 in the record before it is used; there is no fall-back and no download.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from imuge.errors import WeightsError
+from imuge.files import reason, write_atomically
+
+DEFAULT_RELEASE = "lab.r3"
+CALIBRATED_SIDE = 512  # pixels on a side of the calibration pictures
+GRAPHS = ("encode", "embed", "reveal", "localize", "recover")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GraphRecord(_Record):
+    """One ONNX file of a release."""
+
+    file: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    halo: int = Field(ge=0, multiple_of=16)  # pixels an output looks beyond its own place
+
+
+class Calibration(_Record):
+    """The working point, and what it was set from."""
+
+    threshold: float = Field(gt=0, lt=1)  # probability above which a pixel counts as tampered
+    minimum_area: int = Field(ge=0)  # pixels a region needs in a picture of CALIBRATED_SIDE²
+    minimum_agreement: float = Field(ge=0.5, lt=1)  # of beacon signs; below it: `degraded`
+    bound: float  # share of untouched pictures with any region under the worst processing
+    reached: float  # the same, as found on the calibration pictures
+    pictures: int
+    command: str
+
+
+class ReleaseRecord(_Record):
+    """What is known of a release: the content of its `record.json`."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")  # architecture.tag
+    licence: str
+    source: str  # where the weights come from
+    source_sha256: str
+    config: dict[str, int]
+    graphs: dict[str, GraphRecord]
+    calibration: Calibration
+    scores: dict[str, Any]  # as the named command measured them
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A checked release: its record and the bytes of its graphs."""
+
+    record: ReleaseRecord
+    graphs: dict[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """One hash for the whole release: that of its graphs' hashes in the order of `GRAPHS`."""
+        joined = "".join(self.record.graphs[name].sha256 for name in GRAPHS)
+        return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def release_folder(name: str = DEFAULT_RELEASE) -> Path:
+    """Where the release of this name lies in the installed package."""
+    return Path(str(resources.files(__package__))) / name
+
+
+def read_record(folder: Path) -> ReleaseRecord:
+    """Read `record.json` of a release.
+
+    Raises:
+        WeightsError: it is missing, malformed or lacks a graph.
+    """
+    path = folder / "record.json"
+    try:
+        record = ReleaseRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read {path}: {reason(error)}; install imuge again or name another release"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise WeightsError(f"{path} is not a release record: {where}: {first['msg']}") from error
+    if missing := set(GRAPHS) - record.graphs.keys():
+        raise WeightsError(f"{path} lacks the graphs {', '.join(sorted(missing))}")
+    return record
+
+
+def write_record(record: ReleaseRecord, folder: Path) -> Path:
+    """Write `record.json` of a release, replacing what was there."""
+    text = record.model_dump_json(indent=2) + "\n"
+    return write_atomically(folder / "record.json", text.encode(), overwrite=True)
+
+
+def load_release(folder: Path | None = None) -> Release:
+    """Read a release and hold every file against its record.
+
+    Args:
+        folder: The release's folder; None means the one shipped with imuge.
+
+    Raises:
+        WeightsError: a file is missing, altered, or the record is malformed.
+    """
+    folder = release_folder() if folder is None else folder
+    record = read_record(folder)
+    graphs = {}
+    for name in GRAPHS:
+        expected = record.graphs[name]
+        if Path(expected.file).name != expected.file:
+            raise WeightsError(f"{folder} names the file {expected.file!r} outside its own folder")
+        path = folder / expected.file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise WeightsError(
+                f"cannot read weights {path}: {reason(error)}; install imuge again"
+            ) from error
+        if (found := hashlib.sha256(data).hexdigest()) != expected.sha256:
+            raise WeightsError(
+                f"{path} has SHA-256 {found[:16]}…, its record says {expected.sha256[:16]}…; "
+                "the file was altered or cut short: install imuge again"
+            )
+        graphs[name] = data
+    return Release(record, graphs)
