@@ -1,0 +1,128 @@
+"""The released graphs as functions on numpy arrays.
+
+Conventions: float32 (C, H, W), RGB in [0, 1], H and W multiples of 16; block grid h = H/8, w = W/8.
+Every function gives the result of the whole picture, however many strips it takes.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from imuge.engine.strips import strips
+from imuge.errors import ImageError
+from imuge.weights import Release, ReleaseRecord, load_release
+
+Array = NDArray[np.float32]
+Progress = Callable[[str, float], None]
+
+BLOCK = 8
+# Pixels computed at once; more is faster (less halo) and needs more memory, about 0.4 GB a million.
+PIXEL_BUDGET = 5_000_000
+
+
+class Engine:
+    """Runs encode, embed, reveal, localize and recover on whole pictures."""
+
+    def __init__(
+        self,
+        release: Release | None = None,
+        *,
+        threads: int | None = None,
+        pixel_budget: int = PIXEL_BUDGET,
+        progress: Progress | None = None,
+    ) -> None:
+        self._release = load_release() if release is None else release
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.pixel_budget = pixel_budget
+        self._progress = progress
+        self._sessions: dict[str, Any] = {}
+
+    @property
+    def record(self) -> ReleaseRecord:
+        """The record of the release in use."""
+        return self._release.record
+
+    @cached_property
+    def sha256(self) -> str:
+        """One hash for all graphs in use."""
+        return self._release.sha256
+
+    def session(self, name: str) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+        """The ONNX Runtime session of one graph, made when it is first needed."""
+        if name not in self._sessions:
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self.threads
+            options.log_severity_level = 3
+            options.enable_cpu_mem_arena = False
+            self._sessions[name] = onnxruntime.InferenceSession(
+                self._release.graphs[name], options, providers=["CPUExecutionProvider"]
+            )
+        return self._sessions[name]
+
+    def encode(self, image: Array) -> Array:
+        """The recovery code of a picture, (24, h, w), each block's numbers at its own place."""
+        return self._run("encode", {"image": image}, divisor=BLOCK)
+
+    def embed(self, image: Array, payload: Array, strength: float) -> Array:
+        """Hide `payload` (30, h, w); the immunized picture (3, H, W), not clamped."""
+        feeds = {"image": image, "payload": payload}
+        return self._run("embed", feeds, scalars={"strength": strength})
+
+    def reveal(self, image: Array) -> Array:
+        """The payload that a received picture gives away, (30, h, w)."""
+        return self._run("reveal", {"image": image}, divisor=BLOCK)
+
+    def localize(self, image: Array, revealed: Array, template: Array) -> Array:
+        """Logits (1, H, W): above 0 means more likely tampered than not."""
+        feeds = {"image": image, "revealed": revealed, "template": template}
+        return self._run("localize", feeds)
+
+    def recover(
+        self, image: Array, mask: Array, codes: Array, *, rows: tuple[int, int] | None = None
+    ) -> Array:
+        """The reconstruction (3, rows, W), not clamped.
+
+        Args:
+            image: (3, H, W).
+            mask: (1, H, W), 1 = tampered; those pixels are not looked at.
+            codes: (26, h, w), gathered code and flags.
+            rows: First and one past the last row wanted, multiples of 16; None means all.
+        """
+        return self._run("recover", {"image": image, "mask": mask, "codes": codes}, rows=rows)
+
+    def _run(
+        self,
+        name: str,
+        feeds: Mapping[str, Array],
+        *,
+        scalars: Mapping[str, float] | None = None,
+        divisor: int = 1,
+        rows: tuple[int, int] | None = None,
+    ) -> Array:
+        _, height, width = feeds["image"].shape
+        if height % 16 or width % 16:
+            raise ImageError(f"expected sides in multiples of 16, got {width}x{height}")
+        constants = {k: np.asarray(v, np.float32) for k, v in (scalars or {}).items()}
+        session = self.session(name)
+        parts = []
+        halo = self.record.graphs[name].halo
+        for strip in strips(height, width, halo=halo, pixel_budget=self.pixel_budget, rows=rows):
+            cut = {k: _rows(array, height, strip.top, strip.bottom) for k, array in feeds.items()}
+            (result,) = session.run(None, {**cut, **constants})
+            first = (strip.keep_top - strip.top) // divisor
+            count = (strip.keep_bottom - strip.keep_top) // divisor
+            parts.append(result[0, :, first : first + count])
+            if self._progress is not None:
+                self._progress(name, strip.keep_bottom / height)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _rows(array: Array, height: int, top: int, bottom: int) -> Array:
+    """Cut picture rows `top:bottom` out of an array on the pixel or the block grid; add a batch."""
+    scale = height // array.shape[1]
+    return np.ascontiguousarray(array[None, :, top // scale : bottom // scale])
