@@ -1,0 +1,110 @@
+"""Print the test vectors of docs/protocol.md: `python scripts/protocol_vectors.py`.
+
+The key is public and protects nothing. tests/keys/test_protocol_page.py checks that the page has
+exactly these lines, and tests/keys/test_key_vectors.py that a second implementation agrees.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imuge.keys import Key, code_permutations, layout_agreement, message_bits, read, template
+from imuge.keys.message import tag
+from imuge.keys.streams import BEACON_SIGNS, LAYOUT_SIGNS, permutation, signs, tile_permutations
+from imuge.keys.template import bit_numbers
+
+SECRET = bytes(range(32))
+IMAGE_ID = 0x01020304
+ROWS, COLUMNS = 16, 24
+
+
+def main() -> None:
+    """Print every vector, one `name = value` a line."""
+    key = Key.from_secret("vectors", SECRET)
+    for name, value in vectors(key):
+        print(f"{name} = {value}")
+
+
+def vectors(key: Key) -> Iterator[tuple[str, str]]:
+    """Give the vectors in the page's order."""
+    yield "key", SECRET.hex()
+    yield "image id", f"{IMAGE_ID:08x}"
+    yield "key id", key.key_id
+    for purpose in ("beacon", "layout", "auth", "recover"):
+        yield f"root {purpose}", key.root(purpose).hex()
+    for purpose in ("layout", "recover"):
+        yield f"image {purpose}", key.image_key(purpose, IMAGE_ID).hex()
+    yield from _sign_vectors(key)
+    yield from _permutation_vectors(key)
+    yield from _message_vectors(key)
+
+
+def _sign_vectors(key: Key) -> Iterator[tuple[str, str]]:
+    root, layout = key.root("beacon"), key.image_key("layout", IMAGE_ID)
+    for channel, row in ((0, 0), (1, 5)):
+        drawn = signs(root, BEACON_SIGNS, [channel], row + 1, 32)[0, row]
+        yield f"beacon signs, channel {channel}, row {row}, columns 0-31", _plus_minus(drawn)
+    for channel, row in ((2, 0), (3, 0), (4, 0), (5, 300)):
+        drawn = signs(layout, LAYOUT_SIGNS, [channel], row + 1, 32)[0, row]
+        yield f"layout signs, channel {channel}, row {row}, columns 0-31", _plus_minus(drawn)
+
+
+def _permutation_vectors(key: Key) -> Iterator[tuple[str, str]]:
+    for channel, row, column in ((0, 0, 0), (1, 2, 3)):
+        tile = tile_permutations(key.root("beacon"), channel, row + 1, column + 1)[row, column]
+        name = f"message bits of the tile in row {row}, column {column} of channel {channel}"
+        yield name, _numbers(tile)
+    recover = key.image_key("recover", IMAGE_ID)
+    for description in (0, 1):
+        yield f"permutation {description} of 16", _numbers(permutation(recover, description, 16))
+    for size in (384, 375_000):
+        content = permutation(recover, 0, size).astype(">u4").tobytes()
+        yield f"SHA-256 of permutation 0 of {size}", hashlib.sha256(content).hexdigest()
+    both = code_permutations(key, IMAGE_ID, ROWS, COLUMNS).astype(">u4").tobytes()
+    name = f"SHA-256 of both permutations of {ROWS}x{COLUMNS} blocks"
+    yield name, hashlib.sha256(both).hexdigest()
+
+
+def _message_vectors(key: Key) -> Iterator[tuple[str, str]]:
+    yield "tag", f"{tag(key.root('auth'), IMAGE_ID):08x}"
+    yield "message", np.packbits(message_bits(key, IMAGE_ID)).tobytes().hex()
+    embedded = template(key, IMAGE_ID, ROWS, COLUMNS)
+    yield "template, channel 0, row 0, columns 0-23", _plus_minus(embedded[0, 0])
+    content = embedded.astype(np.int8).tobytes()
+    yield f"SHA-256 of the template of {ROWS}x{COLUMNS} blocks", hashlib.sha256(content).hexdigest()
+    yield from _reading_vectors(key, embedded)
+
+
+def _reading_vectors(key: Key, embedded: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
+    doubtful = embedded.copy()
+    carried = bit_numbers(key, ROWS, COLUMNS)
+    for bit in (7, 40):  # 12 observations each; the last 8 are reversed
+        channels, rows, columns = np.nonzero(carried == bit)
+        doubtful[channels[4:], rows[4:], columns[4:]] *= -1
+    reading = read(key, doubtful)
+    yield "two bits reversed: presence p", f"{reading.presence_p:.6e}"
+    yield "two bits reversed: image id", f"{reading.image_id or 0:08x}"
+    yield "two bits reversed: flips", str(reading.flips)
+    yield "two bits reversed: tag p", f"{reading.tag_p or 0:.6e}"
+    weak = embedded[:, :8, :8].copy()
+    weak[:, 0] *= np.float32(-0.5)  # the first block row disagrees, at half strength
+    reading = read(key, weak)
+    agreement, layout_p = layout_agreement(key, IMAGE_ID, weak)
+    yield "weak 8x8 corner: presence p", f"{reading.presence_p:.6e}"
+    yield "weak 8x8 corner: beacon agreement, hard decisions", f"{reading.agreement:.6f}"
+    yield "weak 8x8 corner: layout agreement", f"{agreement:.6f}"
+    yield "weak 8x8 corner: layout p", f"{layout_p:.6e}"
+
+
+def _plus_minus(drawn: NDArray[np.int8] | NDArray[np.float32]) -> str:
+    return "".join("+" if sign > 0 else "-" for sign in drawn)
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return " ".join(str(value) for value in values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Keys and all that is drawn from them: template, permutations, reading (docs/protocol.md)."""
+
+from imuge.keys.files import read_key, write_key
+from imuge.keys.folder import (
+    create_default,
+    find_key,
+    key_folder,
+    key_path,
+    list_keys,
+    scan_keys,
+    store_key,
+)
+from imuge.keys.key import Key, new_key, verify_only
+from imuge.keys.message import message_bits, new_image_id
+from imuge.keys.reading import PRESENCE_THRESHOLD, Reading, layout_agreement, read
+from imuge.keys.streams import permutation, signs, tile_permutations
+from imuge.keys.template import beacon, code_permutations, template
+
+__all__ = [
+    "PRESENCE_THRESHOLD",
+    "Key",
+    "Reading",
+    "beacon",
+    "code_permutations",
+    "create_default",
+    "find_key",
+    "key_folder",
+    "key_path",
+    "layout_agreement",
+    "list_keys",
+    "message_bits",
+    "new_image_id",
+    "new_key",
+    "permutation",
+    "read",
+    "read_key",
+    "scan_keys",
+    "signs",
+    "store_key",
+    "template",
+    "tile_permutations",
+    "verify_only",
+    "write_key",
+]

@@ -1,0 +1,203 @@
+"""What revealed template channels say about a key: presence, message and layout.
+
+    revealed (6) ─┬─ 0-1 × signs ── S_b, V_b ─┬─ T = Σ S_b²/V_b ── presence p
+                  │                           └─ hard bits, flips ── image id with a valid tag
+                  └─ 2-5 = signs? ── fair-coin test ── layout p
+
+Without protection the keyed signs are fair and independent of the picture, so T is close to
+chi-squared with one degree of freedom a bit, whatever the values (correlated, heavy-tailed) are.
+Few observations a bit make T lighter-tailed than that, which errs on the safe side.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from imuge.keys.key import Key
+from imuge.keys.message import MESSAGE_BITS, tag
+from imuge.keys.template import (
+    BEACON_CHANNELS,
+    LAYOUT_CHANNELS,
+    TEMPLATE_CHANNELS,
+    beacon_signs,
+    bit_numbers,
+    layout_signs,
+)
+
+PRESENCE_THRESHOLD = 1e-6  # corrected p below which the message is looked at
+CLAMP = 2.0  # revealed values count up to this, so that no block outweighs the others
+UNCERTAIN_BITS = 16  # bits that may be flipped
+MAX_FLIPS = 3
+CANDIDATES = 697  # 1 + 16 + 120 + 560: ways to flip at most 3 of 16 bits
+TAG_FALSE_ACCEPTANCE = CANDIDATES / 2**32
+P_FLOOR = 1e-300  # keeps p and its products positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the beacon of one picture says under one key."""
+
+    present: bool  # presence_p is below PRESENCE_THRESHOLD
+    presence_p: float  # chance of so strong a beacon without protection, corrected
+    image_id: int | None  # None where no message had a valid tag
+    tag_p: float | None  # chance that a tag fits by accident, corrected; None without image_id
+    identity_p: float | None  # chance of both at once, corrected once; None without image_id
+    flips: int  # hard decisions that were reversed until the tag fitted
+    agreement: float  # fraction of beacon signs as the message has them; see `read`
+    hypotheses: int  # keys times geometries that the p-values are corrected for
+
+
+def read(
+    key: Key,
+    revealed: NDArray[np.float32],
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    hypotheses: int = 1,
+    offset: tuple[int, int] = (0, 0),
+) -> Reading:
+    """Test for the key's beacon and, where it is there, decode the message.
+
+    Args:
+        key: Full or verify-only.
+        revealed: (6, rows, columns), about ±1 where protected; NaN and 0 are no observation.
+        valid: (rows, columns); False leaves a block out. None uses all blocks.
+        hypotheses: Keys times geometries tried on this picture, 1 or more.
+        offset: Row and column of the first block in the whole picture's grid, for a window.
+
+    Returns:
+        The reading. Its `agreement` is taken with the message whose tag fitted; without one, with
+        the hard decisions, which lifts it above one half even on noise: a description, not a test.
+
+    Raises:
+        ValueError: an array has another shape, or a number is out of range.
+    """
+    if hypotheses < 1:
+        raise ValueError(f"at least one hypothesis is tried, got {hypotheses}")
+    values = _observations(revealed, valid)[list(BEACON_CHANNELS)]
+    rows, columns = values.shape[1:]
+    products = values * beacon_signs(key, rows, columns, offset=offset)
+    numbers = bit_numbers(key, rows, columns, offset=offset)
+    sums, energies = _soft_sums(products, numbers)
+    presence_p = min(1.0, _presence(sums, energies) * hypotheses)
+    present = presence_p < PRESENCE_THRESHOLD
+    hard = sums < 0
+    decoded = _decode(key, sums, energies) if present else None
+    image_id, flipped = decoded if decoded is not None else (None, [])
+    bits = hard.copy()
+    bits[flipped] ^= True
+    return Reading(
+        present=present,
+        presence_p=presence_p,
+        image_id=image_id,
+        tag_p=None if image_id is None else min(1.0, TAG_FALSE_ACCEPTANCE * hypotheses),
+        identity_p=None if image_id is None else presence_p * TAG_FALSE_ACCEPTANCE,
+        flips=len(flipped),
+        agreement=_agreement(products, np.where(bits, -1, 1)[numbers])[0],
+        hypotheses=hypotheses,
+    )
+
+
+def layout_agreement(
+    key: Key,
+    image_id: int,
+    revealed: NDArray[np.float32],
+    valid: NDArray[np.bool_] | None = None,
+    *,
+    offset: tuple[int, int] = (0, 0),
+) -> tuple[float, float]:
+    """Test whether channels 2-5 are those of one picture: a fair-coin test without any search.
+
+    Args:
+        key: Full or verify-only.
+        image_id: The picture's id.
+        revealed: (6, rows, columns); NaN and 0 are no observation.
+        valid: (rows, columns); False leaves a block out. None uses all blocks.
+        offset: Row and column of the first block in the whole picture's grid, for a window.
+
+    Returns:
+        The fraction of signs that agree (0.5 where there are none), and the probability of so
+        many or more by chance, at least 1e-300.
+
+    Raises:
+        ValueError: an array has another shape, or a number is out of range.
+    """
+    values = _observations(revealed, valid)[list(LAYOUT_CHANNELS)]
+    rows, columns = values.shape[1:]
+    expected = layout_signs(key, image_id, rows, columns, offset=offset)
+    agreement, agreeing, observed = _agreement(values, expected)
+    # P(at least k of n) as a regularized incomplete beta function, exact far into the tail.
+    p = special.betainc(agreeing, observed - agreeing + 1, 0.5) if agreeing else 1.0
+    return agreement, max(P_FLOOR, float(p))
+
+
+def _observations(
+    revealed: NDArray[np.float32], valid: NDArray[np.bool_] | None
+) -> NDArray[np.float64]:
+    """Check the arrays; give the values with NaN and what is not valid set to 0."""
+    if revealed.ndim != 3 or revealed.shape[0] != TEMPLATE_CHANNELS:
+        raise ValueError(f"expected revealed channels (6, rows, columns), got {revealed.shape}")
+    values = np.nan_to_num(revealed.astype(np.float64), nan=0.0)
+    if valid is None:
+        return values
+    if valid.shape != revealed.shape[1:]:
+        raise ValueError(f"expected a mask of {revealed.shape[1:]} blocks, got {valid.shape}")
+    return np.where(valid, values, 0.0)
+
+
+def _soft_sums(
+    products: NDArray[np.float64], numbers: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add up value × sign and value² for each of the 64 bits."""
+    clamped = products.clip(-CLAMP, CLAMP).ravel()
+    places = numbers.ravel()
+    sums = np.bincount(places, weights=clamped, minlength=MESSAGE_BITS)
+    energies = np.bincount(places, weights=clamped**2, minlength=MESSAGE_BITS)
+    return sums.astype(np.float64), energies.astype(np.float64)
+
+
+def _certainties(sums: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """|S_b|/sqrt(V_b) of each bit; 0 for a bit without observations."""
+    observed = energies > 0
+    return np.where(observed, np.abs(sums) / np.sqrt(np.where(observed, energies, 1.0)), 0.0)
+
+
+def _presence(sums: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
+    """Chi-squared tail of T over the bits that were observed, uncorrected."""
+    freedom = int(np.count_nonzero(energies))
+    if freedom == 0:
+        return 1.0
+    statistic = float((_certainties(sums, energies) ** 2).sum())
+    return max(P_FLOOR, float(special.gammaincc(freedom / 2, statistic / 2)))
+
+
+def _decode(
+    key: Key, sums: NDArray[np.float64], energies: NDArray[np.float64]
+) -> tuple[int, list[int]] | None:
+    """Find the first message with a valid tag, flipping few and uncertain bits first.
+
+    Returns:
+        Image id and the numbers of the bits that were flipped, or None.
+    """
+    certainties = _certainties(sums, energies)
+    hard = int.from_bytes(np.packbits(sums < 0).tobytes(), "big")
+    uncertain = [int(bit) for bit in certainties.argsort(kind="stable")[:UNCERTAIN_BITS]]
+    root_auth = key.root("auth")
+    for count in range(MAX_FLIPS + 1):
+        flips = combinations(uncertain, count)
+        for flipped in sorted(flips, key=lambda bits: float(certainties[list(bits)].sum())):
+            message = hard ^ sum(1 << (MESSAGE_BITS - 1 - bit) for bit in flipped)
+            if tag(root_auth, message >> 32) == message & 0xFFFFFFFF:
+                return message >> 32, list(flipped)
+    return None
+
+
+def _agreement(
+    values: NDArray[np.float64], expected: NDArray[np.signedinteger]
+) -> tuple[float, int, int]:
+    """Count the signs that agree: fraction (0.5 where there are none), agreeing, observed."""
+    observed = int(np.count_nonzero(values))
+    agreeing = int(np.count_nonzero(values * expected > 0))
+    return (agreeing / observed if observed else 0.5), agreeing, observed

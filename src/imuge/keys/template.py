@@ -1,0 +1,119 @@
+"""The six keyed ±1 numbers of every block, and where the code of every block goes.
+
+    channels 0-1  beacon   sign(root_beacon; channel, row, column) × (1 - 2·bit)
+    channels 2-5  layout   sign(picture's layout key; channel, row, column)
+
+Which message bit a beacon block carries is drawn for every aligned tile of 8x8 blocks, so each bit
+is seen once a tile and channel. Grids are (rows, columns) of 8x8-pixel blocks, row-major. After
+an `offset` (row, column) they are windows of a larger picture's grid.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imuge.keys.key import Key
+from imuge.keys.message import MESSAGE_BITS, message_bits
+from imuge.keys.streams import (
+    BEACON_SIGNS,
+    LAYOUT_SIGNS,
+    TILE,
+    check_grid,
+    permutation,
+    signs,
+    tile_permutations,
+)
+
+BEACON_CHANNELS = (0, 1)
+LAYOUT_CHANNELS = (2, 3, 4, 5)
+TEMPLATE_CHANNELS = len(BEACON_CHANNELS) + len(LAYOUT_CHANNELS)
+DESCRIPTIONS = 2
+
+
+def template(key: Key, image_id: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Give the six template channels to embed in one picture.
+
+    Returns:
+        (6, rows, columns) of +1 and -1: beacon × message, then layout.
+
+    Raises:
+        ValueError: `image_id` is not in 0..2^32 - 1, or a size is negative.
+    """
+    layout = layout_signs(key, image_id, rows, columns).astype(np.float32)
+    return np.concatenate([beacon(key, message_bits(key, image_id), rows, columns), layout])
+
+
+def beacon(
+    key: Key, bits: NDArray[np.int8], rows: int, columns: int, *, offset: tuple[int, int] = (0, 0)
+) -> NDArray[np.float32]:
+    """Give the two beacon channels that carry a message.
+
+    Args:
+        key: Full or verify-only.
+        bits: (64,) of 0 and 1.
+        rows: Block rows.
+        columns: Block columns.
+        offset: Row and column of the first block in the whole picture's grid.
+
+    Returns:
+        (2, rows, columns) of +1 and -1.
+
+    Raises:
+        ValueError: `bits` has another shape, or a size or an offset is negative.
+    """
+    if bits.shape != (MESSAGE_BITS,):
+        raise ValueError(f"expected {MESSAGE_BITS} message bits, got an array of {bits.shape}")
+    carried = 1 - 2 * bits[bit_numbers(key, rows, columns, offset=offset)]
+    return (beacon_signs(key, rows, columns, offset=offset) * carried).astype(np.float32)
+
+
+def beacon_signs(
+    key: Key, rows: int, columns: int, *, offset: tuple[int, int] = (0, 0)
+) -> NDArray[np.int8]:
+    """Give the beacon's signs before the message: (2, rows, columns) of +1 and -1."""
+    root = key.root("beacon")
+    return signs(root, BEACON_SIGNS, BEACON_CHANNELS, rows, columns, offset=offset)
+
+
+def layout_signs(
+    key: Key, image_id: int, rows: int, columns: int, *, offset: tuple[int, int] = (0, 0)
+) -> NDArray[np.int8]:
+    """Give the signs of channels 2-5 for one picture: (4, rows, columns) of +1 and -1."""
+    layout = key.image_key("layout", image_id)
+    return signs(layout, LAYOUT_SIGNS, LAYOUT_CHANNELS, rows, columns, offset=offset)
+
+
+def bit_numbers(
+    key: Key, rows: int, columns: int, *, offset: tuple[int, int] = (0, 0)
+) -> NDArray[np.int64]:
+    """Say which message bit every block carries.
+
+    Returns:
+        (2, rows, columns) of 0..63, for beacon channels 0 and 1.
+
+    Raises:
+        ValueError: a size or an offset is negative.
+    """
+    top, left = check_grid(rows, columns, offset)
+    tile_rows, tile_columns = -(-(top + rows) // TILE), -(-(left + columns) // TILE)
+    grids = []
+    for channel in BEACON_CHANNELS:
+        tiles = tile_permutations(key.root("beacon"), channel, tile_rows, tile_columns)
+        blocks = tiles.reshape(tile_rows, tile_columns, TILE, TILE).swapaxes(1, 2)
+        grids.append(blocks.reshape(tile_rows * TILE, tile_columns * TILE))
+    return np.stack(grids)[:, top : top + rows, left : left + columns]
+
+
+def code_permutations(key: Key, image_id: int, rows: int, columns: int) -> NDArray[np.int64]:
+    """Say where the two descriptions of a picture's code go.
+
+    Returns:
+        (2, rows·columns) of block numbers: place j of scattered description k takes the numbers
+        of block result[k, j].
+
+    Raises:
+        KeyFileError: `key` is verify-only.
+        ValueError: `image_id` is not in 0..2^32 - 1, or a size is negative.
+    """
+    check_grid(rows, columns, (0, 0))
+    recover = key.image_key("recover", image_id)
+    return np.stack([permutation(recover, k, rows * columns) for k in range(DESCRIPTIONS)])
