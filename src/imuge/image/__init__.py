@@ -1,0 +1,22 @@
+"""Photographs in and out: read with every conversion named, write with nothing lost silently."""
+
+from imuge.image.load import MAX_PIXELS, MIN_SIDE, from_array, from_pil, load
+from imuge.image.metadata import MetadataPolicy
+from imuge.image.picture import Metadata, Picture
+from imuge.image.save import SUFFIXES, check_output, encode, format_for, losses
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "SUFFIXES",
+    "Metadata",
+    "MetadataPolicy",
+    "Picture",
+    "check_output",
+    "encode",
+    "format_for",
+    "from_array",
+    "from_pil",
+    "load",
+    "losses",
+]

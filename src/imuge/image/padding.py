@@ -1,0 +1,59 @@
+"""Pixels to the form the networks take, and back: float32, channels first, sides of 16.
+
+    (H, W, 3) uint8  ──► reflect at the right and bottom ──►  (3, H16, W16) float32 in [0, 1]
+
+What lies beyond the picture is not published, so whatever a network writes there is lost; the
+canvas therefore says which blocks lie wholly inside.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE_MULTIPLE = 16
+BLOCK = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """A picture on the networks' grid.
+
+    Attributes:
+        image: (3, H16, W16) float32 RGB in [0, 1].
+        height: Rows of the picture itself.
+        width: Columns of the picture itself.
+    """
+
+    image: NDArray[np.float32]
+    height: int
+    width: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of 8x8 blocks."""
+        return self.image.shape[1] // BLOCK, self.image.shape[2] // BLOCK
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """(rows, columns) of blocks: True where the whole block is part of the picture."""
+        rows, columns = self.grid
+        inside = np.zeros((rows, columns), bool)
+        inside[: self.height // BLOCK, : self.width // BLOCK] = True
+        return inside
+
+
+def to_canvas(pixels: NDArray[np.uint8]) -> Canvas:
+    """Convert (H, W, 3) uint8 RGB, both sides 16 or more."""
+    height, width = pixels.shape[:2]
+    below, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
+    padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="reflect")
+    image = np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32)
+    image /= 255
+    return Canvas(image=image, height=height, width=width)
+
+
+def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round (3, H, W) float RGB to (H, W, 3) uint8; what lies outside [0, 1] is clipped."""
+    scaled = np.rint(image * np.float32(255)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(scaled.transpose(1, 2, 0))
