@@ -1,0 +1,49 @@
+"""What all tests share: photographs, keys that are thrown away, a clean environment."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imuge.guard import Guard
+from imuge.keys import Key
+
+PHOTOGRAPHS = Path(__file__).parent / "data"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory, monkeypatch):
+    """No test sees the keys of the person who runs it, or leaves any."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.delenv("IMUGE_KEY_FILE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def key():
+    return Key.from_secret("test", bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def guard(key):
+    return Guard(key)
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """A real photograph, (256, 256, 3) uint8."""
+    with Image.open(PHOTOGRAPHS / "astronaut.webp") as image:
+        return np.asarray(image.convert("RGB"))[100:356, 80:336].copy()
+
+
+@pytest.fixture(scope="session")
+def other_photograph():
+    """Another one, (256, 256, 3) uint8."""
+    with Image.open(PHOTOGRAPHS / "maldives.webp") as image:
+        return np.asarray(image.convert("RGB"))[:256, :256].copy()
+
+
+@pytest.fixture(scope="session")
+def immunized(guard, photograph):
+    """The photograph, immunized with `key`."""
+    return guard.immunize(photograph)
