@@ -1,0 +1,254 @@
+"""One self-contained page about one verdict: no script, no request, nothing to install.
+
+From top to bottom: the sentence; before and after; where it changed; the hidden copy; the numbers;
+warnings; what the file says; what none of it proves. Pictures are previews inside the page.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import resources
+from string import Template
+
+from imuge.report import facts
+from imuge.report.overlay import MOST_NUMBERED, overlay
+from imuge.report.pictures import crop_around, preview
+from imuge.report.text import count, percent, safe
+from imuge.results import Finding, Pixels, Region, Verdict
+
+LARGE, MEDIUM, SMALL = 1600, 800, 320  # long edges of the previews, in pixels
+MOST_CROPS = 8
+
+RECEIVED = "As received"
+BEFORE = "What was there before (reconstruction)"
+
+BADGES: dict[Finding, tuple[str, str, str]] = {  # sign, name, meaning
+    "intact": (
+        "✓",
+        "Intact",
+        "Protected with this key; no change found beyond normal re-saving.",
+    ),
+    "tampered": (
+        "!",
+        "Tampered",
+        "Protected with this key, then changed in the places marked below.",
+    ),
+    "degraded": (
+        "~",
+        "Degraded",
+        "Protection was found, but it is too damaged to say whether or where the picture changed.",
+    ),
+    "foreign": (
+        "≠",
+        "Foreign",
+        "The protection found belongs to another picture: it was transplanted or pieced together.",
+    ),
+    "unprotected": (
+        "?",
+        "Unprotected",
+        "No protection of the keys tried was found. That says nothing about whether the picture "
+        "is true.",
+    ),
+}
+
+PAGE = Template("""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="\
+default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+<title>$badge: $name</title>
+<style>
+$css</style>
+</head>
+<body class="$verdict">
+<main>
+$sections
+</main>
+<footer>Made by imuge $version on $date. It needs no network and runs no code.</footer>
+</body>
+</html>
+""")
+
+
+def build_page(
+    verdict: Verdict, name: str, *, file_facts: Mapping[str, str], made: datetime
+) -> str:
+    """Build the page.
+
+    Args:
+        verdict: What was found; its texts are escaped here.
+        name: What the picture is called.
+        file_facts: What the file says about itself, as label and text; escaped here.
+        made: When the report was made, with a time zone.
+
+    Returns:
+        The whole page as HTML text.
+    """
+    sections = [
+        _verdict_section(verdict, name),
+        _comparison_section(verdict),
+        _places_section(verdict),
+        _hidden_copy_section(verdict),
+        facts.numbers_section(verdict, made),
+        facts.warnings_section(verdict),
+        facts.file_section(file_facts),
+        facts.limits_section(verdict),
+    ]
+    return PAGE.substitute(
+        badge=BADGES[verdict.verdict][1],
+        name=safe(name),
+        css=resources.files("imuge.report").joinpath("page.css").read_text("utf-8"),
+        verdict=verdict.verdict,
+        sections="\n".join(section for section in sections if section),
+        version=safe(verdict.tool_version),
+        date=f"{made:%Y-%m-%d}",
+    )
+
+
+def _verdict_section(verdict: Verdict, name: str) -> str:
+    sign, badge, meaning = BADGES[verdict.verdict]
+    parts = [f"<b><bdi>{safe(name)}</bdi></b>", f"{verdict.width:,} × {verdict.height:,} pixels"]
+    if verdict.key_name is not None:
+        parts.append(f"key <bdi>{safe(verdict.key_name)}</bdi>")
+    if verdict.warnings:
+        parts.append(f'<a href="#warnings">{count(len(verdict.warnings), "warning")}</a>')
+    return (
+        '<header class="verdict">'
+        f'<p class="badge"><span aria-hidden="true">{sign}</span> {badge}</p>'
+        f"<h1>{safe(verdict.sentence, 600)}</h1>"
+        f'<p class="meaning">{meaning}</p>'
+        f'<p class="about">{" · ".join(parts)}</p></header>'
+    )
+
+
+def _comparison_section(verdict: Verdict) -> str:
+    """Show before and after; without a reconstruction, or a change, there is nothing to compare."""
+    if verdict.verdict != "tampered" or verdict.recovered is None:
+        return ""
+    received, before = (preview(p, LARGE) for p in (verdict.image, verdict.recovered))
+    small = (
+        _figure(preview(verdict.image, MEDIUM), "The picture as it was received", RECEIVED),
+        _figure(preview(verdict.recovered, MEDIUM), "The reconstructed picture", BEFORE),
+    )
+    return (
+        "<section><h2>Before and after</h2>"
+        f'<div class="compare" style="--ratio: {verdict.width / verdict.height:.4f}; '
+        f'--start: {_first_split(verdict):.0f}cqw">'
+        f'<img src="{before}" alt="The reconstructed picture">'
+        '<span class="tag right">Reconstruction</span>'
+        '<div class="pane"><div class="grip"></div>'
+        f'<img src="{received}" alt="The picture as it was received">'
+        f'<span class="tag left">{RECEIVED}</span></div></div>'
+        '<p class="hint"><span aria-hidden="true">↔</span> Drag the handle: left of it the picture '
+        "as received, right of it what was there before.</p>"
+        f'<h3 class="beside">Side by side</h3><div class="pair">{"".join(small)}</div></section>'
+    )
+
+
+def _first_split(verdict: Verdict) -> float:
+    """Say where the handle starts, in per cent: in the middle of the largest change."""
+    if not verdict.regions:
+        return 50
+    left, _, right, _ = verdict.regions[0].box
+    return min(85, max(15, 50 * (left + right) / verdict.width))
+
+
+def _figure(address: str, alt: str, caption: str) -> str:
+    return f'<figure><img src="{address}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+
+
+def _places_section(verdict: Verdict) -> str:
+    """Show the marked picture and the list of regions, or just the picture."""
+    if not verdict.regions and not verdict.mask.any():
+        figure = _figure(preview(verdict.image, LARGE), "The picture as it was received", RECEIVED)
+        return f'<section class="single"><h2>The picture</h2>{figure}</section>'
+    caption = (
+        f"{count(len(verdict.regions), 'region')}, {percent(verdict.tampered_area)} of the "
+        "picture, tinted and outlined; the numbers are those of the table"
+    )
+    figure = _figure(
+        preview(overlay(verdict), LARGE), "The picture with the changed regions marked", caption
+    )
+    return f'<section class="single"><h2>Where it changed</h2>{figure}{_table(verdict)}</section>'
+
+
+def _table(verdict: Verdict) -> str:
+    if not verdict.regions:
+        return ""
+    shown = verdict.regions[:MOST_NUMBERED]
+    rows = "".join(_row(verdict, number, region) for number, region in enumerate(shown, start=1))
+    left_out = len(verdict.regions) - len(shown)
+    more = f"<p>{count(left_out, 'smaller region')} in the JSON record.</p>" if left_out else ""
+    pictures = '<th scope="col">As received</th>'
+    if verdict.recovered is not None:
+        pictures += '<th scope="col">Reconstruction</th>'
+    return (
+        "<table><caption>Regions, largest first</caption><thead><tr>"
+        '<th scope="col">No.</th><th scope="col">Where</th><th scope="col">Area</th>'
+        f'<th scope="col">Mean probability</th>{pictures}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{more}"
+    )
+
+
+def _row(verdict: Verdict, number: int, region: Region) -> str:
+    left, top, right, bottom = region.box
+    crops = ""
+    if number <= MOST_CROPS:
+        crops = _crop("As received", verdict.image, number, region)
+        if verdict.recovered is not None:
+            crops += _crop("Reconstruction", verdict.recovered, number, region)
+    return (
+        f'<tr><th scope="row"><span class="number">{number}</span></th>'
+        f'<td data-label="Where">{_place(region, verdict)}<small>{right - left} × {bottom - top}'
+        f" pixels at x {left}, y {top}</small></td>"
+        f'<td data-label="Area">{percent(region.area)}<small>'
+        f"{count(region.area_pixels, 'pixel')}</small></td>"
+        f'<td data-label="Mean probability">{region.mean_probability:.2f}</td>{crops}</tr>'
+    )
+
+
+def _crop(label: str, picture: Pixels, number: int, region: Region) -> str:
+    address = preview(crop_around(picture, region.box), SMALL)
+    return f'<td data-label="{label}"><img src="{address}" alt="Region {number}, {label}"></td>'
+
+
+def _place(region: Region, verdict: Verdict) -> str:
+    """Say in words which ninth of the picture a region's middle lies in."""
+    left, top, right, bottom = region.box
+    row = ("top", "", "bottom")[min(2, 3 * (top + bottom) // (2 * verdict.height))]
+    column = ("left", "", "right")[min(2, 3 * (left + right) // (2 * verdict.width))]
+    return f"{row} {column}".strip().capitalize() or "Centre"
+
+
+def _hidden_copy_section(verdict: Verdict) -> str:
+    if verdict.verdict == "unprotected":
+        return ""
+    likeness = verdict.hidden_copy_agreement
+    agreement = "" if likeness is None else f" (correlation {likeness:.2f})"
+    seen = "what is seen outside the changed regions" if verdict.regions else "what is seen"
+    finding = {
+        "agrees": f"The hidden copy <b>agrees</b> with {seen}{agreement}: the protection belongs "
+        "to this picture.",
+        "disagrees": f"The hidden copy <b>disagrees</b> with {seen}{agreement}: the protection "
+        "may come from another picture.",
+        "not checked": "The hidden copy was <b>not checked</b>: the key cannot read it, or too "
+        "little of it was left.",
+    }[verdict.hidden_copy]
+    figure = ""
+    if verdict.hidden_copy_image is not None:
+        figure = _figure(
+            preview(verdict.hidden_copy_image, MEDIUM),
+            "The whole picture as the hidden code alone describes it",
+            "The whole picture as the hidden code alone tells it: a rough reconstruction",
+        )
+    return (
+        '<section><h2>The hidden copy</h2><div class="beside-text">'
+        "<div><p>A protected picture carries a small, scattered code of how it looked when it was "
+        "protected. Decoded without looking at the visible picture, it shows the whole scene "
+        f"roughly.</p><p>{finding}</p></div>{figure}</div></section>"
+    )

@@ -1,0 +1,88 @@
+"""A verdict as files in a folder, beside each other under one name.
+
+NAME.report.html       the page for people
+NAME.verdict.json      the record for programs, as `--json` prints it
+NAME.mask.png          one grey channel: 255 where the picture changed, 0 elsewhere
+NAME.overlay.png       the picture with the regions marked
+NAME.recovered.png     what was there before, where a reconstruction exists
+NAME.hidden-copy.png   the picture as the hidden code alone tells it, where it was decoded
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from imuge.errors import ImageError
+from imuge.files import reason, write_atomically
+from imuge.report.overlay import overlay
+from imuge.report.page import build_page
+from imuge.report.pictures import RECONSTRUCTION, png
+from imuge.results import Verdict
+
+LONGEST_NAME = 200  # bytes; file systems take 255 with the ending
+OPTIONAL = {"recovered.png", "hidden-copy.png"}
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
+
+
+def write_report(
+    verdict: Verdict,
+    folder: Path,
+    name: str,
+    *,
+    file_facts: Mapping[str, str] = NO_FACTS,
+    made: datetime | None = None,
+) -> list[Path]:
+    """Write everything known about a verdict into `folder`.
+
+    Files of an earlier report under the same name are replaced, and a reconstruction that this
+    verdict does not have is removed: it would be taken for this picture's.
+
+    Args:
+        verdict: What was found.
+        folder: Where to write; created with its parents if it is missing.
+        name: How the files' names begin, usually the stem of the picture's own.
+        file_facts: What the picture's file says about itself, as label and text, for the page.
+        made: The date on the page, with a time zone; now if not given.
+
+    Returns:
+        The files written, the page last.
+
+    Raises:
+        ImageError: `name` is no plain file name, or the disk refused.
+    """
+    _check_name(name)
+    page = build_page(verdict, name, file_facts=file_facts, made=made or datetime.now(UTC))
+    contents = {
+        "verdict.json": f"{verdict.to_json()}\n".encode("utf-8", "replace"),
+        "mask.png": png(np.where(verdict.mask, np.uint8(255), np.uint8(0))),
+        "overlay.png": png(overlay(verdict)),
+    }
+    if verdict.recovered is not None:
+        contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
+    if verdict.hidden_copy_image is not None:
+        contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    contents["report.html"] = page.encode("utf-8", "replace")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot make the folder {folder}: {reason(error)}") from error
+    written = [
+        write_atomically(folder / f"{name}.{ending}", content, overwrite=True)
+        for ending, content in contents.items()
+    ]
+    for ending in OPTIONAL - contents.keys():
+        (folder / f"{name}.{ending}").unlink(missing_ok=True)
+    return written
+
+
+def _check_name(name: str) -> None:
+    if not name or set(name) & {"/", "\\", "\0"} or name.startswith(".."):
+        raise ImageError(f"expected a plain file name for the report, got {name[:80]!r}")
+    if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+        raise ImageError(
+            f"expected a name of at most {LONGEST_NAME} bytes for the report, got "
+            f"{name[:40]!r} and more"
+        )

@@ -1,0 +1,139 @@
+"""What `Guard` returns: frozen records of one immunization or one verification.
+
+Masks are True and probabilities are near 1 where a picture was **tampered** with. Pictures are
+uint8 arrays of shape (H, W, 3), RGB, upright. Areas are fractions of the picture unless the name
+says pixels.
+"""
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imuge.errors import ImageError
+from imuge.files import write_atomically
+
+Finding: TypeAlias = Literal["intact", "tampered", "degraded", "foreign", "unprotected"]
+HiddenCopyCheck: TypeAlias = Literal["agrees", "disagrees", "not checked"]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+EXIT_STATUS: dict[Finding, int] = {
+    "intact": 0,
+    "tampered": 10,
+    "degraded": 11,
+    "foreign": 12,
+    "unprotected": 13,
+}
+SCHEMA = "imuge.verdict/1"
+
+PictureType = TypeVar("PictureType")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """One connected piece of the picture that changed after it was immunized."""
+
+    box: tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom excluded
+    area_pixels: int
+    area: float  # fraction of the picture
+    mean_probability: float  # over the region's pixels, 0..1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one picture says about itself under the keys it was checked with.
+
+    A verdict never says that a picture is authentic: whoever holds the key can immunize anything,
+    and protection can be removed.
+    """
+
+    verdict: Finding
+    sentence: str  # the verdict for a person, one sentence
+    key_name: str | None  # None where no key's protection was found
+    key_id: str | None  # 8 hexadecimal digits
+    image_id: str | None  # 8 hexadecimal digits, drawn when the picture was immunized
+    presence_p: float  # probability of a beacon this strong without protection, corrected
+    tag_p: float | None  # false-acceptance probability of the authentication tag, corrected
+    identity_p: float | None  # probability of both at once, corrected once
+    layout_p: float | None  # probability of a layout agreement this good by chance
+    corrected_for: dict[str, int]  # how many keys and geometries were tried
+    tampered_area: float
+    regions: tuple[Region, ...]  # largest first
+    hidden_copy: HiddenCopyCheck
+    hidden_copy_agreement: float | None  # correlation of 16x16 averages, -1..1
+    width: int
+    height: int
+    model: str  # name.tag of the weights
+    model_sha256: str
+    threshold: float  # probability above which a pixel counts as tampered
+    minimum_area: int  # pixels below which a region is not reported
+    input_sha256: str | None  # of the file; None for pixels that never were a file
+    tool_version: str
+    warnings: tuple[str, ...] = ()
+
+    image: Pixels = field(repr=False, compare=False)  # the picture as it was checked
+    probability: NDArray[np.float32] | None = field(repr=False, compare=False, default=None)
+    mask: NDArray[np.bool_] = field(repr=False, compare=False)  # (H, W)
+    recovered: Pixels | None = field(repr=False, compare=False, default=None)
+    hidden_copy_image: Pixels | None = field(repr=False, compare=False, default=None)
+
+    @property
+    def exit_status(self) -> int:
+        """The command's exit status for this verdict (docs/protocol.md)."""
+        return EXIT_STATUS[self.verdict]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable, versioned record that `--json` prints: everything but the pictures."""
+        record: dict[str, Any] = {"schema": SCHEMA}
+        for item in fields(self):
+            if not item.compare:
+                continue
+            value = getattr(self, item.name)
+            if item.name == "regions":
+                value = [{f.name: _plain(getattr(r, f.name)) for f in fields(r)} for r in value]
+            record[item.name] = _plain(value)
+        return record
+
+    def to_json(self) -> str:
+        """`to_dict` as indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values are of any type
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Immunized(Generic[PictureType]):
+    """A picture that now carries its own protection.
+
+    `image` has the type that was given: an array for an array, a PIL image for a PIL image, the
+    encoded file as bytes for bytes or a path, a binary file object for a file object.
+    """
+
+    image: PictureType = field(repr=False)
+    file: bytes | None = field(repr=False)  # the encoded file; None for arrays and PIL images
+    key_name: str
+    key_id: str
+    image_id: str
+    strength: float
+    psnr_db: float  # fidelity to the picture given, on the pixels that are published
+    verdict: Verdict  # of the published pixels, read back from the encoded file where there is one
+    warnings: tuple[str, ...] = ()
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the encoded file under `path`, all of it or nothing.
+
+        Raises:
+            ImageError: the picture was given as an array or PIL image, so there is no file; or
+                `path` exists and `overwrite` is false; or the disk refused.
+        """
+        if self.file is None:
+            raise ImageError(
+                "expected a picture that came as a file, got one that came as pixels; "
+                "save .image with your own library, losslessly or as JPEG of quality 95 or better"
+            )
+        return write_atomically(Path(path), self.file, overwrite=overwrite)

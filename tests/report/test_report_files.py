@@ -1,0 +1,103 @@
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imuge.errors import ImageError
+from imuge.report.pictures import RECONSTRUCTION
+from imuge.report.write import write_report
+from imuge.results import EXIT_STATUS
+
+ALWAYS = ["p.verdict.json", "p.mask.png", "p.overlay.png"]
+
+
+def _open(path):
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
+def test_all_files_of_a_tampered_picture(make_verdict, tmp_path):
+    verdict = make_verdict()
+    folder = tmp_path / "new" / "folder"
+    paths = write_report(verdict, folder, "p")
+    names = [*ALWAYS, "p.recovered.png", "p.hidden-copy.png", "p.report.html"]
+    assert [path.name for path in paths] == names
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+    mask = _open(folder / "p.mask.png")
+    assert mask.mode == "L"
+    assert ((np.asarray(mask) == 255) == verdict.mask).all()
+    assert set(np.unique(mask)) == {0, 255}
+    assert _open(folder / "p.overlay.png").size == (verdict.width, verdict.height)
+
+
+@pytest.mark.parametrize("name", ["recovered", "hidden-copy"])
+def test_reconstructions_are_exact_and_say_what_they_are(name, make_verdict, tmp_path):
+    verdict = make_verdict()
+    write_report(verdict, tmp_path, "p")
+    picture = _open(tmp_path / f"p.{name}.png")
+    assert (np.asarray(picture) == verdict.recovered).all()
+    assert picture.text["Description"] == RECONSTRUCTION
+
+
+@pytest.mark.parametrize("finding", EXIT_STATUS)
+def test_the_record_is_the_verdicts_own(finding, make_verdict, tmp_path):
+    verdict = make_verdict(finding)
+    write_report(verdict, tmp_path, "p")
+    text = (tmp_path / "p.verdict.json").read_text("utf-8")
+    assert text == verdict.to_json() + "\n"
+    assert json.loads(text) == verdict.to_dict()
+
+
+def test_an_earlier_reconstruction_is_not_left_beside_a_verdict_without_one(make_verdict, tmp_path):
+    write_report(make_verdict(), tmp_path, "p")
+    write_report(make_verdict("unprotected"), tmp_path, "p")
+    assert not (tmp_path / "p.recovered.png").exists()
+    assert not (tmp_path / "p.hidden-copy.png").exists()
+
+
+def test_no_reconstruction_no_file(make_verdict, tmp_path):
+    paths = write_report(make_verdict("unprotected"), tmp_path, "p")
+    assert [path.name for path in paths] == [*ALWAYS, "p.report.html"]
+    assert set(np.unique(_open(tmp_path / "p.mask.png"))) == {0}
+
+
+def test_a_second_report_replaces_the_first_and_repeats_it(make_verdict, tmp_path):
+    made = datetime(2026, 11, 20, tzinfo=UTC)
+
+    def contents(verdict):
+        paths = write_report(verdict, tmp_path, "p", made=made)
+        return [path.read_bytes() for path in paths]
+
+    first = contents(make_verdict())
+    assert contents(make_verdict()) == first
+    assert contents(make_verdict("intact")) != first
+
+
+def test_file_facts_and_odd_names_reach_the_page(make_verdict, tmp_path):
+    name = "Zoë <b> & \u202f写真 \udcff"
+    paths = write_report(make_verdict(), tmp_path, name, file_facts={"Artist": "Jane \ud800 Doe"})
+    page = paths[-1].read_text("utf-8")
+    assert "Zoë &lt;b&gt; &amp;" in page
+    assert "Jane \ufffd Doe" in page
+
+
+@pytest.mark.parametrize("name", ["", "..", "../p", "a/b", "/p", "a\\b", "a\0b"])
+def test_names_that_leave_the_folder_are_refused(name, make_verdict, tmp_path):
+    with pytest.raises(ImageError, match="expected a plain file name"):
+        write_report(make_verdict(), tmp_path / "new", name)
+    assert not (tmp_path / "new").exists()
+
+
+def test_endless_names_are_refused(make_verdict, tmp_path):
+    with pytest.raises(ImageError, match="at most 200 bytes"):
+        write_report(make_verdict(), tmp_path, "写" * 70)
+
+
+def test_a_folder_that_cannot_be_made_is_an_image_error(make_verdict, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ImageError, match="cannot make the folder"):
+        write_report(make_verdict(), tmp_path / "file" / "folder", "p")
