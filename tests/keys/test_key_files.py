@@ -361,3 +361,10 @@ def test_a_folder_that_is_a_file(tmp_path):
         list_keys()
     with pytest.raises(KeyFileError, match="cannot make the folder"):
         create_default()
+
+
+def test_without_a_name_a_file_in_the_working_directory_is_no_key(key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_key(key, tmp_path / "default")
+    with pytest.raises(KeyFileError, match="there is no key 'default'"):
+        find_key()

@@ -25,6 +25,13 @@ BLOCK = 8
 PIXEL_BUDGET = 5_000_000
 
 
+def available_threads() -> int:
+    """Processors that this process may use; all of the machine's where the system cannot tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Engine:
     """Runs encode, embed, reveal, localize and recover on whole pictures."""
 
@@ -37,7 +44,7 @@ class Engine:
         progress: Progress | None = None,
     ) -> None:
         self._release = load_release() if release is None else release
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or available_threads()
         self.pixel_budget = pixel_budget
         self._progress = progress
         self._sessions: dict[str, Any] = {}

@@ -49,19 +49,23 @@ def find_key(name_or_path: str | Path | None = None) -> Key:
     if name_or_path is None:
         if chosen := os.environ.get(KEY_FILE_VARIABLE):
             return read_key(Path(chosen).expanduser())
-        name_or_path = DEFAULT_NAME
+        return _in_folder(DEFAULT_NAME)
     if isinstance(name_or_path, Path):
         return read_key(name_or_path)
-    if is_name(name_or_path):
-        path = key_path(name_or_path)
-        if path.exists():
-            return _read_named(path)
-        if not Path(name_or_path).is_file():
-            raise KeyFileError(
-                f"there is no key {name_or_path!r} in {key_folder()} and no such file; "
-                "run: imuge keys list"
-            )
+    if is_name(name_or_path) and (
+        key_path(name_or_path).exists() or not Path(name_or_path).is_file()
+    ):
+        return _in_folder(name_or_path)
     return read_key(Path(name_or_path))
+
+
+def _in_folder(name: str) -> Key:
+    path = key_path(name)
+    if not path.exists():
+        raise KeyFileError(
+            f"there is no key {name!r} in {key_folder()} and no such file; run: imuge keys list"
+        )
+    return _read_named(path)
 
 
 def list_keys() -> list[Key]:
