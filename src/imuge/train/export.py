@@ -29,13 +29,11 @@ from imuge.errors import WeightsError
 from imuge.files import write_atomically
 from imuge.model.config import ModelConfig
 from imuge.model.system import SIZE_MULTIPLE, System
-from imuge.weights import Calibration, GraphRecord, ReleaseRecord, write_record
+from imuge.weights import Calibration, GraphRecord, ReleaseRecord, WorkingPoint, write_record
 
 OPSET = 18
 UNCALIBRATED = Calibration(
-    threshold=0.5,
-    minimum_area=0,
-    minimum_agreement=0.5,
+    points=(WorkingPoint(minimum_agreement=0.5, threshold=0.5, minimum_area=0),),
     bound=1.0,
     reached=1.0,
     pictures=0,

@@ -32,16 +32,31 @@ class GraphRecord(_Record):
     halo: int = Field(ge=0, multiple_of=16)  # pixels an output looks beyond its own place
 
 
-class Calibration(_Record):
-    """The working point, and what it was set from."""
+class WorkingPoint(_Record):
+    """When a pixel counts as tampered, for pictures that read at least this clearly."""
 
-    threshold: float = Field(gt=0, lt=1)  # probability above which a pixel counts as tampered
+    minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
+    threshold: float = Field(gt=0, lt=1)  # probability above which a pixel counts
     minimum_area: int = Field(ge=0)  # pixels a region needs in a picture of CALIBRATED_SIDE²
-    minimum_agreement: float = Field(ge=0.5, lt=1)  # of beacon signs; below it: `degraded`
+
+
+class Calibration(_Record):
+    """The working points, and what they were set from."""
+
+    points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
     bound: float  # share of untouched pictures with any region under the worst processing
     reached: float  # the same, as found on the calibration pictures
     pictures: int
     command: str
+
+    @property
+    def minimum_agreement(self) -> float:
+        """Pictures that read less clearly than this are outside what was calibrated."""
+        return self.points[-1].minimum_agreement
+
+    def point(self, agreement: float) -> WorkingPoint:
+        """The working point for a picture that reads this clearly."""
+        return next((p for p in self.points if agreement >= p.minimum_agreement), self.points[-1])
 
 
 class ReleaseRecord(_Record):

@@ -1,0 +1,293 @@
+"""`Guard`: the face of the library. It immunizes pictures, verifies them, and recovers them.
+
+picture ─ load ─► canvas ─ encode, embed ─► immunized ─ save, read back, verify ─► Immunized
+copy ──── load ─► canvas ─ verification ─────────────────────────────────────────► Verdict
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imuge import __version__, verification
+from imuge.engine import Engine, Progress
+from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
+from imuge.image import (
+    MetadataPolicy,
+    Picture,
+    check_output,
+    encode,
+    from_array,
+    from_pil,
+    load,
+    losses,
+)
+from imuge.image.padding import Canvas, to_canvas, to_pixels
+from imuge.keys import Key, code_permutations, find_key, new_image_id, template
+from imuge.results import Immunized, Pixels, Verdict
+from imuge.sentences import cautions, sentence
+from imuge.verification import Found
+from imuge.weights import load_release
+
+AnyKey: TypeAlias = Key | str | Path
+AnyPicture: TypeAlias = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+PictureType = TypeVar("PictureType", bound=AnyPicture)
+
+STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
+
+
+class Guard:
+    """Protects pictures with a key, and reads what became of them.
+
+    Args:
+        key: A `Key`, the name of one in the key folder, the path of a key file, or several; None
+            means the file in `IMUGE_KEY_FILE`, else the key named `default`. The first immunizes;
+            all are tried when a picture is verified.
+        weights: Folder of a release; None means the one shipped with imuge.
+        threads: Processor threads; None means all that this process may use.
+        progress: Called with the step's name and the share of it that is done, 0..1.
+
+    Raises:
+        KeyFileError: a key is missing, malformed or readable by others.
+        WeightsError: a model file is missing or altered.
+    """
+
+    def __init__(
+        self,
+        key: AnyKey | Sequence[AnyKey] | None = None,
+        *,
+        weights: Path | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        given = [key] if key is None or isinstance(key, AnyKey) else list(key)
+        if not given:
+            raise KeyFileError(
+                "expected a key or several, got an empty list; make one: imuge keys new NAME"
+            )
+        self.keys = [k if isinstance(k, Key) else find_key(k) for k in given]
+        self.engine = Engine(load_release(weights), threads=threads, progress=progress)
+
+    @overload
+    def immunize(
+        self,
+        image: str | Path | bytes,
+        strength: float = ...,
+        *,
+        replace: bool = ...,
+        format: str | None = ...,
+        metadata: MetadataPolicy = ...,
+    ) -> Immunized[bytes]: ...
+    @overload
+    def immunize(
+        self,
+        image: PictureType,
+        strength: float = ...,
+        *,
+        replace: bool = ...,
+        format: str | None = ...,
+        metadata: MetadataPolicy = ...,
+    ) -> Immunized[PictureType]: ...
+    def immunize(
+        self,
+        image: AnyPicture,
+        strength: float = 1.0,
+        *,
+        replace: bool = False,
+        format: str | None = None,  # noqa: A002 - the word every image library uses
+        metadata: MetadataPolicy = "keep",
+    ) -> Immunized[Any]:
+        """Hide a picture's own recovery data inside it, and check that it can be read back.
+
+        Args:
+            image: A path, the bytes of a file, a binary file object, a PIL image, or an array
+                (H, W, 3) or (H, W, 4), uint8, RGB(A). From 128x128 pixels to 24 megapixels.
+            strength: Scales the change; more survives more and is seen sooner.
+            replace: Whether protection that is there already may be written over.
+            format: Of the file made: "JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"; None keeps
+                the input's. Only for pictures given as files.
+            metadata: "keep", "no-gps" or "none"; only for pictures given as files.
+
+        Returns:
+            The picture in the type it came in (a path gives bytes; `.save` writes them), and the
+            verdict on exactly what was made.
+
+        Raises:
+            ImageError: the picture cannot be read, is of a kind not taken, or cannot be encoded.
+            ProtectionError: it is protected already and `replace` is false, or its protection
+                cannot be read back from what was made.
+            KeyFileError: the key is verify-only.
+            ConfigError: `strength` is out of range.
+        """
+        key = self.keys[0]
+        if not STRENGTHS[0] <= strength <= STRENGTHS[1]:
+            low, high = STRENGTHS
+            raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
+        if not key.can_recover:
+            raise KeyFileError(
+                f"key {key.name} is verify-only and cannot immunize; use the full key"
+            )
+        is_file = not isinstance(image, Image.Image | np.ndarray)
+        picture = _read(image)
+        warnings = picture.notes
+        if is_file:
+            check_output(picture, format)
+            warnings += losses(picture, format)
+        canvas = to_canvas(picture.pixels)
+        if not replace:
+            self._refuse_protected(canvas)
+        image_id = new_image_id()
+        published = self._embed(canvas, key, image_id, strength)
+        made = picture.with_pixels(published)
+        file = encode(made, format=format, metadata=metadata) if is_file else None
+        checked = load(file) if file is not None else made
+        verdict = self._verify(checked, recover=False, hidden_copy=False)
+        _require_intact(verdict, image_id, strength)
+        return Immunized(
+            image=_as_given(image, made, file),
+            file=file,
+            key_name=key.name,
+            key_id=key.key_id,
+            image_id=f"{image_id:08x}",
+            strength=strength,
+            psnr_db=_psnr_db(picture.pixels, checked.pixels),
+            verdict=verdict,
+            warnings=warnings,
+        )
+
+    def verify(
+        self, image: AnyPicture, *, recover: bool = True, hidden_copy: bool = False
+    ) -> Verdict:
+        """Say whether a picture was changed since it was immunized, where, and what was there.
+
+        Args:
+            image: As for `immunize`.
+            recover: Whether to reconstruct tampered regions.
+            hidden_copy: Whether to render the whole hidden copy too, for a person to look at; the
+                verdict checks a sample of it in any case.
+
+        Raises:
+            ImageError: the picture cannot be read or is of a kind not taken.
+        """
+        return self._verify(_read(image), recover=recover, hidden_copy=hidden_copy)
+
+    def recover(self, image: PictureType) -> PictureType | bytes:
+        """Give the picture with every tampered pixel replaced by its reconstruction.
+
+        Returns:
+            The picture in the type it came in; files come back in their own format. A picture in
+            which nothing tampered was found comes back as it was.
+
+        Raises:
+            ImageError: the picture cannot be read, or carries no protection that could be used.
+        """
+        picture = _read(image)
+        verdict = self._verify(picture, recover=True, hidden_copy=False)
+        if verdict.verdict not in ("intact", "tampered"):
+            raise ImageError(f"cannot recover anything: {verdict.sentence}")
+        if verdict.verdict == "tampered" and verdict.recovered is None:
+            raise KeyFileError(f"key {verdict.key_name} is verify-only and cannot recover")
+        pixels = picture.pixels if verdict.recovered is None else verdict.recovered
+        made = picture.with_pixels(pixels)
+        is_file = not isinstance(image, Image.Image | np.ndarray)
+        given: PictureType | bytes = _as_given(image, made, encode(made) if is_file else None)
+        return given
+
+    def _refuse_protected(self, canvas: Canvas) -> None:
+        _, found, reading = verification.look_for_beacon(self.engine, canvas, self.keys)
+        if reading.present:
+            raise ProtectionError(
+                f"this picture is protected with key {found.name} already; immunizing it again "
+                "would hide what was done to it since: verify it, or pass --replace (replace=True)"
+            )
+
+    def _embed(self, canvas: Canvas, key: Key, image_id: int, strength: float) -> Pixels:
+        """The immunized pixels (H, W, 3)."""
+        code = self.engine.encode(canvas.image)
+        permutations = code_permutations(key, image_id, *canvas.grid)
+        scattered = [
+            part.reshape(len(part), -1)[:, order].reshape(part.shape)
+            for part, order in zip(np.split(code, len(permutations)), permutations, strict=True)
+        ]
+        payload = np.concatenate([*scattered, template(key, image_id, *canvas.grid)])
+        immunized = self.engine.embed(canvas.image, payload, strength)
+        return to_pixels(immunized[:, : canvas.height, : canvas.width])
+
+    def _verify(self, picture: Picture, *, recover: bool, hidden_copy: bool) -> Verdict:
+        canvas = to_canvas(picture.pixels)
+        found = verification.verify(
+            self.engine, canvas, self.keys, recover=recover, hidden_copy=hidden_copy
+        )
+        return self._verdict(picture, found)
+
+    def _verdict(self, picture: Picture, found: Found) -> Verdict:
+        record = self.engine.record
+        reading, key, comparison = found.reading, found.key, found.comparison
+        height, width = picture.pixels.shape[:2]
+        point = found.point or record.calibration.points[0]
+        return Verdict(
+            verdict=found.finding,
+            sentence=sentence(found, self.keys),
+            key_name=None if key is None else key.name,
+            key_id=None if key is None else key.key_id,
+            image_id=None if reading.image_id is None else f"{reading.image_id:08x}",
+            presence_p=reading.presence_p,
+            tag_p=reading.tag_p,
+            identity_p=reading.identity_p,
+            layout_p=found.layout_p,
+            corrected_for={"keys": len(self.keys), "geometries": 1},
+            tampered_area=sum(region.area for region in found.regions),
+            regions=found.regions,
+            hidden_copy="not checked" if comparison is None else comparison.check,
+            hidden_copy_agreement=None if comparison is None else comparison.correlation,
+            width=width,
+            height=height,
+            model=record.name,
+            model_sha256=self.engine.sha256,
+            threshold=point.threshold,
+            minimum_area=verification.minimum_area(point, height * width),
+            input_sha256=picture.sha256 or None,
+            tool_version=__version__,
+            warnings=picture.notes + cautions(found),
+            image=picture.pixels,
+            probability=found.probability,
+            mask=found.mask,
+            recovered=found.recovered,
+            hidden_copy_image=found.hidden_copy_image,
+        )
+
+
+def _read(image: AnyPicture) -> Picture:
+    if isinstance(image, np.ndarray):
+        return from_array(image)
+    if isinstance(image, Image.Image):
+        return from_pil(image)
+    return load(image)
+
+
+def _as_given(image: AnyPicture, made: Picture, file: bytes | None) -> Any:  # noqa: ANN401
+    """The picture in the type in which `image` came."""
+    if file is not None:
+        return file if isinstance(image, str | Path | bytes) else io.BytesIO(file)
+    pixels = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
+    return Image.fromarray(pixels) if isinstance(image, Image.Image) else pixels
+
+
+def _require_intact(verdict: Verdict, image_id: int, strength: float) -> None:
+    """Refuse to call a picture immunized whose protection does not read back."""
+    if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
+        return
+    raise ProtectionError(
+        f"the protection could not be read back from the picture made (verdict: "
+        f"{verdict.verdict}), so nothing was kept; noise and hard black-and-white "
+        f"texture carry little: try --strength {min(strength * 1.3, STRENGTHS[1]):.2g} or PNG"
+    )
+
+
+def _psnr_db(before: Pixels, after: Pixels) -> float:
+    error = np.mean((before.astype(np.float32) - after.astype(np.float32)) ** 2, dtype=np.float64)
+    return float(10 * np.log10(255**2 / max(error, 1e-10)))

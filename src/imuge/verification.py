@@ -1,0 +1,249 @@
+"""From a received picture to a verdict, one step after another.
+
+    canvas ─► reveal ─► read (each key) ─► localize ─► regions ─► hidden copy ─► recover
+                          │                                          │
+                          └─ unprotected, degraded                   └─ foreign, degraded
+
+`Guard` gives the pictures in and takes the findings out; the order is that of docs/protocol.md.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, special
+
+from imuge.engine import Engine
+from imuge.hidden_copy import Comparison, compare, erased_blocks, gather_code, render
+from imuge.image.padding import SIDE_MULTIPLE, Canvas, to_pixels
+from imuge.keys import (
+    PRESENCE_THRESHOLD,
+    Key,
+    Reading,
+    code_permutations,
+    layout_agreement,
+    read,
+    template,
+)
+from imuge.results import Finding, Pixels, Region
+from imuge.weights import CALIBRATED_SIDE, WorkingPoint
+
+TEMPLATE_CHANNELS, BEACON_CHANNELS = 6, 2
+FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
+RECOVERY_MARGIN = 4  # pixels the recoverer's mask is wider than the reported one
+# Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
+CLEAR_BEACON = 0.85
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found out about one picture."""
+
+    finding: Finding
+    key: Key | None = None
+    reading: Reading
+    layout_p: float | None = None
+    point: WorkingPoint | None = None  # None where nothing was localized
+    comparison: Comparison | None = None
+    clarity: float | None = None  # fraction of beacon signs that agree where nothing changed
+    probability: Array | None = field(default=None, repr=False)
+    mask: NDArray[np.bool_] = field(repr=False)
+    regions: tuple[Region, ...] = ()
+    recovered: Pixels | None = field(default=None, repr=False)
+    hidden_copy_image: Pixels | None = field(default=None, repr=False)
+
+
+def look_for_beacon(
+    engine: Engine, canvas: Canvas, keys: Sequence[Key]
+) -> tuple[Array, Key, Reading]:
+    """Reveal the payload and read it with every key.
+
+    Returns:
+        The revealed payload (30, h, w), and the key whose beacon is the strongest with its reading.
+    """
+    revealed = engine.reveal(canvas.image)
+    signs = revealed[-TEMPLATE_CHANNELS:]
+    readings = [read(key, signs, valid=canvas.inside, hypotheses=len(keys)) for key in keys]
+    best = min(range(len(keys)), key=lambda i: readings[i].presence_p)
+    return revealed, keys[best], readings[best]
+
+
+def verify(
+    engine: Engine,
+    canvas: Canvas,
+    keys: Sequence[Key],
+    *,
+    recover: bool = True,
+    hidden_copy: bool = False,
+) -> Found:
+    """Find out what happened to one picture.
+
+    Args:
+        engine: The networks.
+        canvas: The received picture.
+        keys: One key or more; the p-values are corrected for their number.
+        recover: Whether to reconstruct what was there before.
+        hidden_copy: Whether to render the whole hidden copy, beyond the sample that is checked.
+    """
+    revealed, key, reading = look_for_beacon(engine, canvas, keys)
+    blank = np.zeros((canvas.height, canvas.width), bool)
+    found = Found(finding="unprotected", reading=reading, mask=blank)
+    if not reading.present:
+        return found
+    found = replace(found, finding="degraded", key=key)
+    if reading.image_id is None:
+        return found
+    expected = template(key, reading.image_id, *canvas.grid)
+    signs = revealed[-TEMPLATE_CHANNELS:]
+    _, layout_p = layout_agreement(key, reading.image_id, signs, canvas.inside)
+    probability = localize(engine, canvas, revealed, expected)
+    clarity, observed = beacon_agreement(signs, expected, canvas, probability)
+    calibration = engine.record.calibration
+    point = calibration.point(clarity)
+    found = replace(found, layout_p=layout_p, clarity=clarity, point=point)
+    if clarity + 1 / math.sqrt(observed) < calibration.minimum_agreement:
+        return found  # too faint by more than two standard deviations of so many signs
+    mask, regions = find_regions(
+        probability, threshold=point.threshold, minimum_area=minimum_area(point, blank.size)
+    )
+    wide = widen(canvas, mask)
+    codes = None
+    if key.can_recover:
+        permutations = code_permutations(key, reading.image_id, *canvas.grid)
+        codes = gather_code(revealed[:-TEMPLATE_CHANNELS], erased_blocks(wide), permutations)
+        found = replace(found, comparison=compare(engine, canvas.image, wide, codes))
+        if hidden_copy:
+            copy = _crop(canvas, render(engine, canvas.image, codes))
+            found = replace(found, hidden_copy_image=copy)
+    if _is_foreign(found):
+        return replace(found, finding="foreign")
+    found = replace(found, finding="intact", probability=probability, mask=mask)
+    if not regions:
+        return found
+    if recover and codes is not None:
+        found = replace(found, recovered=reconstruct(engine, canvas, mask, wide, codes))
+    return replace(found, finding="tampered", regions=regions)
+
+
+def _is_foreign(found: Found) -> bool:
+    """Whether the protection belongs to another picture."""
+    assert found.layout_p is not None
+    assert found.clarity is not None
+    misplaced = found.layout_p > PRESENCE_THRESHOLD and found.clarity > CLEAR_BEACON
+    return misplaced or (found.comparison is not None and found.comparison.check == "disagrees")
+
+
+def localize(engine: Engine, canvas: Canvas, revealed: Array, expected: Array) -> Array:
+    """Probability of each pixel to be tampered, (H, W) in [0, 1].
+
+    Args:
+        engine: The networks.
+        canvas: The received picture.
+        revealed: (30, h, w), its payload.
+        expected: (6, h, w), the template it should carry.
+    """
+    # Blocks that reach beyond the picture were never published whole: they are no evidence.
+    received = revealed.copy()
+    received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
+    logits = engine.localize(canvas.image, received, expected)[0, : canvas.height, : canvas.width]
+    probability: Array = special.expit(logits)
+    return probability
+
+
+def minimum_area(point: WorkingPoint, pixels: int) -> int:
+    """Pixels a region needs in a picture of so many pixels.
+
+    It grows with the side of the picture: on training pictures the number of false regions falls
+    about with the square of their area, so that this keeps the share of pictures with any.
+    """
+    return round(point.minimum_area * math.sqrt(pixels) / CALIBRATED_SIDE)
+
+
+def find_regions(
+    probability: Array, *, threshold: float, minimum_area: int
+) -> tuple[NDArray[np.bool_], tuple[Region, ...]]:
+    """Connected pieces of what is above the threshold, without the small ones.
+
+    Args:
+        probability: (H, W) in [0, 1].
+        threshold: Above it a pixel counts as tampered.
+        minimum_area: Pixels a piece needs; pieces touch at sides and corners.
+
+    Returns:
+        The mask of the pieces kept, (H, W) bool, and the pieces, largest first.
+    """
+    labels, _ = ndimage.label(probability > threshold, structure=np.ones((3, 3)))
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    kept = np.flatnonzero(areas >= max(minimum_area, 1))
+    boxes = ndimage.find_objects(labels)
+    regions = []
+    for label in kept[np.argsort(-areas[kept], kind="stable")]:
+        rows, columns = boxes[label - 1]
+        inside = labels[rows, columns] == label
+        regions.append(
+            Region(
+                box=(columns.start, rows.start, columns.stop, rows.stop),
+                area_pixels=int(areas[label]),
+                area=float(areas[label]) / probability.size,
+                mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
+            )
+        )
+    return np.isin(labels, kept), tuple(regions)
+
+
+def widen(canvas: Canvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask for the recoverer, (H16, W16): a margin more, and all that lies outside."""
+    wide = np.ones(canvas.image.shape[1:], bool)
+    side = 2 * RECOVERY_MARGIN + 1
+    wide[: canvas.height, : canvas.width] = ndimage.maximum_filter(mask, side, mode="constant")
+    return wide
+
+
+def beacon_agreement(
+    signs: Array, expected: Array, canvas: Canvas, probability: Array
+) -> tuple[float, int]:
+    """How clearly the picture speaks: the fraction of beacon signs that agree in untouched blocks.
+
+    Args:
+        signs: (6, h, w), revealed.
+        expected: (6, h, w), ±1.
+        canvas: The received picture.
+        probability: (H, W) to be tampered; above one half a pixel's block is left out.
+
+    Returns:
+        The fraction, and the number of signs looked at.
+    """
+    touched = erased_blocks(widen(canvas, probability > 0.5))[0] > 0
+    untouched = canvas.inside & ~touched
+    blocks = untouched if untouched.sum() >= FEWEST_BLOCKS else canvas.inside
+    agreeing = (signs[:BEACON_CHANNELS] * expected[:BEACON_CHANNELS] > 0)[:, blocks]
+    return float(agreeing.mean()), agreeing.size
+
+
+def reconstruct(
+    engine: Engine,
+    canvas: Canvas,
+    mask: NDArray[np.bool_],
+    wide: NDArray[np.bool_],
+    codes: Array,
+) -> Pixels:
+    """The received picture with the reconstruction in place of every tampered pixel."""
+    rows = np.flatnonzero(mask.any(1))
+    first = int(rows[0]) // SIDE_MULTIPLE * SIDE_MULTIPLE
+    last = -(-int(rows[-1] + 1) // SIDE_MULTIPLE) * SIDE_MULTIPLE
+    masked = wide[None].astype(np.float32)
+    rendered = engine.recover(canvas.image, masked, codes, rows=(first, last))
+    recovered = _crop(canvas, canvas.image)
+    last = min(last, canvas.height)
+    patch = to_pixels(rendered[:, : last - first, : canvas.width])
+    recovered[first:last][mask[first:last]] = patch[mask[first:last]]
+    return recovered
+
+
+def _crop(canvas: Canvas, image: Array) -> Pixels:
+    return to_pixels(image[:, : canvas.height, : canvas.width])

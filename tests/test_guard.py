@@ -1,0 +1,287 @@
+"""Whole tool: a real photograph through immunize, edit, re-save and verify."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.scores import f1, psnr_db
+from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
+from imuge.guard import Guard
+from imuge.keys import Key, new_key, verify_only
+from imuge.results import EXIT_STATUS
+
+BOX = (slice(64, 176), slice(96, 208))
+
+
+def as_file(pixels, form="PNG", **options):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def forged(immunized, other_photograph):
+    """Another picture's content in the box, and the truth about it."""
+    picture, mask = immunized.image.copy(), np.zeros((256, 256), bool)
+    picture[BOX] = other_photograph[BOX]
+    mask[BOX] = True
+    return picture, mask
+
+
+def test_immunizing_is_hard_to_see_and_reads_back_intact(immunized, photograph):
+    assert immunized.image.dtype == np.uint8
+    assert immunized.psnr_db == pytest.approx(psnr_db(photograph, immunized.image), abs=1e-6)
+    assert immunized.psnr_db > 34
+    assert immunized.verdict.verdict == "intact"
+    assert immunized.verdict.hidden_copy == "agrees"
+    assert immunized.verdict.image_id == immunized.image_id
+
+
+@pytest.mark.parametrize("chain", ["none", "jpeg:70"])
+def test_a_change_is_found_and_what_was_there_is_shown(guard, forged, photograph, chain):
+    picture, mask = forged
+    received = resave(picture, parse_chain(chain))
+    verdict = guard.verify(received)
+    assert verdict.verdict == "tampered"
+    assert verdict.exit_status == 10
+    assert f1(verdict.mask, mask) > 0.95
+    left, top, right, bottom = verdict.regions[0].box
+    assert abs(left - 96) < 8
+    assert abs(right - 208) < 8
+    assert abs(top - 64) < 8
+    assert abs(bottom - 176) < 8
+    assert verdict.sentence.startswith("1 region (")
+    assert verdict.recovered is not None
+    gain = psnr_db(photograph, verdict.recovered, mask) - psnr_db(photograph, received, mask)
+    assert gain > 5
+    untouched = ~verdict.mask
+    assert np.array_equal(verdict.recovered[untouched], received[untouched])
+
+
+@pytest.mark.parametrize("chain", ["jpeg:90", "webp:90", "resize-back:0.8"])
+def test_ordinary_saving_stays_intact(guard, immunized, chain):
+    verdict = guard.verify(resave(immunized.image, parse_chain(chain)))
+    assert verdict.verdict == "intact"
+    assert not verdict.mask.any()
+    assert verdict.recovered is None
+
+
+def test_a_picture_never_protected_is_unprotected(guard, photograph):
+    verdict = guard.verify(photograph)
+    assert verdict.verdict == "unprotected"
+    assert verdict.presence_p > 1e-6
+    assert verdict.key_name is None
+    assert "says nothing about whether" in verdict.sentence
+
+
+def test_another_key_sees_nothing(immunized):
+    assert Guard(new_key("stranger")).verify(immunized.image).verdict == "unprotected"
+
+
+def test_several_keys_are_tried_and_corrected_for(key, immunized):
+    verdict = Guard([new_key("first"), new_key("second"), key]).verify(immunized.image)
+    assert verdict.verdict == "intact"
+    assert verdict.key_name == "test"
+    assert verdict.corrected_for == {"keys": 3, "geometries": 1}
+
+
+def test_protection_moved_to_another_picture_is_foreign(
+    guard, immunized, photograph, other_photograph
+):
+    residual = immunized.image.astype(int) - photograph
+    transplant = (other_photograph + residual).clip(0, 255).astype(np.uint8)
+    verdict = guard.verify(transplant, hidden_copy=True)
+    assert verdict.verdict == "foreign"
+    assert verdict.exit_status == 12
+    assert verdict.hidden_copy == "disagrees"
+    # The hidden copy shows whose protection it is.
+    copy = verdict.hidden_copy_image
+    assert psnr_db(photograph, copy) > psnr_db(other_photograph, copy) + 3
+
+
+@pytest.mark.parametrize("half", [slice(0, 128), slice(128, 256)])
+def test_a_picture_with_half_replaced_is_tampered_not_foreign(
+    guard, immunized, other_photograph, half
+):
+    picture = immunized.image.copy()
+    picture[half] = other_photograph[half]
+    verdict = guard.verify(picture)
+    assert verdict.verdict == "tampered"
+    assert 0.4 < verdict.tampered_area < 0.6
+
+
+def test_a_piece_of_another_picture_of_the_same_key_is_found(guard, immunized, other_photograph):
+    picture = immunized.image.copy()
+    picture[BOX] = guard.immunize(other_photograph).image[BOX]
+    verdict = guard.verify(picture)
+    assert verdict.verdict == "tampered"
+    mask = np.zeros((256, 256), bool)
+    mask[BOX] = True
+    assert f1(verdict.mask, mask) > 0.9
+
+
+def test_protection_too_damaged_to_read_is_degraded_or_gone_never_tampered(guard, immunized):
+    verdict = guard.verify(resave(immunized.image, parse_chain("jpeg:5")))
+    assert verdict.verdict in ("degraded", "unprotected")
+    assert not verdict.mask.any()
+
+
+def test_immunizing_again_is_refused_unless_asked(guard, immunized):
+    with pytest.raises(ProtectionError, match="protected with key test already"):
+        guard.immunize(immunized.image)
+    again = guard.immunize(immunized.image, replace=True)
+    assert again.image_id != immunized.image_id
+    assert again.verdict.verdict == "intact"
+
+
+def test_a_verify_only_key_localizes_but_does_not_recover(key, forged):
+    guard = Guard(verify_only(key))
+    verdict = guard.verify(forged[0], hidden_copy=True)
+    assert verdict.verdict == "tampered"
+    assert f1(verdict.mask, forged[1]) > 0.95
+    assert verdict.recovered is None
+    assert verdict.hidden_copy == "not checked"
+    assert verdict.hidden_copy_image is None
+    assert any("verify-only" in warning for warning in verdict.warnings)
+    with pytest.raises(KeyFileError, match="cannot immunize"):
+        guard.immunize(forged[0])
+    with pytest.raises(KeyFileError, match="cannot recover"):
+        guard.recover(forged[0])
+
+
+@pytest.mark.parametrize("size", [(128, 128), (131, 250), (200, 137)])
+def test_any_size_goes_through(guard, photograph, size):
+    picture = np.ascontiguousarray(photograph[: size[0], : size[1]])
+    made = guard.immunize(picture)
+    assert made.image.shape == picture.shape
+    changed = made.image.copy()
+    changed[40:90, 40:90] = 255 - changed[40:90, 40:90]
+    verdict = guard.verify(changed)
+    assert verdict.verdict == "tampered"
+    assert verdict.mask.shape == size
+    assert (verdict.width, verdict.height) == size[::-1]
+    assert verdict.recovered.shape == picture.shape
+
+
+def test_every_kind_of_picture_comes_back_as_it_came(guard, photograph, tmp_path):
+    file = as_file(photograph)
+    path = tmp_path / "photo.png"
+    path.write_bytes(file)
+    from_path, from_name = guard.immunize(path), guard.immunize(str(path))
+    from_bytes, from_stream = guard.immunize(file), guard.immunize(io.BytesIO(file))
+    from_pil = guard.immunize(Image.fromarray(photograph))
+    assert isinstance(from_path.image, bytes)
+    assert isinstance(from_name.image, bytes)
+    assert isinstance(from_bytes.image, bytes)
+    assert isinstance(from_stream.image, io.BytesIO)
+    assert isinstance(from_pil.image, Image.Image)
+    for made in (from_path.image, from_bytes.image, from_stream.image, from_pil.image):
+        assert type(guard.recover(made)) is type(made)
+
+
+def test_transparency_is_left_alone(guard, photograph):
+    alpha = np.full((256, 256), 255, np.uint8)
+    alpha[:100, :50] = 7
+    made = guard.immunize(np.dstack([photograph, alpha]))
+    assert made.image.shape == (256, 256, 4)
+    assert np.array_equal(made.image[..., 3], alpha)
+
+
+def test_a_file_is_checked_as_it_was_written(guard, photograph):
+    made = guard.immunize(as_file(photograph), format="JPEG")
+    assert made.verdict.verdict == "intact"
+    with Image.open(io.BytesIO(made.image)) as written:
+        assert written.format == "JPEG"
+        decoded = np.asarray(written.convert("RGB"))
+    assert made.psnr_db == pytest.approx(psnr_db(photograph, decoded), abs=1e-6)
+
+
+def test_a_picture_that_cannot_carry_protection_is_refused(guard):
+    with pytest.raises(ProtectionError, match="could not be read back"):
+        guard.immunize(as_file(np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)))
+
+
+def test_a_plain_picture_is_carried_too(guard):
+    made = guard.immunize(as_file(np.full((128, 128, 3), 255, np.uint8)), format="JPEG")
+    assert made.verdict.verdict == "intact"
+
+
+def test_saving_keeps_what_exists(guard, photograph, tmp_path):
+    made = guard.immunize(as_file(photograph))
+    target = tmp_path / "out.png"
+    assert made.save(target) == target
+    assert target.read_bytes() == made.image
+    with pytest.raises(ImageError, match="exists and is not replaced"):
+        made.save(target)
+    made.save(target, overwrite=True)
+
+
+def test_pixels_have_no_file_to_save(immunized, tmp_path):
+    with pytest.raises(ImageError, match="came as pixels"):
+        immunized.save(tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("strength", [0, 0.1, 5, float("nan")])
+def test_a_strength_out_of_range_is_refused(guard, photograph, strength):
+    with pytest.raises(ConfigError, match="strength from"):
+        guard.immunize(photograph, strength)
+
+
+def test_a_stronger_change_is_a_larger_one(guard, photograph):
+    assert guard.immunize(photograph, 1.5).psnr_db < guard.immunize(photograph, 0.8).psnr_db - 3
+
+
+def test_nothing_is_recovered_without_protection(guard, photograph):
+    with pytest.raises(ImageError, match="cannot recover anything: No protection"):
+        guard.recover(photograph)
+
+
+def test_no_key_is_refused():
+    with pytest.raises(KeyFileError, match="there is no key"):
+        Guard("nobody")
+    with pytest.raises(KeyFileError, match="got an empty list"):
+        Guard([])
+
+
+def test_the_record_is_stable_json(guard, forged):
+    verdict = guard.verify(forged[0])
+    record = verdict.to_dict()
+    assert record["schema"] == "imuge.verdict/1"
+    assert list(record) == [
+        "schema",
+        "verdict",
+        "sentence",
+        "key_name",
+        "key_id",
+        "image_id",
+        "presence_p",
+        "tag_p",
+        "identity_p",
+        "layout_p",
+        "corrected_for",
+        "tampered_area",
+        "regions",
+        "hidden_copy",
+        "hidden_copy_agreement",
+        "width",
+        "height",
+        "model",
+        "model_sha256",
+        "threshold",
+        "minimum_area",
+        "input_sha256",
+        "tool_version",
+        "warnings",
+    ]
+    assert record["input_sha256"] is None
+    assert guard.verify(as_file(forged[0])).input_sha256 is not None
+    assert set(EXIT_STATUS.values()) == {0, 10, 11, 12, 13}
+
+
+def test_two_pictures_of_one_key_have_unlike_templates(key, immunized, photograph):
+    again = Guard(Key.from_secret("test", key.secret)).immunize(photograph)
+    assert again.image_id != immunized.image_id
+    assert not np.array_equal(again.image, immunized.image)
