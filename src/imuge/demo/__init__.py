@@ -1,0 +1,80 @@
+"""The main job on a bundled photograph, step by step, as a newcomer would do it.
+
+astronaut.jpg ─ immunize ─► protected.jpg ─ tamper, JPEG 70 ─► suspicious.jpg ─ verify ─► report
+"""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from imuge.attacks.resave import parse_chain, resave_to_bytes
+from imuge.attacks.retouch import tamper
+from imuge.engine import Progress
+from imuge.errors import ImageError
+from imuge.files import reason, write_atomically
+from imuge.guard import Guard
+from imuge.image import load
+from imuge.keys import new_key, write_key
+from imuge.report.write import write_report
+from imuge.results import Pixels, Verdict
+
+# Around the model of the Space Shuttle behind the astronaut, in pixels.
+LEFT = ((344, 290), (344, 196), (372, 150), (372, 60), (384, 0))
+RIGHT = ((462, 0), (478, 180), (478, 290))
+AFTERWARDS = "jpeg:70"
+
+
+def host_file() -> bytes:
+    """The bundled photograph, a JPEG of 512x512 pixels."""
+    return (resources.files(__package__) / "astronaut.jpg").read_bytes()
+
+
+def host_photograph() -> Pixels:
+    """The bundled photograph's pixels, (512, 512, 3)."""
+    return load(host_file()).pixels
+
+
+def run_demo(out: Path, *, say: Callable[[str], None], progress: Progress | None = None) -> Verdict:
+    """Immunize, tamper, re-save, verify and report; pictures and page are left in `out`.
+
+    Args:
+        out: Folder for all files; made if missing. An earlier demo's files are replaced.
+        say: Called with a sentence about each step.
+        progress: As for `Guard`.
+
+    Raises:
+        ImageError: the folder cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot make the folder {out}: {reason(error)}; name another") from error
+    original = host_file()
+    write_atomically(out / "original.jpg", original, overwrite=True)
+    key = new_key("demo")
+    write_key(key, out / "demo.key", overwrite=True)
+    guard = Guard(key, progress=progress)
+
+    made = guard.immunize(original)
+    protected = made.save(out / "protected.jpg", overwrite=True)
+    say(f"1. Immunized: {protected} ({made.psnr_db:.1f} dB to the original, verified after saving)")
+
+    pixels = load(protected).pixels
+    outline = Image.new("1", pixels.shape[1::-1])
+    ImageDraw.Draw(outline).polygon(LEFT + RIGHT, fill=1)
+    forged = tamper(pixels, "inpaint", mask=np.array(outline), rng=np.random.default_rng(0))
+    say(f"2. Tampered: the shuttle was retouched away, {forged.mask.mean():.1%} of the picture")
+
+    suspicious = out / "suspicious.jpg"
+    write_atomically(
+        suspicious, resave_to_bytes(forged.picture, parse_chain(AFTERWARDS)).data, overwrite=True
+    )
+    say(f"3. Re-saved as JPEG of quality 70: {suspicious}")
+
+    verdict = guard.verify(suspicious, hidden_copy=True)
+    files = write_report(verdict, out, suspicious.stem, file_facts={"File": suspicious.name})
+    say(f"4. Verified; open the report in a browser: {files[-1]}")
+    return verdict

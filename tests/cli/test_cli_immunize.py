@@ -1,0 +1,162 @@
+"""`imuge immunize`: which key, which file, and never over what is there."""
+
+import io
+import stat
+
+import pytest
+from PIL import Image
+
+from imuge.image.sniff import identify
+from imuge.keys import key_folder, key_path, new_key, store_key, write_key
+from imuge.terminal import FAILED, USAGE
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_first_run_makes_a_key_and_says_what_it_is_worth(imuge):
+    first = imuge("immunize", "plain.png")
+    assert first.exit_code == 0
+    assert str(key_path("default")) in first.stderr
+    assert "loses every later verification" in first.stderr
+    assert stat.S_IMODE(key_path("default").stat().st_mode) == 0o600
+    second = imuge("immunize", "plain.png", "-o", "second.png")
+    assert "loses every" not in second.stderr
+    assert names(key_folder()) == ["default.key"]
+    assert imuge("verify", "plain.immunized.png", "second.png").exit_code == 0
+
+
+def test_with_keys_but_no_default_it_asks_which_one(imuge):
+    store_key(new_key("work"))
+    result = imuge("immunize", "plain.png")
+    assert result.exit_code == FAILED
+    assert "name one with --key (held: work)" in result.stderr
+    assert names(key_folder()) == ["work.key"]
+
+
+def test_the_key_file_of_the_environment_is_used(folder, imuge, monkeypatch):
+    key = new_key("elsewhere")
+    write_key(key, folder / "mine.key")
+    monkeypatch.setenv("IMUGE_KEY_FILE", str(folder / "mine.key"))
+    result = imuge("immunize", "plain.png")
+    assert f"with key elsewhere ({key.key_id})" in result.stderr
+    assert not key_folder().exists()
+    assert imuge("verify", "plain.immunized.png").exit_code == 0
+
+
+@pytest.mark.usefixtures("held")
+def test_an_existing_output_and_the_input_itself_stay_unless_asked(folder, imuge):
+    (folder / "there.png").write_bytes(b"precious")
+    before = (folder / "plain.png").read_bytes()
+    for target in ("there.png", "plain.png", "."):
+        result = imuge("immunize", "plain.png", "-o", target)
+        assert result.exit_code == FAILED
+        assert "exists and is not replaced; use --overwrite" in result.stderr
+    assert (folder / "there.png").read_bytes() == b"precious"
+    assert (folder / "plain.png").read_bytes() == before
+    assert imuge("immunize", "plain.png", "-o", "plain.png", "--overwrite").exit_code == 0
+    assert imuge("verify", "plain.png").exit_code == 0
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    ("source", "options", "target", "form"),
+    [
+        ("plain.png", ["-o", "out.jpg"], "out.jpg", "JPEG"),
+        ("photo", [], "photo.immunized", "PNG"),
+        ("misnamed.jpg", [], "misnamed.immunized.jpg", "JPEG"),
+        ("misnamed.jpg", ["-o", "out.jpg"], "out.jpg", "JPEG"),
+    ],
+)
+def test_the_outputs_name_tells_its_format(folder, imuge, source, options, target, form):
+    content = (folder / "plain.png").read_bytes()
+    (folder / source).write_bytes(content)
+    result = imuge("immunize", source, *options)
+    assert result.exit_code == 0
+    assert identify((folder / target).read_bytes()) == form
+    assert ("the file is PNG although its name ends in .jpg" in result.stderr) == (
+        source == "misnamed.jpg"
+    )
+
+
+@pytest.mark.usefixtures("held")
+def test_an_output_name_without_a_known_ending_is_refused(imuge):
+    result = imuge("immunize", "plain.png", "-o", "results")
+    assert result.exit_code == FAILED
+    assert "cannot tell the format of results" in result.stderr
+
+
+@pytest.mark.usefixtures("held")
+def test_standard_input_to_standard_output(folder, imuge):
+    result = imuge("immunize", "-", "-o", "-", stdin=(folder / "plain.png").read_bytes())
+    assert result.exit_code == 0
+    assert Image.open(io.BytesIO(result.stdout_bytes)).size == (160, 128)
+    assert imuge("verify", "-", stdin=result.stdout_bytes).exit_code == 0
+
+
+@pytest.mark.usefixtures("held")
+def test_of_several_the_failed_one_is_reported_and_the_others_are_made(folder, imuge):
+    (folder / "out").mkdir()
+    (folder / "broken.png").write_bytes((folder / "plain.png").read_bytes()[:2000])
+    (folder / "again.png").write_bytes((folder / "plain.png").read_bytes())
+    result = imuge("immunize", "plain.png", "broken.png", "again.png", "-o", "out")
+    assert result.exit_code == FAILED
+    assert result.stderr.count("imuge: ") == 1
+    assert "imuge: broken.png: the PNG data is cut short" in result.stderr
+    assert names(folder / "out") == ["again.png", "plain.png"]
+
+
+@pytest.mark.usefixtures("held")
+def test_what_is_protected_is_refused_without_replace(imuge):
+    result = imuge("immunize", "protected.png", "-o", "out.png")
+    assert result.exit_code == FAILED
+    assert "protected with key default already" in result.stderr
+    assert "--replace" in result.stderr
+    assert imuge("immunize", "protected.png", "-o", "out.png", "--replace").exit_code == 0
+
+
+@pytest.mark.usefixtures("held")
+def test_protection_by_another_key_that_is_held_is_refused_too(imuge):
+    store_key(new_key("work"))
+    result = imuge("immunize", "protected.png", "-o", "out.png", "--key", "work")
+    assert result.exit_code == FAILED
+    assert "protected with key default already" in result.stderr
+
+
+@pytest.mark.usefixtures("held")
+def test_metadata_is_dropped_where_asked(imuge):
+    exif = Image.Exif()
+    exif[0x010E] = "my garden"
+    Image.open("plain.png").save("noted.jpg", exif=exif, quality=95)
+    assert imuge("immunize", "noted.jpg").exit_code == 0
+    assert imuge("immunize", "noted.jpg", "-o", "bare.jpg", "--metadata", "none").exit_code == 0
+    with Image.open("noted.immunized.jpg") as kept, Image.open("bare.jpg") as bare:
+        assert kept.getexif()[0x010E] == "my garden"
+        assert not bare.getexif()
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["plain.png", "--strength", "9"], "expected a strength from 0.25 to 3.0, got 9.0"),
+        (["plain.png", "protected.png", "--strength", "0"], "expected a strength"),
+        (["-"], "standard input has no name"),
+        (["-", "-o", "."], "standard input has no name"),
+        (["-", "plain.png", "-o", "."], "stands alone"),
+        (["plain.png", "protected.png", "-o", "-"], "need an existing folder"),
+        (["plain.png", "protected.png", "-o", "x.png"], "need an existing folder"),
+        (["plain.png", "plain.png", "-o", "."], "two pictures would be written to plain.png"),
+        (["plain.png", "--metadata", "some"], "--metadata"),
+        (["plain.png", "--strengh", "1"], "No such option"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_changes_nothing(folder, imuge, arguments, complaint):
+    before = names(folder)
+    result = imuge("immunize", *arguments, stdin=b"")
+    assert result.exit_code == USAGE
+    assert complaint in result.stderr
+    assert result.stderr.count("expected a strength") <= 1
+    assert names(folder) == before

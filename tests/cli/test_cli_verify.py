@@ -1,0 +1,173 @@
+"""`imuge verify`: the verdict as words, as JSON, as files and as exit status."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from imuge.cli_verify import REPORT_ENDINGS
+from imuge.errors import ImageError
+from imuge.keys import key_folder, key_path, new_key, store_key, verify_only, write_key
+from imuge.results import EXIT_STATUS
+from imuge.terminal import FAILED, USAGE
+
+
+@pytest.fixture(scope="module")
+def any_verdict(guard, protected):
+    return guard.verify(protected)
+
+
+@pytest.fixture
+def scripted(monkeypatch, any_verdict):
+    """A guard that finds in each file what the file's stem says."""
+
+    class Scripted:
+        def __init__(self, keys, progress):
+            assert keys
+            progress("reveal", 0.5)
+
+        def verify(self, source, **_):
+            if source.stem == "failed":
+                raise ImageError("it is scripted")
+            return replace(any_verdict, verdict=source.stem, warnings=("mind this",))
+
+    monkeypatch.setattr("imuge.cli_verify.Guard", Scripted)
+
+
+@pytest.mark.usefixtures("held", "scripted")
+@pytest.mark.parametrize("finding", EXIT_STATUS)
+def test_the_verdict_is_the_exit_status(imuge, finding):
+    assert imuge("verify", f"{finding}.png").exit_code == EXIT_STATUS[finding]
+    assert imuge("verify", f"{finding}.png", "--json").exit_code == EXIT_STATUS[finding]
+
+
+@pytest.mark.usefixtures("held", "scripted")
+@pytest.mark.parametrize(
+    ("stems", "status"),
+    [
+        (["foreign", "intact", "tampered"], 12),
+        (["intact", "unprotected", "degraded"], 13),
+        (["foreign", "failed", "intact"], FAILED),
+        (["failed", "failed"], FAILED),
+    ],
+)
+def test_of_several_the_highest_counts_and_a_failure_above_all(imuge, stems, status):
+    files = [f"{stem}.png" for stem in stems]
+    result = imuge("verify", *files)
+    assert result.exit_code == status
+    records = json.loads(imuge("verify", "--json", *files).stdout)
+    assert [next(iter(record.items())) for record in records] == [("file", f) for f in files]
+    for record, stem in zip(records, stems, strict=True):
+        assert record.get("error") == ("it is scripted" if stem == "failed" else None)
+        assert record.get("verdict") == (None if stem == "failed" else stem)
+    assert result.stderr.count(": it is scripted\n") == stems.count("failed")
+    assert result.stderr.count(".png: mind this\n") == len(stems) - stems.count("failed")
+
+
+@pytest.mark.usefixtures("held")
+def test_an_untouched_copy_gives_one_sentence(imuge):
+    result = imuge("verify", "protected.png")
+    assert result.exit_code == 0
+    assert (
+        result.stdout == "No change was found since this picture was protected with key default.\n"
+    )
+    assert result.stderr == ""
+
+
+@pytest.mark.usefixtures("held")
+def test_a_change_gives_the_sentence_first_and_the_region_below(imuge):
+    result = imuge("verify", "tampered.png")
+    assert result.exit_code == EXIT_STATUS["tampered"]
+    first, second = result.stdout.splitlines()
+    assert first.startswith("1 region (")
+    assert second.startswith("  1. ")
+    assert " pixels at (" in second
+
+
+@pytest.mark.usefixtures("held")
+def test_a_picture_without_protection(imuge):
+    assert imuge("verify", "plain.png").exit_code == EXIT_STATUS["unprotected"]
+
+
+@pytest.mark.usefixtures("held")
+def test_json_is_the_verdicts_and_so_is_the_file(folder, imuge, guard):
+    result = imuge("verify", "--json", "tampered.png", "--out", "report")
+    expected = json.loads(guard.verify(folder / "tampered.png").to_json())
+    assert json.loads(result.stdout) == expected | {
+        "key_name": "default",
+        "sentence": expected["sentence"].replace("key test", "key default"),
+    }
+    assert (folder / "report" / "tampered.verdict.json").read_text() == result.stdout
+    assert result.stdout.startswith('{\n  "schema": "imuge.verdict/1",\n  "verdict": "tampered"')
+
+
+@pytest.mark.usefixtures("held")
+def test_the_report_is_where_it_is_said_to_be(folder, imuge):
+    result = imuge("verify", "tampered.png", "protected.png", "--out", "some/report")
+    assert result.exit_code == EXIT_STATUS["tampered"]
+    assert "Reports: some/report" in result.stderr
+    written = {path.name for path in (folder / "some/report").iterdir()}
+    assert {f"tampered.{ending}" for ending in REPORT_ENDINGS} <= written
+    known = {f"{stem}.{ending}" for stem in ("tampered", "protected") for ending in REPORT_ENDINGS}
+    assert written <= known
+
+
+@pytest.mark.usefixtures("held")
+def test_standard_input(folder, imuge):
+    content = (folder / "tampered.png").read_bytes()
+    result = imuge("verify", "-", "--out", "report", stdin=content)
+    assert result.exit_code == EXIT_STATUS["tampered"]
+    assert (folder / "report" / "stdin.report.html").exists()
+    empty = imuge("verify", "-", stdin=b"")
+    assert empty.exit_code == FAILED
+    assert empty.stderr.startswith("imuge: standard input: the file is empty")
+
+
+@pytest.mark.usefixtures("held")
+def test_all_keys_held_are_tried_unless_one_is_named(imuge, monkeypatch):
+    store_key(new_key("another"))
+    assert imuge("verify", "protected.png").exit_code == 0
+    assert imuge("verify", "protected.png", "--key", "another").exit_code == 13
+    both = ("--key", "another", "--key", "default")
+    assert imuge("verify", "protected.png", *both).exit_code == 0
+    assert imuge("verify", "protected.png", "--key", key_path("default")).exit_code == 0
+    monkeypatch.setenv("IMUGE_KEY_FILE", str(key_path("another")))
+    assert imuge("verify", "protected.png").exit_code == 13
+
+
+@pytest.mark.usefixtures("held")
+def test_a_broken_key_does_not_hide_the_good_ones(imuge):
+    (key_folder() / "broken.key").write_text("{}")
+    result = imuge("verify", "protected.png")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Left out: ")
+    assert "broken.key" in result.stderr
+
+
+def test_without_any_key_it_says_what_is_missing(imuge):
+    result = imuge("verify", "protected.png")
+    assert result.exit_code == FAILED
+    assert "there is no usable key" in result.stderr
+    assert not key_folder().exists()
+
+
+def test_a_verify_only_key_localizes(folder, imuge, key):
+    write_key(verify_only(key), folder / "given.key")
+    result = imuge("verify", "tampered.png", "--key", "given.key", "--out", "report")
+    assert result.exit_code == EXIT_STATUS["tampered"]
+    assert not (folder / "report" / "tampered.recovered.png").exists()
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["photo.png", "photo.mask.png", "--out", "."], "the report would replace the picture"),
+        (["a/photo.png", "photo.png", "--out", "x"], "two pictures are called photo"),
+        (["-", "-"], "can be read once only"),
+    ],
+)
+def test_reports_that_would_replace_something_are_refused(imuge, arguments, complaint):
+    result = imuge("verify", *arguments, stdin=b"")
+    assert result.exit_code == USAGE
+    assert complaint in result.stderr

@@ -1,0 +1,135 @@
+"""A file is written whole or not at all, and nothing is left beside it."""
+
+import errno
+import os
+import stat
+
+import pytest
+
+from imuge.errors import ImageError
+from imuge.files import reason, write_atomically
+
+
+@pytest.fixture
+def refusing(monkeypatch):
+    """Make one call of the operating system fail."""
+
+    def refuse(name, number):
+        def fail(*_, **__):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, name, fail)
+
+    return refuse
+
+
+def test_the_content_is_all_there(tmp_path):
+    path = write_atomically(tmp_path / "a.bin", b"content")
+    assert path == tmp_path / "a.bin"
+    assert path.read_bytes() == b"content"
+    assert os.listdir(tmp_path) == ["a.bin"]  # noqa: PTH208
+
+
+def test_an_existing_file_is_replaced_only_where_allowed(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(ImageError, match=r"a\.bin exists and is not replaced"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_atomically(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+    path = tmp_path / "a.bin"
+    sync = os.fsync
+
+    def race(handle):
+        sync(handle)
+        path.write_bytes(b"theirs")
+
+    monkeypatch.setattr(os, "fsync", race)
+    with pytest.raises(ImageError, match="exists"):
+        write_atomically(path, b"ours")
+    assert path.read_bytes() == b"theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EFBIG, "larger than this account may write"),
+        (errno.EACCES, "no permission"),
+        (errno.EROFS, "the file system is read-only"),
+        (errno.EIO, "input/output error"),
+    ],
+)
+def test_a_refusal_leaves_the_old_file_and_nothing_else(
+    tmp_path, refusing, number, words, overwrite
+):
+    path = tmp_path / "a.bin"
+    if overwrite:
+        path.write_bytes(b"old")
+    refusing("fsync", number)
+    with pytest.raises(ImageError, match=f"cannot write .*a.bin: .*{words}.*; nothing was written"):
+        write_atomically(path, b"new", overwrite=overwrite)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == (
+        {"a.bin": b"old"} if overwrite else {}
+    )
+
+
+def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a.bin", b"new")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_file_system_without_links_will_do(tmp_path, refusing):
+    refusing("link", errno.EPERM)
+    assert write_atomically(tmp_path / "a.bin", b"new").read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_the_mode_holds_from_the_first_moment(tmp_path, monkeypatch, mode):
+    sync, seen = os.fsync, []
+
+    def look(handle):
+        seen.append(stat.S_IMODE(os.fstat(handle).st_mode))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", look)
+    path = write_atomically(tmp_path / "a.bin", b"new", mode=mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    assert seen == [mode & ~mask]
+    assert stat.S_IMODE(path.stat().st_mode) == mode & ~mask
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_is_never_replaced(tmp_path, overwrite):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ImageError, match="it is a directory"):
+        write_atomically(tmp_path / "a", b"new", overwrite=overwrite)
+
+
+def test_a_folder_that_is_missing_is_said(tmp_path):
+    with pytest.raises(ImageError, match="there is no such file or folder"):
+        write_atomically(tmp_path / "missing" / "a.bin", b"new")
+
+
+def test_the_longest_name_that_a_folder_takes(tmp_path):
+    name = "n" * 251 + ".png"
+    assert write_atomically(tmp_path / name, b"new").exists()
+
+
+def test_an_unknown_refusal_keeps_the_systems_words():
+    assert reason(OSError(errno.EIO, "Input/output error")) == "input/output error"
+    assert reason(OSError("odd")) == "odd"

@@ -1,0 +1,110 @@
+"""Who may import whom: from the command down to the errors, and never back.
+
+Every import of every module is read from its source, the lazy ones too.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "imuge"
+FACE = {"guard", "engine", "image", "keys", "weights", "report", "results", "errors", "files"}
+FACE |= {"verification", "hidden_copy", "sentences", "imuge"}
+INSIDE = {"engine", "image", "keys", "weights", "results", "errors", "files", "imuge"}
+INSIDE |= {"guard", "verification", "hidden_copy", "sentences"}
+EDITS = {"attacks.masks", "attacks.retouch", "attacks.resave", "attacks.picture"}  # without torch
+COMMAND = {"cli", "cli_attack", "cli_immunize", "cli_keys", "cli_verify"}
+
+# What the modules of a room may import at the top, beside their own room.
+ALLOWED = {
+    **dict.fromkeys(COMMAND, FACE | EDITS | COMMAND | {"demo", "doctor", "terminal"}),
+    "demo": FACE | EDITS,
+    "doctor": FACE,
+    "terminal": FACE,
+    "bench": FACE | EDITS | {"demo"},  # its photograph
+    **dict.fromkeys(("guard", "verification", "hidden_copy", "sentences"), INSIDE),
+    "imuge": {"guard", "results", "errors", "_version"},
+    "_version": set(),
+    "engine": {"weights", "errors", "files"},
+    "weights": {"errors", "files"},
+    "image": {"errors", "files"},
+    "keys": {"errors", "files"},
+    "report": {"results", "errors", "files"},
+    "results": {"errors", "files"},
+    "files": {"errors"},
+    "errors": set(),
+    "attacks": {"results", "errors"},
+    "model": {"errors"},
+    "train": {"model", "weights", "results", "errors", "files"} | EDITS,
+}
+LAZILY = {"cli": {"train.export"}}  # inside a function
+NEED_TORCH = {"torch", "onnx", "onnxscript", "safetensors"}
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def dotted(path):
+    """`imuge.keys.key` as `keys.key`; the package itself as `imuge`."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "imuge"
+
+
+NAMES = {dotted(path) for path in MODULES}
+
+
+def imports(path):
+    """What a module imports: (name, whether at the top), those of imuge without their `imuge.`."""
+    tree = ast.parse(path.read_text())
+    lazy = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            joined = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [full if is_module(full) else node.module for full in joined]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, id(node) not in lazy
+
+
+def is_module(name):
+    return name.removeprefix("imuge.") in NAMES and name != "imuge.imuge"
+
+
+def allows(allowed, name):
+    return any(name == room or name.startswith(f"{room}.") for room in allowed)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_module_imports_only_what_lies_below_it(path):
+    own = dotted(path).partition(".")[0]
+    for name, at_top in imports(path):
+        if name.partition(".")[0] != "imuge":
+            assert own in {"model", "train"} or name.partition(".")[0] not in NEED_TORCH, name
+            continue
+        inner = name.removeprefix("imuge.")
+        allowed = ALLOWED[own] | {own} | (set() if at_top else LAZILY.get(own, set()))
+        assert allows(allowed, inner), f"{dotted(path)} imports {name}"
+
+
+def test_every_room_has_its_rule():
+    assert {name.partition(".")[0] for name in NAMES} == ALLOWED.keys()
+
+
+def test_the_command_is_there_without_torch():
+    script = (
+        "import sys, imuge, imuge.cli\n"
+        f"print(*(sys.modules.keys() & {NEED_TORCH | {'imuge.model', 'imuge.train'}!r}))"
+    )
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.split() == []
