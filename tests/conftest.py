@@ -8,6 +8,7 @@ from PIL import Image
 
 from imuge.guard import Guard
 from imuge.keys import Key
+from imuge.weights import GRAPHS, release_folder
 
 PHOTOGRAPHS = Path(__file__).parent / "data"
 
@@ -27,6 +28,19 @@ def key():
 @pytest.fixture(scope="session")
 def guard(key):
     return Guard(key)
+
+
+@pytest.fixture(scope="session")
+def system():
+    """The released networks in torch, rebuilt from the ONNX files of the package."""
+    # Imported here: most tests need no torch, and it takes seconds.
+    from imuge.model.system import System
+    from imuge.train.export import read_weights
+
+    config, weights = read_weights(release_folder() / f"{name}.onnx" for name in GRAPHS)
+    rebuilt = System(config)
+    rebuilt.load_state_dict(weights, strict=True)
+    return rebuilt.eval()
 
 
 @pytest.fixture(scope="session")

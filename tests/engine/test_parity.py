@@ -6,7 +6,6 @@ import torch
 
 from imuge.engine import Engine
 from imuge.errors import WeightsError
-from imuge.model.system import System
 from imuge.train.export import read_weights
 from imuge.weights import GRAPHS, release_folder
 
@@ -17,14 +16,6 @@ SIZES = [(128, 128), (144, 208)]
 @pytest.fixture(scope="module")
 def engine():
     return Engine()
-
-
-@pytest.fixture(scope="module")
-def system():
-    config, weights = read_weights(release_folder() / f"{name}.onnx" for name in GRAPHS)
-    rebuilt = System(config)
-    rebuilt.load_state_dict(weights, strict=True)
-    return rebuilt.eval()
 
 
 def feeds(photograph, height, width):

@@ -1,0 +1,77 @@
+"""How well the hidden copy tells a picture's own protection from one that was moved there.
+
+On training pictures, since the bound between the two (`imuge.hidden_copy`) is set from it.
+
+    python -m imuge.bench.transplants --data ../shared/data/train
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from scipy import ndimage
+
+from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.pictures import photographs
+from imuge.guard import Guard
+from imuge.image.padding import to_canvas
+from imuge.keys import new_key
+from imuge.results import Pixels
+from imuge.verification import verify
+from imuge.weights import CALIBRATED_SIDE
+
+
+def own(published: Pixels, other: Pixels) -> Iterator[tuple[str, Pixels]]:
+    """What may happen to a picture that keeps its own protection."""
+    half = published.copy()
+    half[: len(half) // 2] = other[: len(half) // 2]
+    yield "own", published
+    for chain in ("jpeg:70", "jpeg:50", "brightness:1.2", "gamma:1.4"):
+        yield f"own, {chain}", resave(published, parse_chain(chain))
+    yield "own, half replaced", half
+    yield "own, half replaced, jpeg:70", resave(half, parse_chain("jpeg:70"))
+
+
+def moved(original: Pixels, published: Pixels, other: Pixels) -> Iterator[tuple[str, Pixels]]:
+    """The protection of one picture added to another: known exactly, or estimated by a median."""
+    median = ndimage.median_filter(published, (3, 3, 1))
+    for name, source in (("moved", original), ("moved, estimated", median)):
+        residual = published.astype(np.int16) - source
+        transplant = (other + residual).clip(0, 255).astype(np.uint8)
+        yield name, transplant
+        yield f"{name}, jpeg:70", resave(transplant, parse_chain("jpeg:70"))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the spread of correlations, and the verdicts, for every case."""
+    parser = argparse.ArgumentParser(description="Own protection against moved protection.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of training pictures")
+    parser.add_argument("--pictures", type=int, default=40)
+    options = parser.parse_args(arguments)
+    pictures = photographs(options.data, side=CALIBRATED_SIDE, count=options.pictures)
+    guard = Guard(new_key("transplants"))
+    correlations: dict[str, list[float]] = defaultdict(list)
+    verdicts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    console = Console(stderr=True)
+    for i in track(range(len(pictures)), "measuring", console=console):
+        original, other = pictures[i].pixels, pictures[i - 1].pixels
+        published = guard.immunize(original).image
+        for name, received in (*own(published, other), *moved(original, published, other)):
+            found = verify(guard.engine, to_canvas(received), guard.keys, recover=False)
+            verdicts[name][found.finding] += 1
+            if found.comparison is not None and found.comparison.correlation is not None:
+                correlations[name].append(found.comparison.correlation)
+    sys.stdout.write("| case | least | median | most | verdicts |\n|---|---|---|---|---|\n")
+    for name, values in correlations.items():
+        least, middle, most = np.quantile(values, (0, 0.5, 1))
+        counts = ", ".join(f"{finding} {count}" for finding, count in verdicts[name].items())
+        sys.stdout.write(f"| {name} | {least:.2f} | {middle:.2f} | {most:.2f} | {counts} |\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Whole tool: the measurements run on real pictures and say what they found."""
+
+import json
+
+import pytest
+
+from imuge.bench import acceptance, calibrate, speed
+from imuge.bench.promised import PROMISED
+from imuge.weights import read_record, release_folder
+
+PHOTOGRAPHS = "tests/data"
+
+
+@pytest.mark.slow
+def test_acceptance_measures_every_row(tmp_path, capsys, request):
+    data = request.config.rootpath / PHOTOGRAPHS
+    acceptance.main(["--data", str(data), "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "acceptance.json").read_text())
+    assert set(PROMISED) <= set(result["rows"])
+    assert result["rows"]["splice, none"]["f1"] > 0.95
+    assert result["strangers"]["wrong key"]["unprotected"] == 2
+    assert (tmp_path / "acceptance.md").read_text() in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_calibrate_writes_the_record_of_a_copy(tmp_path, request):
+    import shutil
+
+    release = shutil.copytree(release_folder(), tmp_path / "lab.r3")
+    data = request.config.rootpath / PHOTOGRAPHS
+    calibrate.main(["--data", str(data), "--release", str(release), "--bound", "0.5"])
+    assert read_record(release).calibration.pictures == 2
+
+
+@pytest.mark.slow
+def test_speed_reports_ratios_and_memory(tmp_path):
+    speed.main(["--out", str(tmp_path), "--sizes", "1"])
+    result = json.loads((tmp_path / "speed.json").read_text())
+    assert result["large"]["1"]["verdict"] == "tampered"
+    assert result["overheads"]["immunize"]["ratio"] > 1
+
+
+def test_a_shortfall_is_named():
+    rows = {name: dict(promise._asdict()) for name, promise in PROMISED.items()}
+    assert acceptance.shortfalls(rows) == []
+    rows["splice, none"]["f1"] -= 0.008
+    rows["copy-move, JPEG 50"]["area_db"] -= 0.8
+    assert [line.split(":")[0] for line in acceptance.shortfalls(rows)] == [
+        "splice, none",
+        "copy-move, JPEG 50",
+    ]
