@@ -113,6 +113,15 @@ def test_the_mode_holds_from_the_first_moment(tmp_path, monkeypatch, mode):
     assert stat.S_IMODE(path.stat().st_mode) == mode & ~mask
 
 
+def test_a_private_file_stays_private_when_it_is_replaced(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    write_atomically(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_is_never_replaced(tmp_path, overwrite):
     (tmp_path / "a").mkdir()

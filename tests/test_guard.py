@@ -152,6 +152,13 @@ def test_a_verify_only_key_localizes_but_does_not_recover(key, forged):
         guard.recover(forged[0])
 
 
+def test_a_verify_only_copy_does_not_stand_in_the_way_of_its_full_key(key, forged):
+    verdict = Guard([verify_only(key), key]).verify(forged[0])
+    assert verdict.key_name == key.name
+    assert verdict.hidden_copy == "agrees"
+    assert verdict.recovered is not None
+
+
 @pytest.mark.parametrize("size", [(128, 128), (131, 250), (200, 137)])
 def test_any_size_goes_through(guard, photograph, size):
     picture = np.ascontiguousarray(photograph[: size[0], : size[1]])

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from imuge.hidden_copy import Comparison, erased_blocks, gather_code
-from imuge.verification import find_regions, minimum_area
+from imuge.keys import Reading, new_key, verify_only
+from imuge.sentences import cautions
+from imuge.verification import Found, find_regions, minimum_area
 from imuge.weights import WorkingPoint
 
 
@@ -88,3 +90,28 @@ def test_code_is_brought_home_and_lost_blocks_are_flagged():
 )
 def test_the_hidden_copy_disagrees_only_where_both_signs_say_so(correlation, difference, check):
     assert Comparison(correlation=correlation, difference=difference).check == check
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_hidden_copy_is_spoken_of_only_where_it_was_read(checked):
+    key = new_key("newsdesk")
+    reading = Reading(
+        present=True,
+        presence_p=1e-9,
+        image_id=1,
+        tag_p=1e-7,
+        identity_p=1e-16,
+        flips=0,
+        agreement=0.9,
+        hypotheses=1,
+    )
+    found = Found(
+        finding="foreign",
+        key=key if checked else verify_only(key),
+        reading=reading,
+        comparison=Comparison(correlation=0.0, difference=0.3) if checked else None,
+        mask=np.zeros((128, 128), bool),
+    )
+    said = " ".join(cautions(found))
+    assert ("shows the picture that the protection was made for" in said) == checked
+    assert ("was not checked" in said) != checked

@@ -20,7 +20,8 @@ def write_atomically(
         path: Where the file shall be; its folder must exist.
         data: The whole content.
         overwrite: Whether an existing file may be replaced.
-        mode: Permission bits of the new file, before the umask.
+        mode: Permission bits of the new file, before the umask; never more than those of a file
+            that it replaces.
 
     Returns:
         `path`.
@@ -32,8 +33,10 @@ def write_atomically(
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a directory")
-        if path.exists() and not overwrite:
-            raise FileExistsError
+        if path.exists():
+            if not overwrite:
+                raise FileExistsError
+            mode &= path.stat().st_mode  # what was private stays private
         # The permission bits hold from the first moment, less what the user's umask takes away.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as stream:

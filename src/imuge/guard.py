@@ -179,8 +179,8 @@ class Guard:
         """Give the picture with every tampered pixel replaced by its reconstruction.
 
         Returns:
-            The picture in the type it came in; files come back in their own format. A picture in
-            which nothing tampered was found comes back as it was.
+            The picture in the type it came in; files are encoded again in their own format. Where
+            nothing tampered was found the pixels are those received.
 
         Raises:
             ImageError: the picture cannot be read, or carries no protection that could be used.

@@ -16,7 +16,10 @@ def sentence(found: Found, keys: list[Key]) -> str:
         )
     name = f"key {found.key.name}"
     if found.finding == "degraded":
-        return f"Protection with {name} was found, but it is too damaged to say what was changed."
+        return (
+            f"Protection with {name} was found, but it is too damaged to say whether or where "
+            "the picture was changed."
+        )
     if found.finding == "foreign":
         return (
             f"The protection with {name} in this picture belongs to another picture: "
@@ -49,6 +52,6 @@ def cautions(found: Found) -> tuple[str, ...]:
         said.append("Too little of the picture is untouched to compare it with its hidden copy.")
     if sum(region.area for region in found.regions) > MUCH:
         said.append("More than half of the picture changed; the reconstruction is a rough guess.")
-    if found.finding == "foreign":
+    if found.finding == "foreign" and found.comparison is not None:
         said.append("The hidden copy shows the picture that the protection was made for.")
     return tuple(said)

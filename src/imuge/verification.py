@@ -63,12 +63,20 @@ def look_for_beacon(
     """Reveal the payload and read it with every key.
 
     Returns:
-        The revealed payload (30, h, w), and the key whose beacon is the strongest with its reading.
+        The revealed payload (30, h, w), and the key whose beacon is the strongest with its reading;
+        of several as strong, one with a valid tag, then one that can recover: a key and its
+        verify-only copy read the same.
     """
     revealed = engine.reveal(canvas.image)
     signs = revealed[-TEMPLATE_CHANNELS:]
     readings = [read(key, signs, valid=canvas.inside, hypotheses=len(keys)) for key in keys]
-    best = min(range(len(keys)), key=lambda i: readings[i].presence_p)
+
+    def rank(i: int) -> tuple[float, bool, float, bool]:
+        reading = readings[i]
+        untagged = reading.image_id is None
+        return reading.presence_p, untagged, -reading.agreement, not keys[i].can_recover
+
+    best = min(range(len(keys)), key=rank)
     return revealed, keys[best], readings[best]
 
 
@@ -193,7 +201,9 @@ def find_regions(
                 mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
             )
         )
-    return np.isin(labels, kept), tuple(regions)
+    belongs = np.zeros(len(areas), bool)
+    belongs[kept] = True
+    return belongs[labels], tuple(regions)
 
 
 def widen(canvas: Canvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

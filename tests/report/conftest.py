@@ -54,7 +54,7 @@ def make_verdict():
             "model": "imuge.base-1",
             "model_sha256": "ab" * 32,
             "threshold": 0.5,
-            "minimum_area": 0.001,
+            "minimum_area": 512,
             "input_sha256": "0c" * 32,
             "tool_version": "0.1.0",
             "image": image if tampered else before,

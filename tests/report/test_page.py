@@ -145,6 +145,12 @@ def test_numbers_name_what_they_were_corrected_for(make_verdict):
     assert "Small changes may be missed." in text
 
 
+def test_the_least_region_is_given_in_pixels_and_as_a_share(make_verdict):
+    text = _read(make_verdict(minimum_area=512, width=640, height=400)).text
+    assert "512 pixels" in text
+    assert "0.20 % of the picture" in text
+
+
 def test_pixels_that_never_were_a_file_are_called_so(make_verdict):
     assert "not a file: pixels only" in _read(make_verdict(input_sha256=None)).text
 

@@ -1,6 +1,6 @@
 """The release beside the figures its design promises, on the validation pictures.
 
-Order and rules of docs/evaluation: immunize, round to 8 bits, tamper, process with real encoders,
+Order of the protocol: immunize, round to 8 bits, tamper, process with real encoders,
 read back, verify. Nothing is fitted here: the shipped working point was set on training pictures.
 
     python -m imuge.bench.acceptance --data ../shared/data/validation --out out/bench
@@ -11,7 +11,7 @@ import json
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
-from scipy import ndimage
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.cases import PROCESSING, SIDE, blob, contents
 from imuge.bench.pictures import Photograph, photographs
 from imuge.bench.promised import PROMISED, Promise
 from imuge.bench.scores import f1, psnr_db, ssim
+from imuge.bench.tables import LEVELS, to_markdown
 from imuge.engine import Engine
 from imuge.errors import ProtectionError
 from imuge.guard import Guard
@@ -47,74 +47,11 @@ from imuge.verification import (
     widen,
 )
 
-SIDE = 512
 AREAS = (0.05, 0.1, 0.2, 0.3)  # in turn, picture by picture
 MESSAGE_AREA = 0.2
 SIGNIFICANT = 0.001  # of a picture; more of it falsely marked is counted
 RESAMPLED_KEYS = 200
-LEVELS = (0.5, 0.1, 0.01, 0.001)
 Rows = dict[str, list[dict[str, float]]]
-
-
-def interpolated(picture: Pixels, factor: float, method: Image.Resampling) -> Pixels:
-    """Scale a picture by `factor` and back to its own size."""
-    size = (picture.shape[1], picture.shape[0])
-    small = (int(size[0] * factor), int(size[1] * factor))
-    image = Image.fromarray(picture)
-    return np.asarray(image.resize(small, method).resize(size, method))
-
-
-def _chain(text: str) -> Callable[[Pixels, np.random.Generator], Pixels]:
-    steps = parse_chain(text)
-    return lambda picture, _rng: resave(picture, steps)
-
-
-def _blur(picture: Pixels, _rng: np.random.Generator) -> Pixels:
-    """Gaussian of sigma 0.8 cut to 3x3 pixels."""
-    kernel = np.exp(-np.array([1, 0, 1]) / (2 * 0.8**2))
-    soft = picture.astype(np.float64)
-    for axis in (0, 1):
-        soft = ndimage.convolve1d(soft, kernel / kernel.sum(), axis=axis, mode="mirror")
-    return _rounded(soft)
-
-
-def _rounded(picture: NDArray[np.floating]) -> Pixels:
-    return picture.round().clip(0, 255).astype(np.uint8)
-
-
-PROCESSING: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
-    "none": _chain("none"),
-    "JPEG 90": _chain("jpeg:90"),
-    "JPEG 75": _chain("jpeg:75"),
-    "JPEG 70": _chain("jpeg:70"),
-    "JPEG 50": _chain("jpeg:50"),
-    "WebP 80": _chain("webp:80"),
-    "resize 0.7 bicubic": lambda p, _: interpolated(p, 0.7, Image.Resampling.BICUBIC),
-    "resize 1.5 bilinear": lambda p, _: interpolated(p, 1.5, Image.Resampling.BILINEAR),
-    "blur 0.8": _blur,
-    "median 3x3": lambda p, _: ndimage.median_filter(p, (3, 3, 1), mode="mirror"),
-    "noise 5": lambda p, rng: _rounded(p + rng.normal(0, 5, p.shape)),
-    "contrast 1.15, brightness +0.05": lambda p, _: _rounded((p - 127.5) * 1.15 + 127.5 * 1.1),
-}
-
-
-def blob(area: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """5x5 noise, enlarged bicubically and cut at the quantile that leaves `area`."""
-    noise = Image.fromarray(rng.standard_normal((5, 5)).astype(np.float32))
-    field = np.asarray(noise.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    mask: NDArray[np.bool_] = field > np.quantile(field, 1 - area)
-    return mask
-
-
-def contents(published: Pixels, previous: Pixels) -> dict[str, Pixels]:
-    """What is put into the mask: the previous picture, this one shifted, this one blurred."""
-    coarse = Image.fromarray(published).reduce(32)
-    blurred = coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return {
-        "splice": previous,
-        "copy-move": np.roll(published, (170, 128), (0, 1)),
-        "blurred fill": np.asarray(blurred),
-    }
 
 
 def localized(
@@ -305,84 +242,6 @@ def shortfalls(rows: dict[str, dict[str, float]]) -> list[str]:
             if wanted is not None and reached < wanted - slack:
                 found.append(f"{name}: {field} {reached:.3f}, promised {wanted}")
     return found
-
-
-def to_markdown(result: dict[str, Any]) -> str:
-    """The tables as text."""
-    rows = result["rows"]
-    immunized = rows["immunized"]
-    lines = [
-        f"Immunized: {immunized['psnr_db']:.1f} dB PSNR, SSIM {immunized['ssim']:.3f}.",
-        "",
-        "In brackets what the design promised. *Plain*: probability 0.5, no minimum area; "
-        "*shipped*: the calibrated working points.",
-        "",
-        "| tamper, then | F1 plain | F1 shipped | whole picture dB | in the area dB | same, true "
-        "mask | same, shipped | attacked, area dB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, promise in PROMISED.items():
-        row = rows[name]
-        cells = [
-            _cell(row["f1"], promise.f1, 3),
-            f"{row['shipped_f1']:.3f}",
-            _cell(row["whole_db"], promise.whole_db, 1),
-            _cell(row["area_db"], promise.area_db, 1),
-            _cell(row["given_area_db"], promise.given_area_db, 1),
-            f"{row['shipped_area_db']:.1f}",
-            f"{row['attacked_area_db']:.1f}",
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "| untouched, then | false area plain | pictures > 0.1 % | false area shipped | pictures "
-        "> 0.1 % | with any region |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name in ("none", "JPEG 75", "JPEG 50"):
-        row = rows[f"untouched, {name}"]
-        lines.append(
-            f"| {name} | {row['false_area']:.4f} | {row['alarm']:.0%} "
-            f"| {row['shipped_false_area']:.4f} | {row['shipped_alarm']:.0%} "
-            f"| {row['shipped_any']:.0%} |"
-        )
-    lines += [
-        "",
-        "| 20 % tampered, then | message read | verdicts |",
-        "|---|---|---|",
-    ]
-    for name, row in result["message"].items():
-        if "read" not in row:
-            lines.append(f"| {name} | | {row['pictures']} pictures |")
-            continue
-        verdicts = ", ".join(f"{k} {v}" for k, v in row.items() if k not in ("pictures", "read"))
-        lines.append(f"| {name} | {row['read']} of {row['pictures']} | {verdicts} |")
-    lines += [
-        "",
-        "| no protection of this key | verdict `unprotected` | least p |",
-        "|---|---|---|",
-    ]
-    for name, row in result["strangers"].items():
-        lines.append(
-            f"| {name} | {row['unprotected']} of {row['pictures']} | {row['least_p']:.2g} |"
-        )
-    chance = result["chance"]
-    lines += [
-        "",
-        f"Presence p-values of {chance['keys times pictures']:.0f} pairs of a key and a picture "
-        f"never protected; least {chance['least p']:.2g}:",
-        "",
-        "| p at or below | " + " | ".join(f"{level:g}" for level in LEVELS) + " |",
-        "|---|" + "---|" * len(LEVELS),
-        "| share | "
-        + " | ".join(f"{chance[f'share at or below {level:g}']:.4f}" for level in LEVELS)
-        + " |",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(reached: float, promised: float | None, digits: int) -> str:
-    return f"{reached:.{digits}f}" + ("" if promised is None else f" ({promised:.{digits}f})")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -55,5 +55,7 @@ def to_canvas(pixels: NDArray[np.uint8]) -> Canvas:
 
 def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round (3, H, W) float RGB to (H, W, 3) uint8; what lies outside [0, 1] is clipped."""
-    scaled = np.rint(image * np.float32(255)).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(scaled.transpose(1, 2, 0))
+    scaled = image * np.float32(255)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, 0, 255, out=scaled)
+    return np.ascontiguousarray(scaled.transpose(1, 2, 0), dtype=np.uint8)

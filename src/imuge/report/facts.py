@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from imuge.report.text import percent, probability, safe
+from imuge.report.text import count, percent, probability, safe
 from imuge.results import Verdict
 
 MOST_FACTS = 60
@@ -26,7 +26,7 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
         "Image id, drawn at protection": _code(verdict.image_id),
         "Changed area": percent(verdict.tampered_area),
         "A pixel counts as changed above": f"probability {verdict.threshold:g}",
-        "Regions are reported from": f"{percent(verdict.minimum_area)} of the picture",
+        "Regions are reported from": _least_region(verdict),
         "Size": f"{verdict.width:,} × {verdict.height:,} pixels",
         "SHA-256 of the file checked": _code(verdict.input_sha256, "not a file: pixels only"),
         "Model": safe(verdict.model),
@@ -36,6 +36,11 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
     }
     body = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
     return f'<section><h2>The numbers behind it</h2><dl class="facts">{body}</dl></section>'
+
+
+def _least_region(verdict: Verdict) -> str:
+    share = verdict.minimum_area / (verdict.width * verdict.height)
+    return f"{count(verdict.minimum_area, 'pixel')} <small>{percent(share)} of the picture</small>"
 
 
 def _key(verdict: Verdict) -> str:
