@@ -279,6 +279,7 @@ def test_the_record_is_stable_json(guard, forged):
         "model_sha256",
         "threshold",
         "minimum_area",
+        "small_spots",
         "input_sha256",
         "tool_version",
         "warnings",

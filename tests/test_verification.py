@@ -21,7 +21,8 @@ def probability():
 
 
 def test_regions_are_connected_pieces_largest_first(probability):
-    mask, regions = find_regions(probability, threshold=0.5, minimum_area=0)
+    mask, regions, spots = find_regions(probability, threshold=0.5, minimum_area=0)
+    assert spots == 0
     assert [region.area_pixels for region in regions] == [200, 17, 1]
     assert regions[0].box == (10, 5, 30, 15)
     assert regions[1].box == (40, 20, 45, 25)
@@ -31,10 +32,11 @@ def test_regions_are_connected_pieces_largest_first(probability):
 
 
 def test_small_and_doubtful_pieces_are_left_out(probability):
-    mask, regions = find_regions(probability, threshold=0.6, minimum_area=18)
+    mask, regions, spots = find_regions(probability, threshold=0.6, minimum_area=18)
+    assert spots == 1
     assert len(regions) == 1
     assert mask.sum() == 200
-    mask, regions = find_regions(probability, threshold=0.95, minimum_area=0)
+    mask, regions, _ = find_regions(probability, threshold=0.95, minimum_area=0)
     assert regions == ()
     assert not mask.any()
 
@@ -42,7 +44,7 @@ def test_small_and_doubtful_pieces_are_left_out(probability):
 def test_a_small_hole_does_not_belong_to_the_region_around_it():
     field = np.ones((20, 20), np.float32)
     field[8:12, 8:12] = 0
-    mask, (region,) = find_regions(field, threshold=0.5, minimum_area=0)
+    mask, (region,), _ = find_regions(field, threshold=0.5, minimum_area=0)
     assert region.area_pixels == 400 - 16
     assert not mask[9, 9]
 

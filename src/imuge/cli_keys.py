@@ -42,16 +42,20 @@ keys_app = typer.Typer(
 def keys_to_immunize(names: list[str] | None) -> list[Key]:
     """The keys asked for, the first of which immunizes; all others held are only looked for.
 
-    Whoever has no key yet gets one, named default, and is told so.
+    Whoever holds one key only need not name it; whoever has none yet gets one, named default, and
+    is told so.
 
     Raises:
-        KeyFileError: a key is missing or refused, or there are keys but none called default.
+        KeyFileError: a key is missing or refused, or there are several and none called default.
     """
     sound, refused = scan_keys()
     if names:
         given = [find_key(name) for name in names]
     elif _chosen_by_environment() or key_path("default").exists():
         given = [find_key()]
+    elif len(full := [key for key in sound if key.can_recover]) == 1 and not refused:
+        given = full
+        say(f"Using your only key, {full[0].name} ({full[0].key_id}).")
     elif sound or refused:
         held = ", ".join(key.name for key in sound) or "none that can be read"
         raise KeyFileError(

@@ -9,7 +9,8 @@ import typer
 from imuge.cli_keys import KeyOption, keys_to_verify
 from imuge.errors import ConfigError
 from imuge.guard import Guard
-from imuge.report.write import write_report
+from imuge.image import described, load
+from imuge.report.write import check_report_name, write_report
 from imuge.results import Verdict
 from imuge.terminal import (
     FAILED,
@@ -45,8 +46,11 @@ ReportOption = Annotated[
         metavar="DIR",
         readable=False,
         help="Write a report to open in a browser, the mask and the recovered picture into DIR; "
-        "an earlier report of the same name is replaced.",
+        "an earlier report of the same name is kept.",
     ),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace earlier reports of the same names.")
 ]
 JsonOption = Annotated[
     bool,
@@ -60,6 +64,7 @@ def verify(
     key: KeyOption = None,
     out: ReportOption = None,
     as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Tell where pictures were changed since they were immunized.
 
@@ -84,7 +89,7 @@ def verify(
         guard = Guard(keys, progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                verdict = _verify_one(guard, source, out)
+                verdict = _verify_one(guard, source, out, overwrite=overwrite)
                 status = max(status, verdict.exit_status)
                 outcome.record = verdict.to_dict()
                 if not as_json:
@@ -117,13 +122,15 @@ def _check_reports(sources: list[Path], out: Path | None) -> None:
             raise ConfigError(f"the report would replace the picture {path}; give another --out")
 
 
-def _verify_one(guard: Guard, source: Path, out: Path | None) -> Verdict:
+def _verify_one(guard: Guard, source: Path, out: Path | None, *, overwrite: bool) -> Verdict:
     """The verdict, with its report written where one is wanted."""
-    wanted = out is not None
-    verdict = guard.verify(read_source(source), recover=wanted, hidden_copy=wanted)
-    if out is not None:
-        facts = {"File": label(source) if source == STREAM else source.name}
-        write_report(verdict, out, _name(source), file_facts=facts)
+    if out is None:
+        return guard.verify(read_source(source), recover=False)
+    check_report_name(out, _name(source), overwrite=overwrite)
+    picture = load(read_source(source))
+    verdict = guard.verify(picture, hidden_copy=True)
+    facts = {"File": label(source) if source == STREAM else source.name} | described(picture)
+    write_report(verdict, out, _name(source), file_facts=facts, overwrite=overwrite)
     return verdict
 
 

@@ -160,12 +160,12 @@ class Guard:
         )
 
     def verify(
-        self, image: AnyPicture, *, recover: bool = True, hidden_copy: bool = False
+        self, image: AnyPicture | Picture, *, recover: bool = True, hidden_copy: bool = False
     ) -> Verdict:
         """Say whether a picture was changed since it was immunized, where, and what was there.
 
         Args:
-            image: As for `immunize`.
+            image: As for `immunize`, or a `Picture` that `imuge.image.load` has read.
             recover: Whether to reconstruct tampered regions.
             hidden_copy: Whether to render the whole hidden copy too, for a person to look at; the
                 verdict checks a sample of it in any case.
@@ -173,7 +173,8 @@ class Guard:
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
         """
-        return self._verify(_read(image), recover=recover, hidden_copy=hidden_copy)
+        picture = image if isinstance(image, Picture) else _read(image)
+        return self._verify(picture, recover=recover, hidden_copy=hidden_copy)
 
     def recover(self, image: PictureType) -> PictureType | bytes:
         """Give the picture with every tampered pixel replaced by its reconstruction.
@@ -194,7 +195,9 @@ class Guard:
         pixels = picture.pixels if verdict.recovered is None else verdict.recovered
         made = picture.with_pixels(pixels)
         is_file = not isinstance(image, Image.Image | np.ndarray)
-        given: PictureType | bytes = _as_given(image, made, encode(made) if is_file else None)
+        # Without the camera's and the author's data: these pixels are not what they made.
+        file = encode(made, metadata="none") if is_file else None
+        given: PictureType | bytes = _as_given(image, made, file)
         return given
 
     def _refuse_protected(self, canvas: Canvas) -> None:
@@ -228,7 +231,6 @@ class Guard:
         record = self.engine.record
         reading, key, comparison = found.reading, found.key, found.comparison
         height, width = picture.pixels.shape[:2]
-        point = found.point or record.calibration.points[0]
         return Verdict(
             verdict=found.finding,
             sentence=sentence(found, self.keys),
@@ -248,8 +250,9 @@ class Guard:
             height=height,
             model=record.name,
             model_sha256=self.engine.sha256,
-            threshold=point.threshold,
-            minimum_area=verification.minimum_area(point, height * width),
+            threshold=found.threshold,
+            minimum_area=found.minimum_area,
+            small_spots=found.spots,
             input_sha256=picture.sha256 or None,
             tool_version=__version__,
             warnings=picture.notes + cautions(found),

@@ -68,8 +68,9 @@ class Verdict:
     height: int
     model: str  # name.tag of the weights
     model_sha256: str
-    threshold: float  # probability above which a pixel counts as tampered
-    minimum_area: int  # pixels below which a region is not reported
+    threshold: float | None  # probability above which a pixel counts; None: not localized
+    minimum_area: int | None  # pixels below which a region is not reported
+    small_spots: int  # pieces above the threshold that were below the minimum area
     input_sha256: str | None  # of the file; None for pixels that never were a file
     tool_version: str
     warnings: tuple[str, ...] = ()

@@ -1,5 +1,7 @@
 """The verdict in one sentence, and the warnings that belong to it. No verdict says "authentic"."""
 
+import math
+
 from imuge.keys import Key
 from imuge.verification import Found
 
@@ -21,16 +23,21 @@ def sentence(found: Found, keys: list[Key]) -> str:
             "the picture was changed."
         )
     if found.finding == "foreign":
-        return (
-            f"The protection with {name} in this picture belongs to another picture: "
-            "it was moved here."
-        )
+        return f"The protection with {name} in this picture seems to belong to another picture."
     if found.finding == "intact":
-        return f"No change was found since this picture was protected with {name}."
+        return f"No change was found since this picture was protected with {name}{_floor(found)}."
     count = len(found.regions)
     share = sum(region.area for region in found.regions)
     regions = "1 region" if count == 1 else f"{count} regions"
     return f"{regions} ({share:.1%} of the picture) changed since it was protected with {name}."
+
+
+def _floor(found: Found) -> str:
+    """How small a change may go unnoticed, so that nobody takes silence for more than it is."""
+    if found.minimum_area is None:
+        return ""
+    side = math.ceil(math.sqrt(found.minimum_area))
+    return f", beyond re-saving and what is smaller than about {side}x{side} pixels"
 
 
 def cautions(found: Found) -> tuple[str, ...]:
@@ -50,6 +57,12 @@ def cautions(found: Found) -> tuple[str, ...]:
         found.comparison is None or found.comparison.correlation is None
     ):
         said.append("Too little of the picture is untouched to compare it with its hidden copy.")
+    if found.spots:
+        spots = "1 spot" if found.spots == 1 else f"{found.spots} spots"
+        said.append(
+            f"{spots} too small to report also looked changed; re-saving as JPEG leaves such "
+            "spots, and so do small edits."
+        )
     if sum(region.area for region in found.regions) > MUCH:
         said.append("More than half of the picture changed; the reconstruction is a rough guess.")
     if found.finding == "foreign" and found.comparison is not None:

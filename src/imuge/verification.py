@@ -47,7 +47,9 @@ class Found:
     key: Key | None = None
     reading: Reading
     layout_p: float | None = None
-    point: WorkingPoint | None = None  # None where nothing was localized
+    threshold: float | None = None  # None where nothing was localized
+    minimum_area: int | None = None  # pixels a region needed in this picture
+    spots: int = 0  # connected pieces above the threshold that were too small to be regions
     comparison: Comparison | None = None
     clarity: float | None = None  # fraction of beacon signs that agree where nothing changed
     probability: Array | None = field(default=None, repr=False)
@@ -112,12 +114,12 @@ def verify(
     clarity, observed = beacon_agreement(signs, expected, canvas, probability)
     calibration = engine.record.calibration
     point = calibration.point(clarity)
-    found = replace(found, layout_p=layout_p, clarity=clarity, point=point)
+    found = replace(found, layout_p=layout_p, clarity=clarity)
     if clarity + 1 / math.sqrt(observed) < calibration.minimum_agreement:
         return found  # too faint by more than two standard deviations of so many signs
-    mask, regions = find_regions(
-        probability, threshold=point.threshold, minimum_area=minimum_area(point, blank.size)
-    )
+    least = minimum_area(point, blank.size)
+    mask, regions, spots = find_regions(probability, threshold=point.threshold, minimum_area=least)
+    found = replace(found, threshold=point.threshold, minimum_area=least, spots=spots)
     wide = widen(canvas, mask)
     codes = None
     if key.can_recover:
@@ -173,7 +175,7 @@ def minimum_area(point: WorkingPoint, pixels: int) -> int:
 
 def find_regions(
     probability: Array, *, threshold: float, minimum_area: int
-) -> tuple[NDArray[np.bool_], tuple[Region, ...]]:
+) -> tuple[NDArray[np.bool_], tuple[Region, ...], int]:
     """Connected pieces of what is above the threshold, without the small ones.
 
     Args:
@@ -182,7 +184,8 @@ def find_regions(
         minimum_area: Pixels a piece needs; pieces touch at sides and corners.
 
     Returns:
-        The mask of the pieces kept, (H, W) bool, and the pieces, largest first.
+        The mask of the pieces kept, (H, W) bool; the pieces, largest first; and how many were too
+        small.
     """
     labels, _ = ndimage.label(probability > threshold, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
@@ -203,7 +206,7 @@ def find_regions(
         )
     belongs = np.zeros(len(areas), bool)
     belongs[kept] = True
-    return belongs[labels], tuple(regions)
+    return belongs[labels], tuple(regions), len(boxes) - len(kept)
 
 
 def widen(canvas: Canvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from imuge.bench import acceptance, calibrate, speed
+from imuge.bench import acceptance, calibrate, speed, tables
 from imuge.bench.promised import PROMISED
 from imuge.weights import read_record, release_folder
 
@@ -37,15 +37,31 @@ def test_speed_reports_ratios_and_memory(tmp_path):
     speed.main(["--out", str(tmp_path), "--sizes", "1"])
     result = json.loads((tmp_path / "speed.json").read_text())
     assert result["large"]["1"]["verdict"] == "tampered"
-    assert result["overheads"]["immunize"]["ratio"] > 1
+    assert result["overheads"]["immunize"]["inside_ratio"] > 1
 
 
-def test_a_shortfall_is_named():
-    rows = {name: dict(promise._asdict()) for name, promise in PROMISED.items()}
-    assert acceptance.shortfalls(rows) == []
-    rows["splice, none"]["f1"] -= 0.008
-    rows["copy-move, JPEG 50"]["area_db"] -= 0.8
-    assert [line.split(":")[0] for line in acceptance.shortfalls(rows)] == [
+def test_shortfalls_are_named():
+    result = {
+        "rows": {name: dict(promise._asdict()) for name, promise in PROMISED.items()},
+        "message": {
+            "512x512, WebP 80": {"pictures": 30, "read": 30},
+            "256x256, JPEG 50": {"pictures": 30, "read": 27},
+            "128x128, JPEG 50": {"pictures": 30, "read": 1},
+        },
+        "strangers": {"wrong key": {"pictures": 30, "unprotected": 30}},
+    }
+    assert tables.shortfalls(result) == []
+    result["rows"]["splice, none"]["f1"] -= 0.008
+    result["rows"]["copy-move, JPEG 50"]["area_db"] -= 0.8
+    for row in result["message"].values():
+        row["read"] -= 1
+    result["message"]["512x512, refused by immunize"] = {"pictures": 1}
+    result["strangers"]["wrong key"]["unprotected"] = 29
+    assert [line.split(":")[0] for line in tables.shortfalls(result)] == [
         "splice, none",
         "copy-move, JPEG 50",
+        "512x512, WebP 80",
+        "256x256, JPEG 50",
+        "512x512, refused by immunize",
+        "wrong key",
     ]

@@ -27,12 +27,21 @@ def test_the_first_run_makes_a_key_and_says_what_it_is_worth(imuge):
     assert imuge("verify", "plain.immunized.png", "second.png").exit_code == 0
 
 
-def test_with_keys_but_no_default_it_asks_which_one(imuge):
+def test_the_only_key_held_need_not_be_named(imuge):
     store_key(new_key("work"))
     result = imuge("immunize", "plain.png")
-    assert result.exit_code == FAILED
-    assert "name one with --key (held: work)" in result.stderr
+    assert result.exit_code == 0
+    assert "Using your only key, work" in result.stderr
     assert names(key_folder()) == ["work.key"]
+
+
+def test_with_several_keys_but_no_default_it_asks_which_one(imuge):
+    store_key(new_key("work"))
+    store_key(new_key("home"))
+    result = imuge("immunize", "plain.png")
+    assert result.exit_code == FAILED
+    assert "name one with --key (held: home, work)" in result.stderr
+    assert names(key_folder()) == ["home.key", "work.key"]
 
 
 def test_the_key_file_of_the_environment_is_used(folder, imuge, monkeypatch):

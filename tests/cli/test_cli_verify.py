@@ -1,6 +1,7 @@
 """`imuge verify`: the verdict as words, as JSON, as files and as exit status."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -68,8 +69,10 @@ def test_of_several_the_highest_counts_and_a_failure_above_all(imuge, stems, sta
 def test_an_untouched_copy_gives_one_sentence(imuge):
     result = imuge("verify", "protected.png")
     assert result.exit_code == 0
-    assert (
-        result.stdout == "No change was found since this picture was protected with key default.\n"
+    assert re.fullmatch(
+        "No change was found since this picture was protected with key default, beyond "
+        r"re-saving and what is smaller than about \d+x\d+ pixels\.\n",
+        result.stdout,
     )
     assert result.stderr == ""
 
@@ -171,3 +174,16 @@ def test_reports_that_would_replace_something_are_refused(imuge, arguments, comp
     result = imuge("verify", *arguments, stdin=b"")
     assert result.exit_code == USAGE
     assert complaint in result.stderr
+
+
+@pytest.mark.usefixtures("held")
+def test_an_earlier_report_is_kept_unless_asked(imuge, folder):
+    assert imuge("verify", "protected.png", "--out", "r").exit_code == 0
+    page = folder / "r" / "protected.report.html"
+    page.write_text("the earlier one")
+    again = imuge("verify", "protected.png", "--out", "r")
+    assert again.exit_code == FAILED
+    assert "holds a report on protected already" in again.stderr
+    assert page.read_text() == "the earlier one"
+    assert imuge("verify", "protected.png", "--out", "r", "--overwrite").exit_code == 0
+    assert page.read_text() != "the earlier one"

@@ -51,6 +51,14 @@ def test_an_unknown_field_is_refused(copied):
         load_release(copied)
 
 
+def test_working_points_in_disorder_are_refused(copied):
+    record = json.loads((copied / "record.json").read_text())
+    record["calibration"]["points"].reverse()
+    (copied / "record.json").write_text(json.dumps(record))
+    with pytest.raises(WeightsError, match="clearest pictures first"):
+        load_release(copied)
+
+
 def test_a_record_without_a_graph_is_refused(copied):
     record = json.loads((copied / "record.json").read_text())
     del record["graphs"]["embed"]

@@ -42,6 +42,7 @@ def make_verdict():
             "image_id": "99ab01ff" if found else None,
             "presence_p": 3.2e-41 if found else 0.37,
             "identity_p": None,
+            "small_spots": 0,
             "tag_p": 1.6e-7 if found else None,
             "layout_p": 0.0 if found else None,
             "corrected_for": {"keys": 2, "geometries": 31},

@@ -54,7 +54,7 @@ def test_the_record_is_the_verdicts_own(finding, make_verdict, tmp_path):
 
 def test_an_earlier_reconstruction_is_not_left_beside_a_verdict_without_one(make_verdict, tmp_path):
     write_report(make_verdict(), tmp_path, "p")
-    write_report(make_verdict("unprotected"), tmp_path, "p")
+    write_report(make_verdict("unprotected"), tmp_path, "p", overwrite=True)
     assert not (tmp_path / "p.recovered.png").exists()
     assert not (tmp_path / "p.hidden-copy.png").exists()
 
@@ -65,11 +65,19 @@ def test_no_reconstruction_no_file(make_verdict, tmp_path):
     assert set(np.unique(_open(tmp_path / "p.mask.png"))) == {0}
 
 
-def test_a_second_report_replaces_the_first_and_repeats_it(make_verdict, tmp_path):
+def test_an_earlier_report_is_kept_unless_asked(make_verdict, tmp_path):
+    paths = write_report(make_verdict(), tmp_path, "p")
+    before = [path.read_bytes() for path in paths]
+    with pytest.raises(ImageError, match="holds a report on p already"):
+        write_report(make_verdict("intact"), tmp_path, "p")
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_second_report_replaces_the_first_where_asked_and_repeats_it(make_verdict, tmp_path):
     made = datetime(2026, 11, 20, tzinfo=UTC)
 
     def contents(verdict):
-        paths = write_report(verdict, tmp_path, "p", made=made)
+        paths = write_report(verdict, tmp_path, "p", made=made, overwrite=True)
         return [path.read_bytes() for path in paths]
 
     first = contents(make_verdict())

@@ -66,7 +66,7 @@ CLEARER_THAN = ("jpeg:50", "jpeg:85")
 AFTER_TAMPERING = ("none", "jpeg:75", "jpeg:50")
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 AREAS = (32, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
-COMMAND = "python -m imuge.bench.calibrate --data ../shared/data/train --pictures {count}"
+COMMAND = "python -m imuge.bench.calibrate --data ../shared/data/train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def main(arguments: list[str] | None = None) -> None:
     reactions = measure(guard, pictures, track(range(len(pictures)), "measuring", console=console))
     if options.reactions:
         np.savez(options.reactions, **asdict(reactions))
-    command = COMMAND.format(count=len(pictures))
+    command = f"{COMMAND} --pictures {len(pictures)} --bound {options.bound:g}"
     calibration = choose(reactions, bound=options.bound, command=command)
     record = read_record(options.release)
     write_record(record.model_copy(update={"calibration": calibration}), options.release)

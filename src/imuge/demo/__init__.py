@@ -75,6 +75,8 @@ def run_demo(out: Path, *, say: Callable[[str], None], progress: Progress | None
     say(f"3. Re-saved as JPEG of quality 70: {suspicious}")
 
     verdict = guard.verify(suspicious, hidden_copy=True)
-    files = write_report(verdict, out, suspicious.stem, file_facts={"File": suspicious.name})
+    files = write_report(
+        verdict, out, suspicious.stem, file_facts={"File": suspicious.name}, overwrite=True
+    )
     say(f"4. Verified; open the report in a browser: {files[-1]}")
     return verdict

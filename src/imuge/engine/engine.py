@@ -118,6 +118,7 @@ class Engine:
         session = self.session(name)
         halo = self.record.graphs[name].halo
         first, last = (0, height) if rows is None else rows
+        assert first % 16 == last % 16 == 0, "rows lie on the grid"
         whole: Array | None = None
         for strip in strips(height, width, halo=halo, pixel_budget=self.pixel_budget, rows=rows):
             cut = {k: _rows(array, height, strip.top, strip.bottom) for k, array in feeds.items()}

@@ -1,5 +1,6 @@
 """Photographs in and out: read with every conversion named, write with nothing lost silently."""
 
+from imuge.image.describe import described
 from imuge.image.load import MAX_PIXELS, MIN_SIDE, from_array, from_pil, load
 from imuge.image.metadata import MetadataPolicy
 from imuge.image.picture import Metadata, Picture
@@ -13,6 +14,7 @@ __all__ = [
     "MetadataPolicy",
     "Picture",
     "check_output",
+    "described",
     "encode",
     "format_for",
     "from_array",

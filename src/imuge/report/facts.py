@@ -25,7 +25,9 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
         "Key": _key(verdict),
         "Image id, drawn at protection": _code(verdict.image_id),
         "Changed area": percent(verdict.tampered_area),
-        "A pixel counts as changed above": f"probability {verdict.threshold:g}",
+        "A pixel counts as changed above": "not looked for"
+        if verdict.threshold is None
+        else f"probability {verdict.threshold:g}",
         "Regions are reported from": _least_region(verdict),
         "Size": f"{verdict.width:,} × {verdict.height:,} pixels",
         "SHA-256 of the file checked": _code(verdict.input_sha256, "not a file: pixels only"),
@@ -39,6 +41,8 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
 
 
 def _least_region(verdict: Verdict) -> str:
+    if verdict.minimum_area is None:
+        return "not looked for"
     share = verdict.minimum_area / (verdict.width * verdict.height)
     return f"{count(verdict.minimum_area, 'pixel')} <small>{percent(share)} of the picture</small>"
 

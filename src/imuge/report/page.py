@@ -40,7 +40,7 @@ BADGES: dict[Finding, tuple[str, str, str]] = {  # sign, name, meaning
     "foreign": (
         "≠",
         "Foreign",
-        "The protection found belongs to another picture: it was transplanted or pieced together.",
+        "The protection found seems to belong to another picture: moved, or pieced together.",
     ),
     "unprotected": (
         "?",
@@ -145,7 +145,7 @@ def _comparison_section(verdict: Verdict) -> str:
         f'<img src="{received}" alt="The picture as it was received">'
         f'<span class="tag left">{RECEIVED}</span></div></div>'
         '<p class="hint"><span aria-hidden="true">↔</span> Drag the handle: left of it the picture '
-        "as received, right of it what was there before.</p>"
+        "as received, right of it what was there before (reconstruction).</p>"
         f'<h3 class="beside">Side by side</h3><div class="pair">{"".join(small)}</div></section>'
     )
 

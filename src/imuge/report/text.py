@@ -34,7 +34,7 @@ def probability(value: float | None) -> str:
     """Write a p-value for a person: `0.04`, `3.2 × 10⁻¹²` with the exponent raised."""
     if value is None or math.isnan(value):
         return "not computed"
-    if value <= 0:
+    if value <= 1e-300:  # the floor of all p-values
         return "below 10<sup>−300</sup>"
     if value >= 0.001:
         return f"{value:.2g}" if value < 0.995 else "1"

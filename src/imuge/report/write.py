@@ -34,11 +34,13 @@ def write_report(
     *,
     file_facts: Mapping[str, str] = NO_FACTS,
     made: datetime | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write everything known about a verdict into `folder`.
 
-    Files of an earlier report under the same name are replaced, and a reconstruction that this
-    verdict does not have is removed: it would be taken for this picture's.
+    A report is evidence, so an earlier one under the same name is kept unless `overwrite` says
+    otherwise. Where it is replaced, a reconstruction that this verdict does not have is removed: it
+    would be taken for this picture's.
 
     Args:
         verdict: What was found.
@@ -46,14 +48,16 @@ def write_report(
         name: How the files' names begin, usually the stem of the picture's own.
         file_facts: What the picture's file says about itself, as label and text, for the page.
         made: The date on the page, with a time zone; now if not given.
+        overwrite: Whether an earlier report of this name may be replaced.
 
     Returns:
         The files written, the page last.
 
     Raises:
-        ImageError: `name` is no plain file name, or the disk refused.
+        ImageError: `name` is no plain file name, there is a report of this name, or the disk
+            refused.
     """
-    _check_name(name)
+    check_report_name(folder, name, overwrite=overwrite)
     page = build_page(verdict, name, file_facts=file_facts, made=made or datetime.now(UTC))
     contents = {
         "verdict.json": f"{verdict.to_json()}\n".encode("utf-8", "replace"),
@@ -78,11 +82,21 @@ def write_report(
     return written
 
 
-def _check_name(name: str) -> None:
+def check_report_name(folder: Path, name: str, *, overwrite: bool) -> None:
+    """Refuse a name that cannot be used; callers ask this before long work.
+
+    Raises:
+        ImageError: as for `write_report`.
+    """
     if not name or set(name) & {"/", "\\", "\0"} or name.startswith(".."):
         raise ImageError(f"expected a plain file name for the report, got {name[:80]!r}")
     if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
         raise ImageError(
             f"expected a name of at most {LONGEST_NAME} bytes for the report, got "
             f"{name[:40]!r} and more"
+        )
+    if not overwrite and (folder / f"{name}.report.html").exists():
+        raise ImageError(
+            f"{folder} holds a report on {name} already, which is kept; use --overwrite or "
+            "another folder"
         )

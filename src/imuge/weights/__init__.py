@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from imuge.errors import WeightsError
 from imuge.files import reason, write_atomically
@@ -49,6 +49,14 @@ class Calibration(_Record):
     pictures: int
     command: str
 
+    @field_validator("points")
+    @classmethod
+    def _clearest_first(cls, points: tuple[WorkingPoint, ...]) -> tuple[WorkingPoint, ...]:
+        lows = [point.minimum_agreement for point in points]
+        if lows != sorted(set(lows), reverse=True):
+            raise ValueError("the working points must be ordered, the clearest pictures first")
+        return points
+
     @property
     def minimum_agreement(self) -> float:
         """Pictures that read less clearly than this are outside what was calibrated."""
@@ -81,7 +89,7 @@ class Release:
 
     @property
     def sha256(self) -> str:
-        """One hash for the whole release: that of its graphs' hashes in the order of `GRAPHS`."""
+        """One hash for all graphs: that of their hashes, joined in the order of `GRAPHS`."""
         joined = "".join(self.record.graphs[name].sha256 for name in GRAPHS)
         return hashlib.sha256(joined.encode()).hexdigest()
 

@@ -1,0 +1,34 @@
+"""The pages say what the committed results say, and the results are of the release shipped."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from imuge.weights import load_release
+
+ROOT = Path(__file__).parents[1]
+spec = importlib.util.spec_from_file_location("scores", ROOT / "scripts" / "update_scores.py")
+scores = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(scores)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/model-card.md"])
+def test_generated_parts_are_up_to_date(page):
+    text = (ROOT / page).read_text()
+    for name, content in scores.pages()[ROOT / page].items():
+        assert scores.replaced(text, name, content) == text, f"run: make scores ({page}, {name})"
+
+
+def test_the_results_are_those_of_the_release_shipped():
+    release = load_release()
+    measured = json.loads((scores.SCORES / "acceptance.json").read_text())
+    assert measured["model_sha256"] == release.sha256
+    assert measured["points"] == [p.model_dump() for p in release.record.calibration.points]
+    assert release.record.scores == scores.scores()
+
+
+def test_a_page_without_its_place_is_noticed():
+    with pytest.raises(SystemExit, match="no place marked"):
+        scores.replaced("nothing here", "scores", "x")
