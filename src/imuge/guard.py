@@ -37,6 +37,9 @@ AnyKey: TypeAlias = Key | str | Path
 AnyPicture: TypeAlias = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 PictureType = TypeVar("PictureType", bound=AnyPicture)
 
+# About one picture in fifty shows a false region under the first image id; another id is another
+# template, and another chance.
+DRAWS = 3
 STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
 
 
@@ -140,13 +143,16 @@ class Guard:
         canvas = to_canvas(picture.pixels)
         if not replace:
             self._refuse_protected(canvas)
-        image_id = new_image_id()
-        published = self._embed(canvas, key, image_id, strength)
-        made = picture.with_pixels(published)
-        file = encode(made, format=format, metadata=metadata) if is_file else None
-        checked = load(file) if file is not None else made
-        verdict = self._verify(checked, recover=False, hidden_copy=False)
-        _require_intact(verdict, image_id, strength)
+        for _ in range(DRAWS):
+            image_id = new_image_id()
+            made = picture.with_pixels(self._embed(canvas, key, image_id, strength))
+            file = encode(made, format=format, metadata=metadata) if is_file else None
+            checked = load(file) if file is not None else made
+            verdict = self._verify(checked, recover=False, hidden_copy=False)
+            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
+                break
+        else:
+            raise _unreadable(verdict, strength)
         return Immunized(
             image=_as_given(image, made, file),
             file=file,
@@ -280,14 +286,12 @@ def _as_given(image: AnyPicture, made: Picture, file: bytes | None) -> Any:  # n
     return Image.fromarray(pixels) if isinstance(image, Image.Image) else pixels
 
 
-def _require_intact(verdict: Verdict, image_id: int, strength: float) -> None:
-    """Refuse to call a picture immunized whose protection does not read back."""
-    if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
-        return
-    raise ProtectionError(
+def _unreadable(verdict: Verdict, strength: float) -> ProtectionError:
+    """Why a picture cannot be called immunized: its protection does not read back."""
+    return ProtectionError(
         f"the protection could not be read back from the picture made (verdict: "
-        f"{verdict.verdict}), so nothing was kept; noise and hard black-and-white "
-        f"texture carry little: try --strength {min(strength * 1.3, STRENGTHS[1]):.2g} or PNG"
+        f"{verdict.verdict}), so nothing was kept; noise and hard black-and-white texture carry "
+        f"little: try --strength {min(strength * 1.3, STRENGTHS[1]):.2g} or PNG"
     )
 
 

@@ -29,7 +29,7 @@ MOST_MASKED = 0.25  # a cell with more of it tampered is left out
 FEWEST_CELLS = 24
 # Set between what `python -m imuge.bench.transplants` finds on training pictures.
 OWN_CORRELATION = 0.2
-SAME_ANYWAY = 0.05  # mean difference, of 1, below which two plain pictures count as the same
+SAME_ANYWAY = 0.08  # mean difference, of 1, below which two plain pictures count as the same
 
 Array = NDArray[np.float32]
 
