@@ -47,6 +47,7 @@ calibrate: $(DEV) ## Set the release's working point on training pictures
 
 bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; an hour
 	$(BIN)/python -m imuge.bench.acceptance --data $(DATA)/validation --out docs/scores
+	$(BIN)/python -m imuge.bench.alarms --data $(DATA)/validation --out docs/scores
 	$(BIN)/python -m imuge.bench.speed --out docs/scores
 
 scores: $(DEV) ## Put docs/scores into the README, the model card and the record

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from imuge.bench import speed, tables
+from imuge.bench import alarms, speed, tables
 from imuge.weights import read_record, release_folder, write_record
 
 ROOT = Path(__file__).parents[1]
@@ -45,9 +45,11 @@ def replaced(text: str, name: str, content: str) -> str:
 
 def pages() -> dict[Path, dict[str, str]]:
     """Every generated part of every page."""
-    measured, timed = load("acceptance"), load("speed")
+    measured, timed, other = load("acceptance"), load("speed"), load("alarms")
     card = {
         "acceptance": provenance(measured) + tables.to_markdown(measured) + behind(measured),
+        "alarms": f"`{other['command']}`, {other['pictures']} pictures.\n\n"
+        + alarms.to_markdown(other),
         "speed": f"`{timed['command']}`, {timed['threads']} threads, {timed['machine']}.\n\n"
         + speed.to_markdown(timed),
         "calibration": calibration(),

@@ -1,5 +1,6 @@
 """What all tests share: photographs, keys that are thrown away, a clean environment."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,14 @@ def _own_home(tmp_path_factory, monkeypatch):
     """No test sees the keys of the person who runs it, or leaves any."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.delenv("IMUGE_KEY_FILE", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _repeatable_ids():
+    """Image ids in order instead of at random, so that a run can be repeated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imuge.guard.new_image_id", count(1).__next__)
+        yield
 
 
 @pytest.fixture(scope="session")

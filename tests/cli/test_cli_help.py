@@ -52,10 +52,10 @@ def test_tracebacks_never_show_local_variables():
 def test_too_little_memory_is_one_sentence_and_the_others_go_on(imuge, monkeypatch):
     sound = cli_verify._verify_one
 
-    def greedy(guard, source, out):
+    def greedy(guard, source, out, *, overwrite):
         if source.name == "plain.png":
             raise MemoryError
-        return sound(guard, source, out)
+        return sound(guard, source, out, overwrite=overwrite)
 
     monkeypatch.setattr(cli_verify, "_verify_one", greedy)
     result = imuge("verify", "plain.png", "protected.png")
