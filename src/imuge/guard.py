@@ -30,7 +30,7 @@ from imuge.image.padding import Canvas, to_canvas, to_pixels
 from imuge.keys import Key, code_permutations, find_key, new_image_id, template
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.sentences import cautions, sentence
-from imuge.verification import Found
+from imuge.verification import Array, Found
 from imuge.weights import load_release
 
 AnyKey: TypeAlias = Key | str | Path
@@ -143,9 +143,10 @@ class Guard:
         canvas = to_canvas(picture.pixels)
         if not replace:
             self._refuse_protected(canvas)
+        code = self.engine.encode(canvas.image)
         for _ in range(DRAWS):
             image_id = new_image_id()
-            made = picture.with_pixels(self._embed(canvas, key, image_id, strength))
+            made = picture.with_pixels(self._embed(canvas, code, key, image_id, strength))
             file = encode(made, format=format, metadata=metadata) if is_file else None
             checked = load(file) if file is not None else made
             verdict = self._verify(checked, recover=False, hidden_copy=False)
@@ -214,9 +215,10 @@ class Guard:
                 "would hide what was done to it since: verify it, or pass --replace (replace=True)"
             )
 
-    def _embed(self, canvas: Canvas, key: Key, image_id: int, strength: float) -> Pixels:
-        """The immunized pixels (H, W, 3)."""
-        code = self.engine.encode(canvas.image)
+    def _embed(
+        self, canvas: Canvas, code: Array, key: Key, image_id: int, strength: float
+    ) -> Pixels:
+        """The immunized pixels (H, W, 3), from the picture and its own code (24, h, w)."""
         permutations = code_permutations(key, image_id, *canvas.grid)
         scattered = [
             part.reshape(len(part), -1)[:, order].reshape(part.shape)

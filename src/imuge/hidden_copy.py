@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imuge.engine import Engine
+from imuge.image.padding import BLOCK
 from imuge.results import HiddenCopyCheck
 
-BLOCK = 8
 CELL = 16  # pixels averaged on a side; finer detail of the code drowns in noise
 WINDOW = 128  # pixels on a side of one sample
 SAMPLED_SHARE = 4  # one in so many windows is rendered, for speed

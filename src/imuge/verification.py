@@ -20,6 +20,7 @@ from imuge.hidden_copy import Comparison, compare, erased_blocks, gather_code, r
 from imuge.image.padding import SIDE_MULTIPLE, Canvas, to_pixels
 from imuge.keys import (
     PRESENCE_THRESHOLD,
+    TEMPLATE_CHANNELS,
     Key,
     Reading,
     code_permutations,
@@ -30,7 +31,7 @@ from imuge.keys import (
 from imuge.results import Finding, Pixels, Region
 from imuge.weights import CALIBRATED_SIDE, WorkingPoint
 
-TEMPLATE_CHANNELS, BEACON_CHANNELS = 6, 2
+BEACON_CHANNELS = 2  # the first of the template's
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
 RECOVERY_MARGIN = 4  # pixels the recoverer's mask is wider than the reported one
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.

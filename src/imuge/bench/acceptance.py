@@ -34,10 +34,9 @@ from imuge.errors import ProtectionError
 from imuge.guard import Guard
 from imuge.hidden_copy import erased_blocks, gather_code
 from imuge.image.padding import Canvas, to_canvas
-from imuge.keys import Key, code_permutations, read, template
+from imuge.keys import TEMPLATE_CHANNELS, Key, code_permutations, read, template
 from imuge.results import Immunized, Pixels
 from imuge.verification import (
-    TEMPLATE_CHANNELS,
     Array,
     beacon_agreement,
     find_regions,

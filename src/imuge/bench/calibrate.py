@@ -28,10 +28,9 @@ from imuge.bench.pictures import Photograph, photographs
 from imuge.errors import ConfigError
 from imuge.guard import Guard
 from imuge.image.padding import to_canvas
-from imuge.keys import Key, template
+from imuge.keys import TEMPLATE_CHANNELS, Key, template
 from imuge.results import Pixels
 from imuge.verification import (
-    TEMPLATE_CHANNELS,
     beacon_agreement,
     localize,
     look_for_beacon,

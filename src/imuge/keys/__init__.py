@@ -14,10 +14,11 @@ from imuge.keys.key import Key, new_key, verify_only
 from imuge.keys.message import message_bits, new_image_id
 from imuge.keys.reading import PRESENCE_THRESHOLD, Reading, layout_agreement, read
 from imuge.keys.streams import permutation, signs, tile_permutations
-from imuge.keys.template import beacon, code_permutations, template
+from imuge.keys.template import TEMPLATE_CHANNELS, beacon, code_permutations, template
 
 __all__ = [
     "PRESENCE_THRESHOLD",
+    "TEMPLATE_CHANNELS",
     "Key",
     "Reading",
     "beacon",
