@@ -18,7 +18,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
-from scipy import ndimage
 
 from imuge.attacks.picture import check_picture
 from imuge.errors import ConfigError, ImageError
@@ -185,11 +184,15 @@ def _crop(image: Image.Image, share: float, rng: np.random.Generator) -> Image.I
 
 
 def _blur(image: Image.Image, sigma: float, _rng: np.random.Generator) -> Image.Image:
+    from scipy import ndimage  # here: the trainer runs without it, and re-saves without blurring
+
     planes = np.asarray(image, dtype=np.float32)
     return _from_planes(ndimage.gaussian_filter(planes, (sigma, sigma, 0), mode="nearest"))
 
 
 def _median(image: Image.Image, size: float, _rng: np.random.Generator) -> Image.Image:
+    from scipy import ndimage
+
     return Image.fromarray(ndimage.median_filter(np.asarray(image), (int(size), int(size), 1)))
 
 
