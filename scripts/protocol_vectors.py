@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from imuge.keys import Key, code_permutations, layout_agreement, message_bits, read, template
+from imuge.keys import (
+    Key,
+    code_permutations,
+    code_signs,
+    layout_agreement,
+    message_bits,
+    read,
+    template,
+)
 from imuge.keys.message import tag
 from imuge.keys.streams import BEACON_SIGNS, LAYOUT_SIGNS, permutation, signs, tile_permutations
 from imuge.keys.template import bit_numbers
@@ -18,6 +26,7 @@ from imuge.keys.template import bit_numbers
 SECRET = bytes(range(32))
 IMAGE_ID = 0x01020304
 ROWS, COLUMNS = 16, 24
+SCALES = (1, 1, 1, 2, 3, 4)
 
 
 def main() -> None:
@@ -49,6 +58,9 @@ def _sign_vectors(key: Key) -> Iterator[tuple[str, str]]:
     for channel, row in ((2, 0), (3, 0), (4, 0), (5, 300)):
         drawn = signs(layout, LAYOUT_SIGNS, [channel], row + 1, 32)[0, row]
         yield f"layout signs, channel {channel}, row {row}, columns 0-31", _plus_minus(drawn)
+    for channel, row in ((0, 0), (23, 5)):
+        drawn = code_signs(key, IMAGE_ID, row + 1, 32, channel + 1)[channel, row]
+        yield f"code signs, channel {channel}, row {row}, columns 0-31", _plus_minus(drawn)
 
 
 def _permutation_vectors(key: Key) -> Iterator[tuple[str, str]]:
@@ -96,6 +108,18 @@ def _reading_vectors(key: Key, embedded: NDArray[np.float32]) -> Iterator[tuple[
     yield "weak 8x8 corner: beacon agreement, hard decisions", f"{reading.agreement:.6f}"
     yield "weak 8x8 corner: layout agreement", f"{agreement:.6f}"
     yield "weak 8x8 corner: layout p", f"{layout_p:.6e}"
+    yield from _scaled_vectors(key)
+
+
+def _scaled_vectors(key: Key) -> Iterator[tuple[str, str]]:
+    embedded = template(key, IMAGE_ID, ROWS, COLUMNS, scales=SCALES)
+    yield "scaled: channel 5, row 7, columns 0-23", _plus_minus(embedded[5, 7])
+    content = embedded.astype(np.int8).tobytes()
+    yield "scaled: SHA-256 of the template", hashlib.sha256(content).hexdigest()
+    embedded[:, 0] *= np.float32(-1.5)
+    agreement, layout_p = layout_agreement(key, IMAGE_ID, embedded, scales=SCALES)
+    yield "scaled: layout agreement", f"{agreement:.6f}"
+    yield "scaled: layout p", f"{layout_p:.6e}"
 
 
 def _plus_minus(drawn: NDArray[np.int8] | NDArray[np.float32]) -> str:
