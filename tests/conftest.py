@@ -9,7 +9,7 @@ from PIL import Image
 
 from imuge.guard import Guard
 from imuge.keys import Key
-from imuge.weights import GRAPHS, release_folder
+from imuge.weights import release_folder
 
 PHOTOGRAPHS = Path(__file__).parent / "data"
 
@@ -44,12 +44,8 @@ def system():
     """The released networks in torch, rebuilt from the ONNX files of the package."""
     # Imported here: most tests need no torch, and it takes seconds.
     from imuge.model.system import System
-    from imuge.train.export import read_weights
 
-    config, weights = read_weights(release_folder() / f"{name}.onnx" for name in GRAPHS)
-    rebuilt = System(config)
-    rebuilt.load_state_dict(weights, strict=True)
-    return rebuilt.eval()
+    return System.load(release_folder())
 
 
 @pytest.fixture(scope="session")

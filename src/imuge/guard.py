@@ -16,6 +16,7 @@ from PIL import Image
 from imuge import __version__, verification
 from imuge.engine import Engine, Progress
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
+from imuge.hidden_copy import code_keying, scatter_code
 from imuge.image import (
     MetadataPolicy,
     Picture,
@@ -27,7 +28,7 @@ from imuge.image import (
     losses,
 )
 from imuge.image.padding import Canvas, to_canvas, to_pixels
-from imuge.keys import Key, code_permutations, find_key, new_image_id, template
+from imuge.keys import Key, find_key, new_image_id, template
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.sentences import cautions, sentence
 from imuge.verification import Array, Found
@@ -219,12 +220,10 @@ class Guard:
         self, canvas: Canvas, code: Array, key: Key, image_id: int, strength: float
     ) -> Pixels:
         """The immunized pixels (H, W, 3), from the picture and its own code (24, h, w)."""
-        permutations = code_permutations(key, image_id, *canvas.grid)
-        scattered = [
-            part.reshape(len(part), -1)[:, order].reshape(part.shape)
-            for part, order in zip(np.split(code, len(permutations)), permutations, strict=True)
-        ]
-        payload = np.concatenate([*scattered, template(key, image_id, *canvas.grid)])
+        options = self.engine.record.options
+        keying = code_keying(options, key, image_id, canvas.grid, len(code))
+        signs = template(key, image_id, *canvas.grid, scales=options.template_scales)
+        payload = np.concatenate([scatter_code(code, *keying), signs])
         immunized = self.engine.embed(canvas.image, payload, strength)
         return to_pixels(immunized[:, : canvas.height, : canvas.width])
 

@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from imuge.engine import Engine
-from imuge.hidden_copy import Comparison, compare, erased_blocks, gather_code, render
+from imuge.hidden_copy import (
+    Comparison,
+    HiddenCode,
+    code_clues,
+    compare,
+    erased_blocks,
+    find_code,
+    render,
+)
 from imuge.image.padding import SIDE_MULTIPLE, Canvas, to_pixels
 from imuge.keys import (
     PRESENCE_THRESHOLD,
     TEMPLATE_CHANNELS,
     Key,
     Reading,
-    code_permutations,
     layout_agreement,
     read,
     template,
@@ -108,24 +115,43 @@ def verify(
     found = replace(found, finding="degraded", key=key)
     if reading.image_id is None:
         return found
-    expected = template(key, reading.image_id, *canvas.grid)
-    signs = revealed[-TEMPLATE_CHANNELS:]
-    _, layout_p = layout_agreement(key, reading.image_id, signs, canvas.inside)
-    probability = localize(engine, canvas, revealed, expected)
+    options = engine.record.options
+    scales = options.template_scales
+    expected = template(key, reading.image_id, *canvas.grid, scales=scales)
+    code, signs = revealed[:-TEMPLATE_CHANNELS], revealed[-TEMPLATE_CHANNELS:]
+    _, p = layout_agreement(key, reading.image_id, signs, canvas.inside, scales=scales)
+    hidden = None
+    if key.can_recover:
+        hidden = find_code(options, key, reading.image_id, code, canvas.inside)
+    probability = localize(engine, canvas, revealed, expected, hidden)
     clarity, observed = beacon_agreement(signs, expected, canvas, probability)
-    calibration = engine.record.calibration
-    point = calibration.point(clarity)
-    found = replace(found, layout_p=layout_p, clarity=clarity)
-    if clarity + 1 / math.sqrt(observed) < calibration.minimum_agreement:
+    found = replace(found, layout_p=p, clarity=clarity)
+    if clarity + 1 / math.sqrt(observed) < engine.record.calibration.minimum_agreement:
         return found  # too faint by more than two standard deviations of so many signs
-    least = minimum_area(point, blank.size)
+    wanted = {"recover": recover, "hidden_copy": hidden_copy}
+    return _examine(engine, canvas, found, probability, hidden, **wanted)
+
+
+def _examine(
+    engine: Engine,
+    canvas: Canvas,
+    found: Found,
+    probability: Array,
+    hidden: HiddenCode | None,
+    *,
+    recover: bool,
+    hidden_copy: bool,
+) -> Found:
+    """Judge a picture whose protection reads clearly: regions, hidden copy, reconstruction."""
+    assert found.clarity is not None
+    point = engine.record.calibration.point(found.clarity)
+    least = minimum_area(point, probability.size)
     mask, regions, spots = find_regions(probability, threshold=point.threshold, minimum_area=least)
     found = replace(found, threshold=point.threshold, minimum_area=least, spots=spots)
     wide = widen(canvas, mask)
     codes = None
-    if key.can_recover:
-        permutations = code_permutations(key, reading.image_id, *canvas.grid)
-        codes = gather_code(revealed[:-TEMPLATE_CHANNELS], erased_blocks(wide), permutations)
+    if hidden is not None:
+        codes = hidden.without(erased_blocks(wide))
         found = replace(found, comparison=compare(engine, canvas.image, wide, codes))
         if hidden_copy:
             copy = _crop(canvas, render(engine, canvas.image, codes))
@@ -148,7 +174,13 @@ def _is_foreign(found: Found) -> bool:
     return misplaced or (found.comparison is not None and found.comparison.check == "disagrees")
 
 
-def localize(engine: Engine, canvas: Canvas, revealed: Array, expected: Array) -> Array:
+def localize(
+    engine: Engine,
+    canvas: Canvas,
+    revealed: Array,
+    expected: Array,
+    hidden: HiddenCode | None = None,
+) -> Array:
     """Probability of each pixel to be tampered, (H, W) in [0, 1].
 
     Args:
@@ -156,12 +188,18 @@ def localize(engine: Engine, canvas: Canvas, revealed: Array, expected: Array) -
         canvas: The received picture.
         revealed: (30, h, w), its payload.
         expected: (6, h, w), the template it should carry.
+        hidden: Its code as the full key finds it. A release with `code_evidence` compares it with
+            the picture; None, as for a verify-only key, leaves the networks without these clues:
+            they get zeros, which they know from training. Other releases do not look at it.
     """
     # Blocks that reach beyond the picture were never published whole: they are no evidence.
     received = revealed.copy()
     received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
-    logits = engine.localize(canvas.image, received, expected)[0, : canvas.height, : canvas.width]
-    probability: Array = special.expit(logits)
+    clues = None
+    if hidden is not None and engine.record.options.code_evidence:
+        clues = code_clues(hidden.codes, engine.encode(canvas.image))
+    logits = engine.localize(canvas.image, received, expected, clues)
+    probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
     return probability
 
 

@@ -6,7 +6,7 @@ import torch
 
 from imuge.engine import Engine
 from imuge.errors import WeightsError
-from imuge.train.export import read_weights
+from imuge.model.system import System
 from imuge.weights import GRAPHS, release_folder
 
 RNG = np.random.default_rng(0)
@@ -59,9 +59,18 @@ def test_every_graph_gives_what_torch_gives(engine, system, photograph, size):
 
 
 def test_weights_of_unlike_graphs_are_not_mixed(tmp_path):
+    encode = (release_folder() / "encode.onnx").read_bytes()
     path = tmp_path / "encode.onnx"
-    path.write_bytes((release_folder() / "encode.onnx").read_bytes().replace(b"config", b"konfig"))
+    path.write_bytes(encode.replace(b"config", b"konfig"))
     with pytest.raises(WeightsError, match="carries no config"):
-        read_weights([path])
-    with pytest.raises(WeightsError, match="got none"):
-        read_weights([])
+        System.load(tmp_path)
+    path.write_bytes(encode)
+    reveal = (release_folder() / "reveal.onnx").read_bytes()
+    other = reveal.replace(b'"encoder_width": 160', b'"encoder_width": 161')
+    assert other != reveal
+    (tmp_path / "reveal.onnx").write_bytes(other)
+    with pytest.raises(WeightsError, match="exported from another network than its neighbours"):
+        System.load(tmp_path)
+    path.write_bytes(b"not a graph")
+    with pytest.raises(WeightsError, match="cannot read weights"):
+        System.load(tmp_path)

@@ -13,6 +13,7 @@ from imuge.keys import (
     Key,
     beacon,
     code_permutations,
+    code_signs,
     layout_agreement,
     message_bits,
     new_image_id,
@@ -21,12 +22,13 @@ from imuge.keys import (
     verify_only,
 )
 from imuge.keys.reading import CANDIDATES, TAG_FALSE_ACCEPTANCE
-from imuge.keys.template import bit_numbers
+from imuge.keys.template import bit_numbers, layout_signs
 
 KEY = Key.from_secret("test", bytes(range(32)))
 OTHER = Key.from_secret("other", bytes(range(1, 33)))
 IMAGE_ID = 0xDEADBEEF
 TAG_P = 697 / 2**32
+SCALES = (1, 1, 1, 2, 3, 4)
 
 
 def noise(rows, columns, seed=0):
@@ -148,6 +150,8 @@ def test_a_verify_only_key_reads_and_does_not_place_the_code():
     np.testing.assert_array_equal(template(key, IMAGE_ID, 32, 32), revealed)
     with pytest.raises(KeyFileError, match="verify-only"):
         code_permutations(key, IMAGE_ID, 4, 4)
+    with pytest.raises(KeyFileError, match="verify-only"):
+        code_signs(key, IMAGE_ID, 4, 4, 24)
 
 
 def test_code_permutations_differ_by_description_and_picture():
@@ -156,6 +160,62 @@ def test_code_permutations_differ_by_description_and_picture():
     assert (np.sort(drawn, axis=1) == np.arange(600)).all()
     assert (drawn[0] == drawn[1]).mean() < 0.02
     assert (drawn == code_permutations(KEY, IMAGE_ID + 1, 20, 30)).mean() < 0.02
+
+
+def test_signs_of_the_code_differ_by_channel_and_picture_and_keep_their_places():
+    drawn = code_signs(KEY, IMAGE_ID, 64, 64, 24)
+    flat = np.concatenate([drawn, code_signs(KEY, IMAGE_ID + 1, 64, 64, 24)]).reshape(48, -1)
+    correlation = flat.astype(float) @ flat.T / 4096 - np.eye(48)
+    assert np.abs(correlation).max() < 5 / 64
+    np.testing.assert_array_equal(code_signs(KEY, IMAGE_ID, 20, 30, 12), drawn[:12, :20, :30])
+
+
+def test_blocks_of_a_cell_share_a_sign():
+    drawn = template(KEY, IMAGE_ID, 13, 22, scales=SCALES)
+    plain = template(KEY, IMAGE_ID, 13, 22)
+    np.testing.assert_array_equal(drawn[:3], plain[:3])
+    for channel in (3, 4, 5):
+        scale = SCALES[channel]
+        rows, columns = np.arange(13) // scale, np.arange(22) // scale
+        np.testing.assert_array_equal(drawn[channel], plain[channel][np.ix_(rows, columns)])
+
+
+@pytest.mark.parametrize("offset", [(0, 0), (8, 16), (5, 3), (23, 30)])
+def test_a_window_of_a_scaled_template_is_read_where_it_lay(offset):
+    top, left = offset
+    revealed = template(KEY, IMAGE_ID, 64, 64, scales=SCALES)[:, top : top + 30, left : left + 27]
+    window = layout_signs(KEY, IMAGE_ID, 30, 27, scales=SCALES, offset=offset)
+    np.testing.assert_array_equal(window, revealed[2:])
+    assert read(KEY, revealed, offset=offset).image_id == IMAGE_ID
+    found = layout_agreement(KEY, IMAGE_ID, revealed, scales=SCALES, offset=offset)
+    assert found[0] == 1.0
+    assert found[1] < 1e-200
+
+
+def test_a_cell_is_one_observation():
+    scales = (1, 1, 4, 4, 4, 4)
+    revealed = template(KEY, IMAGE_ID, 8, 8, scales=scales)
+    assert layout_agreement(KEY, IMAGE_ID, revealed, scales=scales) == (1.0, 0.5**16)
+    # What is left of a cell decides for it, however little; a cell without any does not count.
+    valid = np.zeros((8, 8), bool)
+    valid[0, 0] = valid[7, 7] = True
+    revealed[2, 0, 0] *= -1
+    agreement, p = layout_agreement(KEY, IMAGE_ID, revealed, valid, scales=scales)
+    assert agreement == 7 / 8
+    assert p == pytest.approx(9 / 2**8)
+
+
+def test_one_loud_block_does_not_outweigh_its_cell():
+    scales = (1, 1, 4, 4, 4, 4)
+    revealed = template(KEY, IMAGE_ID, 8, 8, scales=scales)
+    revealed[2:, 1, 1] *= np.float32(-1e30)
+    assert layout_agreement(KEY, IMAGE_ID, revealed, scales=scales)[0] == 1.0
+
+
+@pytest.mark.parametrize("scales", [(1, 2, 1, 1, 1, 1), (1, 1, 0, 1, 1, 1), (1, 1, 2), ()])
+def test_scales_that_no_template_has_are_refused(scales):
+    with pytest.raises(ValueError, match="scales"):
+        template(KEY, IMAGE_ID, 8, 8, scales=scales)
 
 
 def test_blocks_that_are_not_valid_do_not_count():
@@ -261,6 +321,21 @@ def test_p_values_are_uniform_without_protection(size):
     # Small p-values are what is judged by: no more of them than stated.
     for p in (presence, layout):
         assert (p <= 0.05).sum() <= 300 * 0.05 + 3 * math.sqrt(300 * 0.05)
+
+
+def test_p_of_a_scaled_layout_is_uniform_without_protection():
+    """Neighbours resemble each other, so blocks of a cell must not pass as many tosses."""
+    values = gaussian_filter(np.random.default_rng(5).normal(size=(6, 64, 64)), (0, 2.0, 2.0))
+    keys = [Key.from_secret("n", n.to_bytes(32, "big")) for n in range(300)]
+    scales = (1, 1, 4, 4, 4, 4)
+    found = [
+        layout_agreement(key, IMAGE_ID, values.astype(np.float32), scales=scales) for key in keys
+    ]
+    agreement, p = np.array(found).T
+    steps = binom.pmf(np.rint(agreement * 4 * 16 * 16), 4 * 16 * 16, 0.5)
+    smooth = p - np.random.default_rng(6).random(300) * steps
+    assert kstest(smooth, "uniform").pvalue > 0.01
+    assert (p <= 0.05).sum() <= 300 * 0.05 + 3 * math.sqrt(300 * 0.05)
 
 
 @pytest.mark.parametrize("size", [8, 16])  # two and eight observations a bit

@@ -12,12 +12,21 @@ import struct
 import numpy as np
 import pytest
 
-from imuge.keys import Key, code_permutations, layout_agreement, message_bits, read, template
+from imuge.keys import (
+    Key,
+    code_permutations,
+    code_signs,
+    layout_agreement,
+    message_bits,
+    read,
+    template,
+)
 from imuge.keys.streams import permutation, signs, tile_permutations
 
 SECRET = bytes(range(32))
 IMAGE_ID = 0x01020304
 KEY = Key.from_secret("vectors", SECRET)
+SCALES = (1, 1, 1, 2, 3, 4)
 
 
 def chacha20_block(key, counter, nonce):
@@ -99,9 +108,9 @@ def message():
     return IMAGE_ID << 32 | int.from_bytes(tag, "big")
 
 
-def template_value(channel, row, column):
+def template_value(channel, row, column, scale=1):
     if channel >= 2:
-        return sign(image_key("layout"), 3, channel, row, column)
+        return sign(image_key("layout"), 3, channel, row // scale, column // scale)
     bit = tile(channel, row // 8, column // 8)[row % 8 * 8 + column % 8]
     return sign(root("beacon"), 1, channel, row, column) * (1 - 2 * (message() >> (63 - bit) & 1))
 
@@ -158,6 +167,23 @@ def test_signs_far_from_the_corner():
     assert drawn.tolist() == [sign(root("beacon"), 1, 1, 700, c) for c in range(1021, 1026)]
 
 
+def test_code_signs():
+    drawn = code_signs(KEY, IMAGE_ID, 6, 19, 24)
+    assert drawn.shape == (24, 6, 19)
+    for channel in (0, 11, 12, 23):
+        expected = [
+            [sign(image_key("recover"), 5, channel, r, c) for c in range(19)] for r in range(6)
+        ]
+        np.testing.assert_array_equal(drawn[channel], expected)
+    wide = code_signs(KEY, IMAGE_ID, 6, 32, 24)
+    recorded = {
+        (0, 0): "-----+++----+--++-+-----+--++--+",
+        (23, 5): "-----++---++--+-+-++-+++++-+-+-+",
+    }
+    for (channel, row), text in recorded.items():
+        assert "".join("+" if s > 0 else "-" for s in wide[channel, row]) == text
+
+
 def test_tile_permutations():
     drawn = tile_permutations(root("beacon"), 1, 3, 4)
     assert drawn.shape == (3, 4, 64)
@@ -199,6 +225,28 @@ def test_recorded_template():
     content = template(KEY, IMAGE_ID, 16, 24).astype(np.int8).tobytes()
     recorded = "a5dacfd5d79d8543a32f3277cf48e388e7b0de1513709541ef850705311a186a"
     assert hashlib.sha256(content).hexdigest() == recorded
+
+
+def test_scaled_template():
+    expected = [
+        [[template_value(channel, r, c, SCALES[channel]) for c in range(17)] for r in range(9)]
+        for channel in range(6)
+    ]
+    np.testing.assert_array_equal(template(KEY, IMAGE_ID, 9, 17, scales=SCALES), expected)
+    content = template(KEY, IMAGE_ID, 16, 24, scales=SCALES).astype(np.int8).tobytes()
+    recorded = "e37fba70a6b6978bb32084b72360f8cf380f8e16558cebda46c88e906175925c"
+    assert hashlib.sha256(content).hexdigest() == recorded
+
+
+def test_scaled_layout_p():
+    weak = template(KEY, IMAGE_ID, 16, 24, scales=SCALES)
+    weak[:, 0] *= np.float32(-1.5)
+    cells = 16 * 24 + 8 * 12 + 6 * 8 + 4 * 6
+    agreeing = cells - 24 - 12  # -1.5 outweighs one block beneath it, not two
+    fair_coin = sum(math.comb(cells, k) for k in range(agreeing, cells + 1)) / 2**cells
+    found = layout_agreement(KEY, IMAGE_ID, weak, scales=SCALES)
+    assert found == pytest.approx((agreeing / cells, fair_coin), rel=1e-9)
+    assert fair_coin == pytest.approx(3.128561e-110, rel=1e-6)
 
 
 def test_presence_and_layout_p():

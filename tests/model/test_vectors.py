@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.testing import assert_close
 
-from imuge.model.payload import scatter_code
-from imuge.model.recoverer import gather_code
+from imuge.model.payload import gather_code, scatter_code
 
 RECORDED = Path(__file__).parents[1] / "golden" / "lab-r3-vectors.npz"
 CODE_CHANNELS = 24

@@ -27,14 +27,15 @@ from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.cases import PROCESSING, SIDE, blob, contents
 from imuge.bench.pictures import Photograph, photographs
 from imuge.bench.promised import PROMISED
+from imuge.bench.published import published_with
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.bench.tables import LEVELS, shortfalls, to_markdown
 from imuge.engine import Engine
 from imuge.errors import ProtectionError
 from imuge.guard import Guard
-from imuge.hidden_copy import erased_blocks, gather_code
+from imuge.hidden_copy import HiddenCode, erased_blocks
 from imuge.image.padding import Canvas, to_canvas
-from imuge.keys import TEMPLATE_CHANNELS, Key, code_permutations, read, template
+from imuge.keys import TEMPLATE_CHANNELS, Key, read
 from imuge.results import Immunized, Pixels
 from imuge.verification import (
     Array,
@@ -54,10 +55,10 @@ Rows = dict[str, list[dict[str, float]]]
 
 
 def localized(
-    engine: Engine, canvas: Canvas, revealed: Array, expected: Array
+    engine: Engine, canvas: Canvas, revealed: Array, expected: Array, hidden: HiddenCode
 ) -> tuple[Array, NDArray[np.bool_]]:
     """The probabilities, and the mask at the shipped working point."""
-    probability = localize(engine, canvas, revealed, expected)
+    probability = localize(engine, canvas, revealed, expected, hidden)
     signs = revealed[-TEMPLATE_CHANNELS:]
     agreement, _ = beacon_agreement(signs, expected, canvas, probability)
     point = engine.record.calibration.point(agreement)
@@ -79,16 +80,15 @@ class Examined:
         """Every metric of one case, at the plain and at the shipped working point."""
         canvas = to_canvas(self.received)
         revealed = self.engine.reveal(canvas.image)
-        expected = template(self.key, self.image_id, *canvas.grid)
-        probability, shipped = localized(self.engine, canvas, revealed, expected)
+        expected, hidden = published_with(self.engine, self.key, self.image_id, canvas, revealed)
+        probability, shipped = localized(self.engine, canvas, revealed, expected, hidden)
         plain, _, _ = find_regions(probability, threshold=0.5, minimum_area=0)
-        permutations = code_permutations(self.key, self.image_id, *canvas.grid)
 
         def recovered(mask: NDArray[np.bool_], wide: NDArray[np.bool_]) -> Pixels:
-            code = gather_code(revealed[:-TEMPLATE_CHANNELS], erased_blocks(wide), permutations)
             if not mask.any():
                 return self.received
-            return reconstruct(self.engine, canvas, mask, wide, code)
+            codes = hidden.without(erased_blocks(wide))
+            return reconstruct(self.engine, canvas, mask, wide, codes)
 
         scores = {
             "attacked_db": psnr_db(original, self.received),
@@ -136,8 +136,8 @@ def add_untouched(
         received = PROCESSING[name](made.image, rng)
         canvas = to_canvas(received)
         revealed = guard.engine.reveal(canvas.image)
-        expected = template(guard.keys[0], _number(made), *canvas.grid)
-        probability, shipped = localized(guard.engine, canvas, revealed, expected)
+        keyed = published_with(guard.engine, guard.keys[0], _number(made), canvas, revealed)
+        probability, shipped = localized(guard.engine, canvas, revealed, *keyed)
         plain = probability > 0.5
         rows[f"untouched, {name}"].append(
             {

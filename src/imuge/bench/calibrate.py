@@ -25,10 +25,11 @@ from scipy import ndimage
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.pictures import Photograph, photographs
+from imuge.bench.published import published_with
 from imuge.errors import ConfigError
 from imuge.guard import Guard
 from imuge.image.padding import to_canvas
-from imuge.keys import TEMPLATE_CHANNELS, Key, template
+from imuge.keys import TEMPLATE_CHANNELS, Key
 from imuge.results import Pixels
 from imuge.verification import (
     beacon_agreement,
@@ -82,8 +83,8 @@ def react(guard: Guard, image_id: int, received: Pixels) -> tuple[NDArray[np.flo
     """Probability of each pixel to be tampered, and how clearly the picture reads."""
     canvas = to_canvas(received)
     revealed, key, _ = look_for_beacon(guard.engine, canvas, guard.keys)
-    expected = template(key, image_id, *canvas.grid)
-    probability = localize(guard.engine, canvas, revealed, expected)
+    expected, hidden = published_with(guard.engine, key, image_id, canvas, revealed)
+    probability = localize(guard.engine, canvas, revealed, expected, hidden)
     agreement, _ = beacon_agreement(revealed[-TEMPLATE_CHANNELS:], expected, canvas, probability)
     return probability, agreement
 

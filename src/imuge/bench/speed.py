@@ -68,17 +68,18 @@ def overheads(threads: int) -> dict[str, dict[str, float]]:
     received = resave(forged.picture, parse_chain("jpeg:70"))
     bare = _bare_graphs(engine, host)
     marking = ("encode", "embed")
-    checking = ("reveal", "reveal", "localize")  # earlier protection, then the result
+    seeing = ("encode",) if engine.record.options.code_evidence else ()
+    checking = ("reveal", "reveal", *seeing, "localize")  # earlier protection, then the result
     return {
         "immunize": _against(engine, lambda: guard.immunize(host), bare, marking + checking),
         "immunize, the marking graphs alone": _against(
             engine, lambda: guard.immunize(host), bare, marking
         ),
         "verify, tampered": _against(
-            engine, lambda: guard.verify(received), bare, ("reveal", "localize", "recover")
+            engine, lambda: guard.verify(received), bare, ("reveal", *seeing, "localize", "recover")
         ),
         "verify, intact": _against(
-            engine, lambda: guard.verify(made.image), bare, ("reveal", "localize")
+            engine, lambda: guard.verify(made.image), bare, ("reveal", *seeing, "localize")
         ),
     }
 

@@ -84,9 +84,28 @@ class Engine:
         """The payload that a received picture gives away, (30, h, w)."""
         return self._run("reveal", {"image": image}, divisor=BLOCK)
 
-    def localize(self, image: Array, revealed: Array, template: Array) -> Array:
-        """Logits (1, H, W): above 0 means more likely tampered than not."""
+    def localize(
+        self, image: Array, revealed: Array, template: Array, clues: Array | None = None
+    ) -> Array:
+        """Say how likely each pixel was tampered with.
+
+        Args:
+            image: (3, H, W), received.
+            revealed: (30, h, w), its payload.
+            template: (6, h, w) of ±1, the template it should carry.
+            clues: (48, h, w), how hidden copy and picture disagree, for a release with
+                `code_evidence`; None where they cannot be told, which it was trained for: zeros.
+
+        Returns:
+            Logits (1, H, W): above 0 means more likely tampered than not.
+        """
         feeds = {"image": image, "revealed": revealed, "template": template}
+        if self.record.options.code_evidence:
+            code_channels = len(revealed) - len(template)
+            unknown = np.zeros((2 * code_channels, *revealed.shape[1:]), np.float32)
+            feeds["clues"] = unknown if clues is None else clues
+        else:
+            assert clues is None, "this release has no use for clues"
         return self._run("localize", feeds)
 
     def recover(

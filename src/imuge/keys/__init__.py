@@ -14,15 +14,24 @@ from imuge.keys.key import Key, new_key, verify_only
 from imuge.keys.message import message_bits, new_image_id
 from imuge.keys.reading import PRESENCE_THRESHOLD, Reading, layout_agreement, read
 from imuge.keys.streams import permutation, signs, tile_permutations
-from imuge.keys.template import TEMPLATE_CHANNELS, beacon, code_permutations, template
+from imuge.keys.template import (
+    DESCRIPTIONS,
+    TEMPLATE_CHANNELS,
+    beacon,
+    code_permutations,
+    code_signs,
+    template,
+)
 
 __all__ = [
+    "DESCRIPTIONS",
     "PRESENCE_THRESHOLD",
     "TEMPLATE_CHANNELS",
     "Key",
     "Reading",
     "beacon",
     "code_permutations",
+    "code_signs",
     "create_default",
     "find_key",
     "key_folder",

@@ -9,6 +9,7 @@ chi-squared with one degree of freedom a bit, whatever the values (correlated, h
 Few observations a bit make T lighter-tailed than that, which errs on the safe side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,10 +22,11 @@ from imuge.keys.message import MESSAGE_BITS, tag
 from imuge.keys.template import (
     BEACON_CHANNELS,
     LAYOUT_CHANNELS,
+    PLAIN_SCALES,
     TEMPLATE_CHANNELS,
     beacon_signs,
     bit_numbers,
-    layout_signs,
+    layout_cells,
 )
 
 PRESENCE_THRESHOLD = 1e-6  # corrected p below which the message is looked at
@@ -106,15 +108,19 @@ def layout_agreement(
     revealed: NDArray[np.float32],
     valid: NDArray[np.bool_] | None = None,
     *,
+    scales: Sequence[int] = PLAIN_SCALES,
     offset: tuple[int, int] = (0, 0),
 ) -> tuple[float, float]:
     """Test whether channels 2-5 are those of one picture: a fair-coin test without any search.
+
+    Blocks that share a sign are one toss, not many: their values are added up first.
 
     Args:
         key: Full or verify-only.
         image_id: The picture's id.
         revealed: (6, rows, columns); NaN and 0 are no observation.
         valid: (rows, columns); False leaves a block out. None uses all blocks.
+        scales: How many blocks on a side share a sign, for each of the six channels.
         offset: Row and column of the first block in the whole picture's grid, for a window.
 
     Returns:
@@ -124,10 +130,12 @@ def layout_agreement(
     Raises:
         ValueError: an array has another shape, or a number is out of range.
     """
-    values = _observations(revealed, valid)[list(LAYOUT_CHANNELS)]
+    values = _observations(revealed, valid)
     rows, columns = values.shape[1:]
-    expected = layout_signs(key, image_id, rows, columns, offset=offset)
-    agreement, agreeing, observed = _agreement(values, expected)
+    expected = layout_cells(key, image_id, rows, columns, scales=scales, offset=offset)
+    tosses = [_cell_sums(values[c], scales[c], offset).ravel() for c in LAYOUT_CHANNELS]
+    signs = np.concatenate([cells.ravel() for cells in expected])
+    agreement, agreeing, observed = _agreement(np.concatenate(tosses), signs)
     # P(at least k of n) as a regularized incomplete beta function, exact far into the tail.
     p = special.betainc(agreeing, observed - agreeing + 1, 0.5) if agreeing else 1.0
     return agreement, max(P_FLOOR, float(p))
@@ -145,6 +153,17 @@ def _observations(
     if valid.shape != revealed.shape[1:]:
         raise ValueError(f"expected a mask of {revealed.shape[1:]} blocks, got {valid.shape}")
     return np.where(valid, values, 0.0)
+
+
+def _cell_sums(
+    values: NDArray[np.float64], scale: int, offset: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Add up the clamped values of each cell of scale x scale blocks that a window touches."""
+    sums = values.clip(-CLAMP, CLAMP)
+    for axis, first in enumerate(offset):
+        starts = np.arange(-(first % scale), sums.shape[axis], scale).clip(0)
+        sums = np.add.reduceat(sums, starts, axis=axis) if sums.size else sums
+    return sums
 
 
 def _soft_sums(

@@ -19,6 +19,7 @@ BEACON_SIGNS = 1
 BEACON_PLACEMENT = 2
 LAYOUT_SIGNS = 3
 RECOVERY_PERMUTATION = 4
+CODE_SIGNS = 5
 
 TILE = 8  # blocks along each side of a tile; its 64 blocks carry the 64 message bits
 TILE_BLOCKS = TILE * TILE
@@ -40,7 +41,7 @@ def signs(
 
     Args:
         key: 32 derived bytes.
-        purpose_code: `BEACON_SIGNS` or `LAYOUT_SIGNS`.
+        purpose_code: `BEACON_SIGNS`, `LAYOUT_SIGNS` or `CODE_SIGNS`.
         channels: Channel numbers as the protocol counts them.
         rows: Block rows.
         columns: Block columns.

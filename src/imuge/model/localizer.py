@@ -1,7 +1,9 @@
 """Finds the pixels that changed after a picture was immunized.
 
 A U-net over the picture. At 1/8 of its size, one cell a DCT block, it takes in the evidence: where
-the revealed template disagrees with the expected one, and the revealed code.
+the revealed template disagrees with the expected one, and the revealed code. With `code_evidence`
+it takes in clues from the content too: where the hidden copy, brought home, tells of something
+else than the picture shows.
 """
 
 import torch
@@ -9,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from imuge.model.config import ModelConfig
-from imuge.model.layers import Residual, conv3x3, residuals
+from imuge.model.layers import Residual, conv3x3, residuals, zero
 
 EVIDENCE_LIMIT = 3.0
 
@@ -30,12 +32,26 @@ def evidence(revealed: Tensor, template: Tensor) -> Tensor:
     return torch.cat(parts, 1).clamp(-EVIDENCE_LIMIT, EVIDENCE_LIMIT)
 
 
+def code_clues(gathered: Tensor, visible: Tensor) -> Tensor:
+    """Where the hidden copy and the visible picture disagree, in code space.
+
+    Args:
+        gathered: (B, K·c, h, w), the revealed code brought home (`payload.home_code`), none erased.
+        visible: (B, K·c, h, w), the code of the received picture itself (`System.encode`).
+
+    Returns:
+        (B, 2·K·c, h, w): difference and product, clamped to ±3.
+    """
+    both = torch.cat([gathered - visible, gathered * visible], 1)
+    return both.clamp(-EVIDENCE_LIMIT, EVIDENCE_LIMIT)
+
+
 class Localizer(nn.Module):
     """Picture and evidence to one logit a pixel; above 0 means tampered."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        c = config.localizer_width
+        c, blocks = config.localizer_width, config.localizer_blocks
         self.down2 = conv3x3(3 * 4, c)
         self.down2_block = Residual(c)
         self.down4 = conv3x3(4 * c, 2 * c)
@@ -44,9 +60,14 @@ class Localizer(nn.Module):
         self.evidence_stem = conv3x3(
             2 * config.template_channels + config.total_code_channels, 4 * c
         )
-        self.down8_blocks = residuals(3, 4 * c)
+        self.code_stem: nn.Conv2d | None = None
+        if config.code_evidence:
+            self.code_stem = conv3x3(config.clue_channels, 4 * c)
+            # Weights trained without clues go on as they were.
+            zero(self.code_stem)
+        self.down8_blocks = residuals(blocks, 4 * c)
         self.down16 = conv3x3(4 * c, 4 * c, stride=2)
-        self.down16_blocks = residuals(3, 4 * c)
+        self.down16_blocks = residuals(blocks, 4 * c)
         self.up8 = nn.Conv2d(4 * c, 4 * c, 1)
         self.up8_block = Residual(4 * c)
         self.up4 = nn.Conv2d(4 * c, 8 * c, 1)
@@ -55,11 +76,31 @@ class Localizer(nn.Module):
         self.up2_block = Residual(c)
         self.head = conv3x3(c, 4)
 
-    def forward(self, image: Tensor, clues: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB in [0, 1] and (B, 36, H/8, W/8) to (B, 1, H, W) logits."""
+    def forward(
+        self, image: Tensor, template_evidence: Tensor, clues: Tensor | None = None
+    ) -> Tensor:
+        """Find what changed.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1].
+            template_evidence: (B, 36, H/8, W/8) from `evidence`.
+            clues: (B, 48, H/8, W/8) from `code_clues`, zeros where they cannot be had; None
+                means zeros, and is the only choice without `code_evidence`.
+
+        Returns:
+            (B, 1, H, W) logits.
+        """
         a = self.down2_block(F.silu(self.down2(F.pixel_unshuffle(image - 0.5, 2))))
         b = self.down4_block(F.silu(self.down4(F.pixel_unshuffle(a, 2))))
-        c = F.silu(self.down8(F.pixel_unshuffle(b, 2)) + self.evidence_stem(clues))
+        c = self.down8(F.pixel_unshuffle(b, 2)) + self.evidence_stem(template_evidence)
+        if self.code_stem is not None:
+            if clues is None:
+                batch, _, rows, columns = template_evidence.shape
+                clues = image.new_zeros((batch, self.code_stem.in_channels, rows, columns))
+            c = c + self.code_stem(clues)
+        else:
+            assert clues is None, "these networks were built without code_evidence"
+        c = F.silu(c)
         c = self.down8_blocks(c)
         d = self.down16_blocks(F.silu(self.down16(c)))
         c = self.up8_block(c + self.up8(F.interpolate(d, scale_factor=2, mode="nearest")))

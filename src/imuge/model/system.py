@@ -1,24 +1,28 @@
 """All networks of one release together: the steps that training runs and export writes out.
 
 The steps are `encode`, `embed`, `reveal`, `localize` and `recover`. Between them lie only
-permutations, which the key draws and which move whole blocks.
+what the key draws: permutations, which move whole blocks, and signs.
 """
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from imuge.errors import ConfigError, WeightsError
+from imuge.errors import WeightsError
 from imuge.model.config import ModelConfig
-from imuge.model.inn import InvertibleNetwork
+from imuge.model.inn import Coupling, InvertibleNetwork
+from imuge.model.layers import Residual
 from imuge.model.localizer import Localizer, evidence
 from imuge.model.payload import PayloadEncoder
 from imuge.model.recoverer import Recoverer
 from imuge.model.transform import BlockTransform
+from imuge.model.weights_files import read_weights_files
 
 SIZE_MULTIPLE = 16
+NAMED_TENSORS = 3  # of those that do not fit, in an error message
 
 
 class System(nn.Module):
@@ -65,9 +69,22 @@ class System(nn.Module):
         revealed: Tensor = self.inn.reverse(coefficients, null)[1]
         return revealed
 
-    def localize(self, image: Tensor, revealed: Tensor, template: Tensor) -> Tensor:
-        """Logits (B, 1, H, W); above 0 means tampered."""
-        logits: Tensor = self.localizer(image, evidence(revealed, template))
+    def localize(
+        self, image: Tensor, revealed: Tensor, template: Tensor, clues: Tensor | None = None
+    ) -> Tensor:
+        """Find the pixels that changed.
+
+        Args:
+            image: (B, 3, H, W), the received picture.
+            revealed: (B, 30, h, w), its payload.
+            template: (B, 6, h, w) of ±1, the template it should carry.
+            clues: (B, 48, h, w) from `code_clues`; None or zeros where the key cannot tell them.
+                Only for networks with `code_evidence`.
+
+        Returns:
+            Logits (B, 1, H, W); above 0 means tampered.
+        """
+        logits: Tensor = self.localizer(image, evidence(revealed, template), clues)
         return logits
 
     def recover(self, image: Tensor, mask: Tensor, codes: Tensor) -> Tensor:
@@ -77,23 +94,69 @@ class System(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Rebuild the networks of a weights file and load it, strictly.
+        """Rebuild the networks of a weights file, a folder of parts or a release, strictly.
 
         Raises:
-            WeightsError: the file is missing, is no safetensors file, carries no config, or holds
-                other tensors than its config asks for.
+            WeightsError: a file is missing, is no weights file, carries no config, or parts
+                disagree; or the tensors are others than the config asks for.
         """
+        config, tensors = read_weights_files(path)
+        system = cls(config)
         try:
-            with safe_open(path, framework="pt") as stored:
-                text = (stored.metadata() or {}).get("config")
-                tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise WeightsError(f"cannot read weights {path}: {error}") from error
-        if text is None:
-            raise WeightsError(f"{path} carries no config, so its network cannot be rebuilt")
-        try:
-            system = cls(ModelConfig.from_json(text))
             system.load_state_dict(tensors, strict=True)
-        except (ConfigError, RuntimeError, ValueError) as error:
+        except RuntimeError as error:
             raise WeightsError(f"{path} does not fit the network it describes: {error}") from error
         return system.eval()
+
+    def start_from(self, path: Path) -> tuple[str, ...]:
+        """Take over the weights of other networks, for these new ones to be trained on.
+
+        Networks may be larger than those of the file by whole parts that begin as nothing
+        (`zero_parts`): they then compute what the others did.
+
+        Returns:
+            Names of the tensors that the file does not have, which keep their values.
+
+        Raises:
+            WeightsError: the file cannot be read, or other tensors are missing, unknown or of
+                another shape.
+        """
+        config, tensors = read_weights_files(path)
+        mine = self.state_dict()
+        missing = mine.keys() - tensors.keys()
+        addable: set[str] = set()
+        for part in zero_parts(self):
+            names = {name for name in mine if name.startswith(f"{part}.")}
+            if names <= missing:
+                addable |= names
+        wrong = [f"{name} is missing" for name in sorted(missing - addable)]
+        wrong += [f"{name} is unknown here" for name in sorted(tensors.keys() - mine.keys())]
+        for name in sorted(mine.keys() & tensors.keys()):
+            if (theirs := tuple(tensors[name].shape)) != (ours := tuple(mine[name].shape)):
+                wrong.append(f"{name} is {theirs} there and {ours} here")
+        if wrong:
+            more = "; …" if len(wrong) > NAMED_TENSORS else ""
+            raise WeightsError(
+                f"cannot start from {path}: {'; '.join(wrong[:NAMED_TENSORS])}{more} "
+                f"({_differences(config, self.config)})"
+            )
+        self.load_state_dict(tensors, strict=False)
+        return tuple(name for name in mine if name in missing)
+
+
+def zero_parts(system: System) -> Iterator[str]:
+    """Names of the parts that new networks begin without: they add nothing until they are trained.
+
+    These are all residual blocks, all couplings, and what takes in the localizer's clues.
+    """
+    for name, module in system.named_modules():
+        if isinstance(module, Residual | Coupling) or module is system.localizer.code_stem:
+            yield name
+
+
+def _differences(theirs: ModelConfig, ours: ModelConfig) -> str:
+    """Every setting in which two configs differ, in words."""
+    before, now = asdict(theirs), asdict(ours)
+    unlike = [name for name in now if before[name] != now[name]]
+    texts = [f"{name} = {before[name]} there, {now[name]} here" for name in unlike]
+    return "; ".join(texts) or "the settings are the same"

@@ -3,25 +3,24 @@
     encode    image                        → code
     embed     image, payload, strength     → immunized
     reveal    image                        → payload
-    localize  image, revealed, template    → logits
+    localize  image, revealed, template    → logits       (with code_evidence also: clues)
     recover   image, mask, codes           → recovered
 
 Each graph takes one picture of any height and width in multiples of 16. Weights are stored in 16
 bits where that loses nothing and cast back when a session is made, so all arithmetic is float32.
-A graph keeps the parameter names of torch, so `read_weights` can turn a release back into a
-state dictionary.
+A graph keeps the parameter names of torch, so a release can be turned back into networks
+(`System.load`).
 """
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -29,6 +28,7 @@ from imuge.errors import WeightsError
 from imuge.files import write_atomically
 from imuge.model.config import ModelConfig
 from imuge.model.system import SIZE_MULTIPLE, System
+from imuge.model.weights_files import weights_parts
 from imuge.weights import Calibration, GraphRecord, ReleaseRecord, WorkingPoint, write_record
 
 OPSET = 18
@@ -73,47 +73,61 @@ def _graphs(system: System) -> dict[str, _Graph]:
     image = ("image", 3, 1)
     payload = config.payload_channels
     gathered = config.descriptions * (config.code_channels + 1)
-    encoding = _halo(config.block * (1 + 2 * config.encoder_blocks))
-    coupling = _halo(config.block * 4 * config.coupling_blocks)
+    clues = (("clues", config.clue_channels, config.block),) if config.code_evidence else ()
+    halo = _halos(config)
     return {
-        "encode": _Graph(run=system.encode, inputs=(image,), output="code", halo=encoding),
+        "encode": _Graph(run=system.encode, inputs=(image,), output="code", halo=halo["encode"]),
         "embed": _Graph(
             run=lambda image, payload, strength: system.embed(image, payload, strength)[0],
             inputs=(image, ("payload", payload, config.block), ("strength", 0, 0)),
             output="immunized",
-            halo=coupling,
+            halo=halo["embed"],
         ),
-        "reveal": _Graph(run=system.reveal, inputs=(image,), output="payload", halo=coupling),
+        "reveal": _Graph(run=system.reveal, inputs=(image,), output="payload", halo=halo["reveal"]),
         "localize": _Graph(
             run=system.localize,
             inputs=(
                 image,
                 ("revealed", payload, config.block),
                 ("template", config.template_channels, config.block),
+                *clues,
             ),
             output="logits",
-            # 7 convolutions at 1/16 of the size, 10 at 1/8, 5 at 1/4, 6 at 1/2.
-            halo=_halo(16 * 7 + 8 * 10 + 4 * 5 + 2 * 6),
+            halo=halo["localize"],
         ),
         "recover": _Graph(
             run=system.recover,
             inputs=(image, ("mask", 1, 1), ("codes", gathered, config.block)),
             output="recovered",
-            # 13 convolutions at 1/8 of the size, 7 at 1/4, 6 at 1/2.
-            halo=_halo(8 * 13 + 4 * 7 + 2 * 6),
+            halo=halo["recover"],
         ),
     }
 
 
-def _halo(pixels: int) -> int:
-    return pixels + -pixels % SIZE_MULTIPLE
+def _halos(config: ModelConfig) -> dict[str, int]:
+    """How far each graph looks: its 3x3 convolutions in a row, each one cell of its own size.
+
+    A residual block has two; a coupling has two in φ and two in η.
+    """
+    found, body = config.localizer_blocks, config.recoverer_blocks
+    fine = config.recoverer_fine_blocks
+    coupling = 8 * 4 * config.coupling_blocks
+    pixels = {
+        "encode": 8 * (1 + 2 * config.encoder_blocks),
+        "embed": coupling,
+        "reveal": coupling,
+        # Cells of 16 pixels, 8, 4 and 2: the chains, and what lies before and behind them.
+        "localize": 16 * (1 + 2 * found) + 8 * (4 + 2 * found) + 4 * 5 + 2 * 6,
+        "recover": 8 * (1 + 2 * body) + 4 * (3 + 2 * fine) + 2 * (2 + 2 * fine),
+    }
+    return {name: count + -count % SIZE_MULTIPLE for name, count in pixels.items()}
 
 
 def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRecord:
     """Write the graphs and the record of a release.
 
     Args:
-        source: A safetensors file with its config.
+        source: A safetensors file with its config, or a folder of parts.
         folder: Where the release shall lie; made if missing, files of the same names are replaced.
         name: `architecture.tag`.
         licence: Of the weights, an SPDX expression.
@@ -145,7 +159,7 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
         name=name,
         licence=licence,
         source=source.name,
-        source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        source_sha256=_source_sha256(source),
         config=asdict(system.config),
         graphs=graphs,
         calibration=UNCALIBRATED,
@@ -153,6 +167,14 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
     )
     write_record(record, folder)
     return record
+
+
+def _source_sha256(source: Path) -> str:
+    """The hash of a weights file; of a folder, that of its parts' hashes in the order of names."""
+    if source.is_dir():
+        joined = "".join(_source_sha256(part) for part in weights_parts(source))
+        return hashlib.sha256(joined.encode()).hexdigest()
+    return hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def _trace(system: System, graph: _Graph) -> onnx.ModelProto:
@@ -219,28 +241,3 @@ def _store_in_half(model: onnx.ModelProto) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-
-
-def read_weights(paths: Iterable[Path]) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Turn released graphs back into a config and a state dictionary for `System`.
-
-    Raises:
-        WeightsError: a graph carries no config, or the graphs disagree.
-    """
-    config: ModelConfig | None = None
-    weights: dict[str, NDArray[np.float32]] = {}
-    for path in paths:
-        model = onnx.load(path, load_external_data=False)
-        found = [p.value for p in model.metadata_props if p.key == "config"]
-        if not found:
-            raise WeightsError(f"{path} carries no config; export it with `imuge export`")
-        if config not in (None, parsed := ModelConfig.from_json(found[0])):
-            raise WeightsError(f"{path} was exported from another network than its neighbours")
-        config = parsed
-        for tensor in model.graph.initializer:
-            array = numpy_helper.to_array(tensor).astype(np.float32)
-            weights[tensor.name.removesuffix(".half")] = array
-    if config is None:
-        raise WeightsError("expected the ONNX files of a release, got none")
-    names = System(config).state_dict().keys()
-    return config, {k: torch.from_numpy(v.copy()) for k, v in weights.items() if k in names}

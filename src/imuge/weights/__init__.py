@@ -6,11 +6,21 @@ against the SHA-256 in the record before it is used; there is no fall-back and n
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from imuge.errors import WeightsError
 from imuge.files import reason, write_atomically
@@ -67,6 +77,19 @@ class Calibration(_Record):
         return next((p for p in self.points if agreement >= p.minimum_agreement), self.points[-1])
 
 
+class Options(BaseModel):
+    """What in a network's config the product must know to feed it; sizes it reads off the graphs.
+
+    The defaults are those of `lab.r3`, whose config names none of them.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    keyed_signs: StrictBool = False  # each block's code is turned by keyed signs
+    code_evidence: StrictBool = False  # localize compares the hidden copy with the picture
+    template_scales: tuple[int, ...] = (1, 1, 1, 1, 1, 1)  # blocks on a side that share a sign
+
+
 class ReleaseRecord(_Record):
     """What is known of a release: the content of its `record.json`."""
 
@@ -74,10 +97,20 @@ class ReleaseRecord(_Record):
     licence: str
     source: str  # where the weights come from
     source_sha256: str
-    config: dict[str, int]
+    config: dict[str, StrictBool | StrictInt | tuple[StrictInt, ...]]  # of the networks
     graphs: dict[str, GraphRecord]
     calibration: Calibration
     scores: dict[str, Any]  # as the named command measured them
+
+    @model_validator(mode="after")
+    def _known_options(self) -> Self:
+        assert self.options  # a malformed one raises
+        return self
+
+    @cached_property
+    def options(self) -> Options:
+        """What of the config decides how the networks are fed."""
+        return Options.model_validate(self.config)
 
 
 @dataclass(frozen=True, slots=True)
