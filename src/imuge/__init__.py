@@ -1,6 +1,7 @@
 """Immunize photographs: see later where a copy was changed and what was there before."""
 
-# First, because `imuge.guard` takes the version from this module while it is being imported.
+from typing import TYPE_CHECKING
+
 from imuge._version import __version__
 from imuge.errors import (
     ConfigError,
@@ -10,8 +11,10 @@ from imuge.errors import (
     ProtectionError,
     WeightsError,
 )
-from imuge.guard import Guard
 from imuge.results import Immunized, Region, Verdict
+
+if TYPE_CHECKING:
+    from imuge.guard import Guard
 
 __all__ = [
     "ConfigError",
@@ -26,3 +29,20 @@ __all__ = [
     "WeightsError",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load `Guard` when it is first asked for.
+
+    The trainer is a part of this package too, and runs where the libraries of the installed
+    product (onnxruntime, pydantic, cryptography) are not.
+    """
+    if name == "Guard":
+        from imuge.guard import Guard
+
+        return Guard
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -119,6 +119,23 @@ def demo(
     typer.echo(verdict.sentence)
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+@one_sentence
+def train(context: typer.Context) -> None:
+    """Train networks from photographs (for developers).
+
+    imuge train --help lists its options. Needs torch: pip install 'imuge[train]'.
+    """
+    try:
+        from imuge.train.__main__ import main as run_training
+    except ModuleNotFoundError as error:
+        raise _not_installed("training", error) from error
+    raise typer.Exit(run_training(context.args))
+
+
 @app.command()
 @one_sentence
 def export(
@@ -159,9 +176,13 @@ def export(
     try:
         from imuge.train.export import export as export_release
     except ModuleNotFoundError as error:
-        raise ImugeError(
-            f"export needs {error.name}, which is not installed: pip install 'imuge[train]'"
-        ) from error
+        raise _not_installed("export", error) from error
     record = export_release(source, output, name=name, licence=licence)
     for graph in record.graphs.values():
         typer.echo(f"{graph.sha256}  {output / graph.file}")
+
+
+def _not_installed(what: str, error: ModuleNotFoundError) -> ImugeError:
+    return ImugeError(
+        f"{what} needs {error.name}, which is not installed: pip install 'imuge[train]'"
+    )

@@ -1,0 +1,206 @@
+"""Short runs side by side, equal but for a few settings: does a change pay?
+
+    python -m imuge.train.compare --config BASE.toml --variants VARIANTS.toml --data ... \
+        --validate ... --out DIR [--steps N | --minutes M] [--table FILE]
+
+VARIANTS.toml has one table a variant, with the settings that differ from the base:
+
+    [base]                       # nothing differs
+    [again]                      # another seed: how much is chance
+    seed = 1
+    [code_evidence.model]
+    code_evidence = true
+
+Each variant is a run of its own under DIR, so what was begun goes on and what is done is not done
+again; several processes may each do a part (--only). The table is of the last validation of each.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imuge.errors import ConfigError, ImugeError
+from imuge.files import write_atomically
+from imuge.model.system import System
+from imuge.train import checkpoint as checkpoints
+from imuge.train.checkpoint import differences
+from imuge.train.config import TrainConfig
+from imuge.train.loop import train
+from imuge.train.processes import Processes, choose_device
+from imuge.train.run import Options
+from imuge.train.validation import load_held_out, validate
+
+COLUMNS = {
+    "psnr": "immunized dB",
+    "ssim": "SSIM",
+    "f1/none": "F1",
+    "f1/jpeg75": "F1, JPEG 75",
+    "f1/jpeg50": "F1, JPEG 50",
+    "recovered/none": "recovered dB",
+    "recovered/jpeg75": "recovered dB, JPEG 75",
+    "false_area/jpeg50": "false area, JPEG 50",
+    "template": "signs, JPEG 75",
+    "hidden_copy": "hidden copy dB",
+}
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one variant."""
+
+    name: str
+    changed: str
+    steps: int
+    milliseconds: float  # a step
+    scores: dict[str, float]  # of the last validation
+
+
+def read_variants(base: TrainConfig, path: Path) -> dict[str, TrainConfig]:
+    """The config of every variant, by its name.
+
+    Raises:
+        ConfigError: the file is no TOML, or a variant has an unknown or unfit setting.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the variants {path}: {error}") from error
+    variants = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"expected a table for each variant in {path}, got {name} = {table}")
+        merged = _merged(base.to_table(), table)
+        variants[name] = TrainConfig.parse(merged, name=f"variant {name}")
+    return variants
+
+
+def _merged(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {
+        key: _merged(base[key], value) if isinstance(value, dict) and key in base else value
+        for key, value in change.items()
+    }
+    return base | inner
+
+
+def run_variant(name: str, config: TrainConfig, base: TrainConfig, options: Options) -> Outcome:
+    """Train one variant to its end, or read what it came to before.
+
+    Raises:
+        ConfigError: the options name no photographs for validation, or nothing can be run.
+    """
+    kept = options.out / "outcome.json"
+    if kept.exists():
+        return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
+    if options.validation is None:
+        raise ConfigError("expected --validate: what is compared are validations")
+    begun = bool(checkpoints.find(options.out / "checkpoints"))
+    train(config, dataclasses.replace(options, resume=begun), Processes())
+    lines = [json.loads(line) for line in (options.out / "log.jsonl").read_text().splitlines()]
+    last = [line for line in lines if line["kind"] == "validation"][-1]
+    times = sorted(line["milliseconds"] for line in lines if line["kind"] == "train")
+    outcome = Outcome(
+        name=name,
+        changed=differences(base.to_table(), config.to_table()) or "nothing",
+        steps=last["step"],
+        milliseconds=times[len(times) // 2] if times else 0.0,
+        scores={key: last[key] for key in COLUMNS},
+    )
+    write_atomically(kept, json.dumps(dataclasses.asdict(outcome), indent=2).encode())
+    return outcome
+
+
+def score_start(options: Options) -> Outcome:
+    """What the weights that all variants start from score before any training."""
+    assert options.start_from is not None
+    assert options.validation is not None
+    kept = options.out / "start.json"
+    if kept.exists():
+        return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
+    device = choose_device(options.device, Processes())
+    most = options.validation_pictures
+    pictures = load_held_out(options.validation, most=most, say=lambda _: None)
+    scores = validate(System.load(options.start_from).to(device), pictures, device)
+    outcome = Outcome(
+        name="start",
+        changed=f"{options.start_from} as it is",
+        steps=0,
+        milliseconds=0.0,
+        scores={key: scores[key] for key in COLUMNS},
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, json.dumps(dataclasses.asdict(outcome), indent=2).encode())
+    return outcome
+
+
+def table(outcomes: Sequence[Outcome], command: str) -> str:
+    """The outcomes as Markdown."""
+    lines = [
+        f"| variant | steps | ms a step | {' | '.join(COLUMNS.values())} |",
+        "|---" * (3 + len(COLUMNS)) + "|",
+    ]
+    for outcome in outcomes:
+        scores = [_number(key, outcome.scores[key]) for key in COLUMNS]
+        start = f"| {outcome.name} | {outcome.steps} | {outcome.milliseconds:.0f} | "
+        lines.append(start + " | ".join(scores) + " |")
+    lines += ["", *(f"- {outcome.name}: {outcome.changed}" for outcome in outcomes)]
+    return "\n".join([*lines, "", f"Made by `{command}`.", ""])
+
+
+def _number(key: str, value: float) -> str:
+    decimals = 1 if key == "psnr" or "recovered" in key or key == "hidden_copy" else 3
+    return f"{value:.{decimals}f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="python -m imuge.train.compare")
+    for name in ("--config", "--variants", "--data", "--validate", "--out"):
+        parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--only", help="names of variants, with commas; the others later")
+    parser.add_argument("--steps", type=int, help="of each variant")
+    parser.add_argument("--minutes", type=float, help="of each variant, instead")
+    parser.add_argument("--validate-pictures", type=int, default=30)
+    parser.add_argument("--init", type=Path, help="weights that all start from")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--table", type=Path, help="write the table there, too")
+    chosen = parser.parse_args(given)
+    try:
+        base = TrainConfig.read(chosen.config)
+        variants = read_variants(base, chosen.variants)
+        names = chosen.only.split(",") if chosen.only else list(variants)
+        if unknown := set(names) - variants.keys():
+            raise ConfigError(f"unknown variants {', '.join(sorted(unknown))}")
+        options = Options(
+            data=chosen.data,
+            out=chosen.out,
+            validation=chosen.validate,
+            validation_pictures=chosen.validate_pictures,
+            steps=chosen.steps,
+            minutes=chosen.minutes,
+            start_from=chosen.init,
+            device=chosen.device,
+        )
+        outcomes = [] if chosen.init is None or chosen.only else [score_start(options)]
+        for name in names:
+            own = dataclasses.replace(options, out=chosen.out / name)
+            outcomes.append(run_variant(name, variants[name], base, own))
+        text = table(outcomes, f"python -m imuge.train.compare {' '.join(given)}")
+        sys.stdout.write(text)
+        if chosen.table:
+            write_atomically(chosen.table, text.encode(), overwrite=True)
+    except ImugeError as error:
+        sys.stderr.write(f"compare: {error}\n")
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

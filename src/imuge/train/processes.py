@@ -1,0 +1,125 @@
+"""Several processes that train one system: `torchrun` starts them, this joins them.
+
+Each draws its own part of every batch. Gradients, the moments of the encoder's normalization and
+the controller's measure are averaged over all, so the result is that of one process with the
+whole batch, to rounding.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
+
+from imuge.errors import ConfigError
+from imuge.model.payload import RunningNorm
+
+Word = TypeVar("Word")  # whatever processes tell each other; it can be pickled
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """This process among those that train together."""
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    def join(cls, device_type: str) -> "Processes":
+        """Join those that torchrun started; alone without it.
+
+        Raises:
+            ConfigError: torchrun's variables are there, but the others cannot be reached.
+        """
+        if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+            return cls()
+        try:
+            dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+        except (RuntimeError, ValueError) as error:
+            raise ConfigError(f"cannot join the other training processes: {error}") from error
+        return cls(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+
+    def leave(self) -> None:
+        """Say goodbye to the others."""
+        if self.count > 1:
+            dist.destroy_process_group()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one writes and speaks."""
+        return self.rank == 0
+
+    def mean(self, number: Tensor) -> Tensor:
+        """The mean of a number over all processes, without a gradient."""
+        if self.count == 1:
+            return number
+        total = number.detach().clone()
+        dist.all_reduce(total)
+        return total / self.count
+
+    def gather(self, value: Word) -> list[Word]:
+        """What every process has, in the order of their ranks."""
+        if self.count == 1:
+            return [value]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
+
+    def follow(self, value: Word) -> Word:
+        """What the leading process says."""
+        values = [value]
+        if self.count > 1:
+            dist.broadcast_object_list(values)
+        return values[0]
+
+
+class SharedNorm(RunningNorm):
+    """`RunningNorm` over the batches of all processes."""
+
+    def __init__(self, norm: RunningNorm, processes: Processes) -> None:
+        super().__init__(norm.running_mean.numel(), momentum=norm.momentum, epsilon=norm.epsilon)
+        self.load_state_dict(norm.state_dict())
+        self.to(norm.running_mean.device)
+        self._count = processes.count
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to the same shape, by the moments of all processes' batches."""
+        if not self.training:
+            return super().forward(x)
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
+        total: Tensor = all_reduce(moments)  # type: ignore[no-untyped-call]
+        mean, square = total / self._count
+        variance = square - mean.square()
+        seen = x.numel() / x.shape[1] * self._count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (seen / (seen - 1)), self.momentum)
+        scale = (variance + self.epsilon).rsqrt()
+        normal: Tensor = (x - mean[:, None, None]) * scale[:, None, None]
+        return normal
+
+
+def choose_device(name: str, processes: Processes) -> torch.device:
+    """The device to train on.
+
+    Args:
+        name: `cpu`, `cuda`, or `auto`: a GPU if there is one.
+        processes: Each takes the GPU of its own number.
+
+    Raises:
+        ConfigError: the name is unknown, or there is no GPU.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"expected the device auto, cpu or cuda, got {name!r}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ConfigError("no GPU that torch can use was found; train with --device cpu")
+    if name == "cpu" or not available:
+        return torch.device("cpu")
+    device = torch.device("cuda", processes.local_rank)
+    torch.cuda.set_device(device)
+    return device

@@ -1,0 +1,299 @@
+"""All that one process holds while it trains: photographs, networks, optimizer, and one step.
+
+draw ─► Trial (immunize, attack, verify, losses) ─► Updater (gradient, weights, average) ─► State
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from imuge.attacks.shapes import ShapeBank
+from imuge.errors import ConfigError
+from imuge.model.system import System
+from imuge.model.weights_files import LARGEST_BYTES
+from imuge.train.checkpoint import Checkpoint
+from imuge.train.config import PARTS, TrainConfig
+from imuge.train.draws import Draw, draw_step
+from imuge.train.photographs import PhotoBank, Say, find_photographs
+from imuge.train.precision import in_half
+from imuge.train.processes import Processes, SharedNorm, choose_device
+from imuge.train.replay import Replay
+from imuge.train.trial import MEASURES, Clock, Pace, Seen, Trial
+from imuge.train.updates import State, Updater
+
+FIRST_GAIN = 0.03  # what the payload may move a coefficient at first, pixels in [0, 1]
+LEAST_DEVIATION = 4e-3  # of a coefficient, where photographs have next to nothing
+PREPARING_BATCHES = 8
+# Where it is fixed how many samples of a batch meet each attack, so many batches in turn have
+# other numbers: in one of them alone the rarest attacks would never get their turn.
+VARIANTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command says of a run, beside its config."""
+
+    data: Path
+    out: Path
+    validation: Path | None = None
+    validation_pictures: int = 8
+    steps: int | None = None  # None: the config's, or as long as `minutes`
+    minutes: float | None = None  # of the whole run
+    pause_minutes: float | None = None  # of this session; the run goes on with `resume`
+    start_from: Path | None = None  # weights
+    resume: bool = False
+    device: str = "auto"
+    graphs: bool = True  # record steps as CUDA graphs, where there are any
+    compiled: bool = False
+    checkpoint_minutes: float = 10.0
+    part_bytes: int = LARGEST_BYTES
+
+
+class Run:
+    """Everything of one process; `take_step` goes one step further."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        options: Options,
+        processes: Processes,
+        *,
+        say: Say,
+        shown: Callable[[float], None] = lambda _: None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Load the photographs and build the networks.
+
+        Args:
+            config: What to train and how.
+            options: What the command says.
+            processes: This one and the others.
+            say: Told what a person should know.
+            shown: Called with the share of the photographs that are read, 0..1.
+            clock: Told when each part of a step is done; it slows the step down.
+
+        Raises:
+            ConfigError: the device, the batch or the photographs cannot be used.
+            WeightsError: the weights to start from do not fit.
+        """
+        self.config, self.options, self.processes = config, options, processes
+        self.device = choose_device(options.device, processes)
+        if config.batch % processes.count:
+            raise ConfigError(
+                f"expected a batch that {processes.count} processes share, got {config.batch}"
+            )
+        self.batch = config.batch // processes.count
+        _set_arithmetic()
+        torch.manual_seed(config.seed)
+        self.photographs = _load_photographs(config, options.data, self.device, say, shown)
+        self.shapes = ShapeBank.build(
+            config.data.crop, count=config.data.masks, seed=config.seed, device=self.device
+        )
+        self.system = System(config.model).to(self.device)
+        self._prepare(say)
+        torch.manual_seed(config.seed + processes.rank)  # from here on each draws its own
+        alone = processes.count == 1
+        recorded = self.device.type == "cuda" and options.graphs and alone and clock is None
+        # Draws how many samples meet each attack. Recorded and compiled steps have fixed numbers.
+        fixed = recorded or options.compiled
+        self.chooser = None if fixed else random.Random(f"{config.seed}/{processes.rank}")
+        self.state = State.start(config, self.device)
+        self.updater = Updater(self.system, config.optimization, self.state)
+        self._trial = Trial(
+            self.system,
+            config,
+            self.shapes,
+            across=processes.mean,
+            compiled=options.compiled,
+            clock=clock,
+        )
+        self._judge: nn.Module = self._trial
+        if not alone:
+            self._judge = nn.parallel.DistributedDataParallel(self._trial, broadcast_buffers=False)
+        self._set_modes()
+        self._mark: Callable[[str], None] = clock.mark if clock else lambda _: None
+        self.sums = torch.zeros(len(MEASURES), device=self.device)
+        self._take: Callable[[bool, int], None] = Replay(self.step) if recorded else self.step
+
+    def _frozen(self) -> list[nn.Module]:
+        trained = self.config.optimization.parts
+        return [getattr(self.system, name) for name in PARTS if name not in trained]
+
+    def _set_modes(self) -> None:
+        """Let only what is trained gather statistics."""
+        self._trial.train()
+        for part in self._frozen():
+            part.eval()
+
+    def _prepare(self, say: Say) -> None:
+        """Give new networks their scales from the photographs, or other networks' weights."""
+        if self.options.start_from is None:
+            _set_scales(self.system, self.photographs)
+        elif added := self.system.start_from(self.options.start_from):
+            say(f"{len(added)} tensors are not in {self.options.start_from}; they start as nothing")
+        if self.processes.count > 1:
+            norm = SharedNorm(self.system.payload_encoder.norm, self.processes)
+            self.system.payload_encoder.norm = norm
+        for part in self._frozen():
+            part.requires_grad_(False)
+        if self.device.type == "cuda":
+            self.system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            in_half(self.system)
+
+    def _draw(self, pace: Pace, variant: int) -> Draw:
+        fixed = random.Random(f"{self.config.seed}/variant {variant}")
+        return draw_step(
+            self.config,
+            self.photographs,
+            self.shapes,
+            self.batch,
+            level=pace.level,
+            chooser=self.chooser or fixed,
+        )
+
+    def take_step(self, number: int) -> None:
+        """Take the step of this number, counted from 0, recorded where that is possible."""
+        auxiliary = number < self.config.curriculum.auxiliary_steps
+        self._take(auxiliary, number % VARIANTS)
+
+    def step(self, auxiliary: bool, variant: int = 0) -> None:
+        """Draw a batch, run it, move the weights; nothing here waits for the device.
+
+        Args:
+            auxiliary: Whether the recoverer also learns from a payload that met no channel.
+            variant: Without a chooser, which of the fixed numbers of attacks to take.
+        """
+        pace = self._pace()
+        draw = self._draw(pace, variant)
+        self._mark("draw")
+        result = self._judge(draw, pace, auxiliary=auxiliary)
+        self.updater.step(result.loss, mark=self._mark)
+        self.state.control(self.config.fidelity, result.square)
+        self.sums.add_(result.measures)
+        self._mark("update")
+
+    def _pace(self) -> Pace:
+        return Pace(
+            level=self.state.ramp(self.config.curriculum.attack_steps),
+            ramp=self.state.ramp(self.config.fidelity.ramp_steps),
+            fidelity_weight=self.state.fidelity_weight,
+        )
+
+    @torch.no_grad()
+    def look(self) -> Seen:
+        """A new batch and what becomes of it, for a sheet; training goes on as if it never was."""
+        chooser = None if self.chooser is None else self.chooser.getstate()
+        with torch.random.fork_rng(devices=self._cuda()):
+            self._trial.eval()
+            seen = self._trial.run(self._draw(self._pace(), 0))
+            self._set_modes()
+        if self.chooser is not None and chooser is not None:
+            self.chooser.setstate(chooser)
+        return seen
+
+    def _cuda(self) -> list[torch.device]:
+        return [self.device] if self.device.type == "cuda" else []
+
+    def averaged_system(self) -> System:
+        """The networks with the averaged weights, for evaluation in float32."""
+        system = System(self.config.model).to(self.device)
+        system.load_state_dict(self.updater.averaged, strict=True)
+        return system.eval()
+
+    def checkpoint(self, elapsed_s: float) -> Checkpoint:
+        """All that going on exactly needs; every process must ask for it at the same step."""
+        rooms = {
+            "system": self.system.state_dict(),
+            "average": self.updater.averaged,
+            "optimizer": self.updater.moments(),
+            "state": self.state.to_dict(),
+            "random": dict(self._random_states()),
+        }
+        tensors = {
+            f"{room}/{name}": tensor.detach().cpu().contiguous()
+            for room, held in rooms.items()
+            for name, tensor in held.items()
+        }
+        choosers = self.processes.gather(self.chooser.getstate() if self.chooser else None)
+        return Checkpoint(
+            config=self.config.to_table(),
+            step=int(self.state.count),
+            elapsed_s=elapsed_s,
+            choosers=choosers,
+            tensors=tensors,
+        )
+
+    def _random_states(self) -> list[tuple[str, Tensor]]:
+        mine = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            mine.append(torch.cuda.get_rng_state(self.device))
+        everyone = self.processes.gather(mine)
+        return [
+            (f"{rank}/{number}", state)
+            for rank, states in enumerate(everyone)
+            for number, state in enumerate(states)
+        ]
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to where a checkpoint was made.
+
+        Raises:
+            ConfigError: it was made by another number of processes, or on another kind of device.
+        """
+        if len(checkpoint.choosers) != self.processes.count:
+            raise ConfigError(
+                f"the checkpoint was made by {len(checkpoint.choosers)} processes, these are "
+                f"{self.processes.count}: their random numbers would be others; start with --init"
+            )
+        self.system.load_state_dict(checkpoint.room("system"), strict=True)
+        self.updater.restore(checkpoint.room("average"), checkpoint.room("optimizer"))
+        self.state.restore(checkpoint.room("state"))
+        random_states = checkpoint.room("random")
+        rank = self.processes.rank
+        torch.set_rng_state(random_states[f"{rank}/0"])
+        if self.device.type == "cuda" and f"{rank}/1" in random_states:
+            torch.cuda.set_rng_state(random_states[f"{rank}/1"], self.device)
+        stored = checkpoint.choosers[rank]
+        if self.chooser is not None and stored is not None:
+            version, numbers, rest = stored
+            self.chooser.setstate((version, tuple(numbers), rest))
+
+
+def _load_photographs(
+    config: TrainConfig,
+    folder: Path,
+    device: torch.device,
+    say: Say,
+    shown: Callable[[float], None],
+) -> PhotoBank:
+    """All pictures of a folder on the device; `shown` is called with the share that is read."""
+    paths = find_photographs(folder)
+    return PhotoBank.load(
+        paths,
+        config.data,
+        device=device,
+        seed=config.seed,
+        say=say,
+        shown=lambda done: shown(done / len(paths)),
+    )
+
+
+def _set_arithmetic() -> None:
+    # Rounding products to 10 bits would cost a grey level in the transform and the attacks.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+
+
+@torch.no_grad()
+def _set_scales(system: System, photographs: PhotoBank) -> None:
+    """Coefficients of unit variance, and a payload that at first moves them a little."""
+    crops = [photographs.batch(8) for _ in range(PREPARING_BATCHES)]
+    squares = [system.transform(part).square().mean((0, 2, 3)) for part in crops]
+    deviation = torch.stack(squares).mean(0).sqrt().clamp_min(LEAST_DEVIATION).view(1, -1, 1, 1)
+    system.inn.coef_std.copy_(deviation)
+    system.inn.gain.copy_(FIRST_GAIN / deviation)

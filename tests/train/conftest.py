@@ -1,0 +1,53 @@
+"""A run that takes seconds: the tiny config on the two photographs of the tests."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from imuge.train.config import TrainConfig
+from imuge.train.processes import Processes
+from imuge.train.run import Options, Run
+
+ROOT = Path(__file__).parents[2]
+PHOTOGRAPHS = ROOT / "tests" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_threads():
+    """Crops of 64 pixels are computed fastest by one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return TrainConfig.read(ROOT / "configs" / "tiny.toml")
+
+
+@pytest.fixture
+def options(tmp_path):
+    return Options(data=PHOTOGRAPHS, out=tmp_path / "run", device="cpu")
+
+
+@pytest.fixture
+def make_run(tiny, options):
+    """Builds a `Run`; the tables of a config that differ are given by name."""
+
+    def make(processes=None, clock=None, **tables):
+        config = dataclasses.replace(
+            tiny,
+            **{
+                name: dataclasses.replace(getattr(tiny, name), **change)
+                if isinstance(change, dict)
+                else change
+                for name, change in tables.items()
+            },
+        )
+        alone = Processes() if processes is None else processes
+        return Run(config, options, alone, say=lambda _: None, clock=clock)
+
+    return make

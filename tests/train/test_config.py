@@ -1,0 +1,53 @@
+"""Configs: what they hold, and what they say about a mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from imuge.errors import ConfigError
+from imuge.model.config import ModelConfig
+from imuge.train.config import TrainConfig
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_can_be_read_and_stored(path):
+    config = TrainConfig.read(path)
+    assert config.name == path.stem
+    assert TrainConfig.parse(config.to_table(), name="stored") == config
+
+
+def test_the_default_networks_are_those_of_the_release(system):
+    default = TrainConfig.parse({"name": "x"}, name="x")
+    assert default.model == system.config == ModelConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = 'x'\nbatches = 3", r"unknown settings in .*: batches; known are name, seed"),
+        ("name = 'x'\n[losses]\nlocaton = 1", r"unknown settings in .*losses: locaton"),
+        ("name = 'x'\n[model]\nwidth = 3", r"unknown settings in .*model: width"),
+        ("name = 'x'\n[tamper]\nsplices = 1", r"splices"),
+        ("name = 'x'\n[distort]\nqualty = [1, 2]", r"qualty"),
+        ("name = 'x'\nbatch = 'many'", r"batch to be a whole number, got 'many'"),
+        ("name = 'x'\nbatch = 1.5", r"batch to be a whole number, got 1.5"),
+        ("name = 'x'\nbatch = 1", r"batch of 2 or more, got 1"),
+        ("name = 'x'\n[data]\ncrop = 100", r"data.crop as a multiple of 16 from 64, got 100"),
+        ("name = 'x'\n[data]\nshares = [1]", r"data.shares, data.sides and data.squares"),
+        ("name = 'x'\n[curriculum]\nstrengths = [1]", r"strengths to hold 2 values"),
+        ("batch = 4", r"lacks name"),
+        ("name = ", r"is not TOML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, text, message):
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig.read(path)
+
+
+def test_a_missing_config_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read the config .*none\.toml: there is no such"):
+        TrainConfig.read(tmp_path / "none.toml")

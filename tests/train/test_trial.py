@@ -1,0 +1,130 @@
+"""One batch through the whole system."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from imuge.train.trial import MEASURES
+
+ASKING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"}
+
+
+class NobodyAsks(TorchDispatchMode):
+    """Refuses what would make a GPU answer before it can go on."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function._schema.name not in ASKING, f"{function} waits for the device"
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("auxiliary", [False, True])
+def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
+    run = make_run(
+        model={"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
+        tamper={"patched_hosts": 0.5},
+        curriculum={"context_masking": 0.2},
+    )
+    run.chooser = None
+    run.step(auxiliary, 0)  # the first makes constants and the optimizer's memory
+    # The optimizer's own code for processors reads its numbers; that for GPUs does not.
+    run.updater.optimizer.step = lambda: None
+    with NobodyAsks():
+        run.step(auxiliary, 0)
+
+
+def test_every_option_trains(make_run):
+    run = make_run(
+        model={"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
+        tamper={"patched_hosts": 0.5},
+        curriculum={"context_masking": 0.3, "attack_steps": 1},
+        losses={"template": 0.1},
+    )
+    for _ in range(3):
+        run.step(True)
+    assert float(run.state.skipped) == 0
+    still = [n for n, p in run.system.named_parameters() if p.grad is None or not p.grad.any()]
+    assert still == [], "some weights have no gradient"
+
+
+def test_the_recoverer_sees_no_picture_where_it_must_not(make_run):
+    run = make_run(curriculum={"context_masking": 1.0})
+    seen = run.look()
+    assert seen.context.min() == 1
+    assert (seen.erased.amax((1, 2, 3)) > 0).float().mean() < 1, "the untouched keep their code"
+
+
+def test_looking_changes_nothing(make_run):
+    run = make_run()
+    run.step(True)
+    before = run.checkpoint(0.0)
+    seen = run.look()
+    assert seen.published.shape == (8, 3, 64, 64)
+    after = run.checkpoint(0.0)
+    assert before.choosers == after.choosers
+    for name, tensor in before.tensors.items():
+        assert torch.equal(tensor, after.tensors[name]), name
+
+
+def test_measures_and_pictures_tell_the_same(make_run):
+    run = make_run()
+    for _ in range(3):
+        run.step(False)
+    torch.manual_seed(5)
+    draw = run._draw(run._pace(), 0)
+    result = run._trial(draw, run._pace(), auxiliary=False)
+    with torch.no_grad():
+        seen = run._trial.run(draw)
+    measures = dict(zip(MEASURES, result.measures.tolist(), strict=True))
+    found = seen.logits > 0
+    true = seen.mask > 0
+    f1 = 2 * (found & true).sum() / (found.sum() + true.sum())
+    assert measures["f1"] == pytest.approx(float(f1), abs=1e-3)
+    assert measures["false_area"] == pytest.approx(float(found[~true].float().mean()), abs=1e-3)
+    error = (seen.immunized - draw.hosts).square().mean()
+    assert measures["psnr"] == pytest.approx(float(-10 * error.log10()), abs=1e-3)
+
+
+def test_two_draws_joined_are_one_of_both(make_run):
+    run = make_run()
+    run.state.count.fill_(300)
+    first, second = run._draw(run._pace(), 0), run._draw(run._pace(), 0)
+    joined = first.join(second)
+    run._trial.eval()  # batch statistics would be those of one batch or of both
+    parts = [run._trial.run(draw) for draw in (first, second)]
+    whole = run._trial.run(joined)
+    for item in dataclasses.fields(whole):
+        expected = torch.cat([getattr(part, item.name) for part in parts])
+        torch.testing.assert_close(getattr(whole, item.name), expected, rtol=0, atol=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_compiled_attacks_and_losses_give_the_same(make_run):
+    run = make_run()
+    for _ in range(2):
+        run.step(False)
+    draw = run._draw(run._pace(), 0)
+    expected = run._trial(draw, run._pace(), auxiliary=False)
+    trial = type(run._trial)(run.system, run.config, run.shapes, compiled=True)
+    result = trial(draw, run._pace(), auxiliary=False)
+    torch.testing.assert_close(result.loss, expected.loss, rtol=1e-3, atol=1e-3)
+    result.loss.backward()
+    assert all(p.grad.isfinite().all() for p in run.system.parameters())
+
+
+@pytest.mark.parametrize("parts", [("localizer",), ("localizer", "recoverer")])
+def test_what_is_not_trained_stays_bit_for_bit(make_run, parts):
+    run = make_run(optimization={"parts": parts})
+    before = {name: value.clone() for name, value in run.system.state_dict().items()}
+    for _ in range(2):
+        run.step(False)
+    run.look()
+    run.step(False)
+    for name, value in run.system.state_dict().items():
+        trained = name.split(".")[0] in parts
+        assert torch.equal(value, before[name]) != trained, name
+        if not trained:
+            assert torch.equal(run.updater.averaged[name], before[name]), name

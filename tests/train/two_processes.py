@@ -1,0 +1,46 @@
+"""Run by torchrun in test_processes.py: steps of two processes, then the same of one alone."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import torch
+
+from imuge.train.config import TrainConfig
+from imuge.train.processes import Processes
+from imuge.train.run import Options, Run
+
+STEPS = 3
+ROOT = Path(__file__).parents[2]
+
+
+def main(out):
+    torch.set_num_threads(1)
+    config = TrainConfig.read(ROOT / "configs" / "tiny.toml")
+    config = dataclasses.replace(
+        config, curriculum=dataclasses.replace(config.curriculum, attack_steps=1)
+    )
+    options = Options(data=ROOT / "tests" / "data", out=out, device="cpu")
+    processes = Processes.join("cpu")
+    run = Run(config, options, processes, say=lambda _: None)
+    start = {name: value.clone() for name, value in run.system.state_dict().items()}
+    draws = []
+    original = run._draw
+    run._draw = lambda *arguments: draws.append(original(*arguments)) or draws[-1]
+    for _ in range(STEPS):
+        run.step(True)
+    everyone = processes.gather(draws)
+    if processes.leads:
+        torch.save(start, out / "start.pt")
+        torch.save(run.system.state_dict(), out / "together.pt")
+        alone = Run(config, options, Processes(), say=lambda _: None)
+        alone.system.load_state_dict(start)
+        joined = iter([first.join(second) for first, second in zip(*everyone, strict=True)])
+        alone._draw = lambda *_: next(joined)
+        for _ in range(STEPS):
+            alone.step(True)
+        torch.save(alone.system.state_dict(), out / "alone.pt")
+    processes.leave()
+
+
+main(Path(sys.argv[1]))
