@@ -1,11 +1,14 @@
 """One batch through the whole system."""
 
 import dataclasses
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from imuge.train.run import VARIANTS
 from imuge.train.trial import MEASURES
 
 ASKING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"}
@@ -19,13 +22,55 @@ class NobodyAsks(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
+EVERY_OPTION = {
+    "model": {"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
+    "tamper": {"patched_hosts": 0.5},
+    "curriculum": {"context_masking": 0.2},
+}
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses tensors of another device: to bring them over cannot be recorded."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for value in tree_leaves((args, kwargs, out)):
+            where = value.device.type if isinstance(value, torch.Tensor) else "meta"
+            assert where == "meta", f"{function} on {where}"
+        return out
+
+
+class NoOptimizer:
+    def __init__(self, parameters, **_):
+        self._parameters = list(parameters)
+        self.state = {}
+
+    def zero_grad(self, **_):
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def step(self):
+        pass
+
+
+def test_after_a_first_time_a_step_stays_on_its_device(make_run, monkeypatch):
+    """On a device without numbers or processor tensors: what a GPU would be, as far as we can."""
+    monkeypatch.setattr("imuge.train.run.choose_device", lambda *_: torch.device("meta"))
+    monkeypatch.setattr(torch.optim, "AdamW", NoOptimizer)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    run = make_run(batch=24, **EVERY_OPTION)
+    run.chooser = None
+    for variant in range(VARIANTS):
+        run.step(True, variant)  # makes what is kept of constants
+    with OneDevice():
+        for variant in range(VARIANTS):
+            run.step(True, variant)
+            run.step(False, variant)
+
+
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
-    run = make_run(
-        model={"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
-        tamper={"patched_hosts": 0.5},
-        curriculum={"context_masking": 0.2},
-    )
+    run = make_run(**EVERY_OPTION)
     run.chooser = None
     run.step(auxiliary, 0)  # the first makes constants and the optimizer's memory
     # The optimizer's own code for processors reads its numbers; that for GPUs does not.
@@ -36,9 +81,7 @@ def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
 
 def test_every_option_trains(make_run):
     run = make_run(
-        model={"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
-        tamper={"patched_hosts": 0.5},
-        curriculum={"context_masking": 0.3, "attack_steps": 1},
+        **EVERY_OPTION | {"curriculum": {"context_masking": 0.3, "attack_steps": 1}},
         losses={"template": 0.1},
     )
     for _ in range(3):
