@@ -1,4 +1,4 @@
-"""Puts the measured tables into the README and the model card, and the scores into the record.
+"""Puts the measured tables into the pages, and the scores into the release's record.
 
     python scripts/update_scores.py            reads docs/scores/*.json, as `make bench` wrote them
 
@@ -54,7 +54,12 @@ def pages() -> dict[Path, dict[str, str]]:
         + speed.to_markdown(timed),
         "calibration": calibration(),
     }
+    training = {
+        "profile": f"```\n{(SCORES / 'train_profile.txt').read_text()}```\n",
+        "compare": (SCORES / "compare_localizer.md").read_text(),
+    }
     return {
+        ROOT / "docs" / "training.md": training,
         ROOT / "docs" / "model-card.md": card,
         ROOT / "README.md": {"scores": summary(measured, timed)},
     }

@@ -5,10 +5,15 @@ import pytest
 
 from imuge.attacks.distort_mix import CHAINS, DRAWING, STEPS, DistortMix, plan, steps_of
 from imuge.errors import ConfigError
+from imuge.settings import parse_settings
 
 
 def test_a_table_changes_what_it_names_and_nothing_else():
-    mix = DistortMix.parse({"simulator": "smooth", "quality": [60, 90], "chains": {"jpeg": 2}})
+    mix = parse_settings(
+        DistortMix,
+        {"simulator": "smooth", "quality": [60, 90], "chains": {"jpeg": 2}},
+        name="distort",
+    )
     assert mix == dataclasses.replace(
         DistortMix(), simulator="smooth", quality=(60.0, 90.0), chains={"jpeg": 2.0}
     )
@@ -16,7 +21,10 @@ def test_a_table_changes_what_it_names_and_nothing_else():
 
 def test_a_mix_survives_json():
     mix = DistortMix(chains={"none": 1, "resize+jpeg": 2})
-    assert DistortMix.parse(json.loads(json.dumps(dataclasses.asdict(mix)))) == mix
+    assert (
+        parse_settings(DistortMix, json.loads(json.dumps(dataclasses.asdict(mix))), name="distort")
+        == mix
+    )
 
 
 def test_the_default_mix_has_every_step():
@@ -47,7 +55,7 @@ def test_the_default_mix_has_every_step():
 )
 def test_what_cannot_be_drawn_is_refused_and_the_message_names_it(table, message):
     with pytest.raises(ConfigError, match=message):
-        DistortMix.parse(table)
+        parse_settings(DistortMix, table, name="distort")
 
 
 @pytest.mark.parametrize("name", DRAWING)

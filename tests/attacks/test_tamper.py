@@ -13,6 +13,7 @@ from imuge.attacks.shapes import ShapeBank
 from imuge.attacks.tamper import patch_hosts, tamper
 from imuge.attacks.tamper_draw import KINDS, TamperDraw, TamperMix, draw_tampering, join
 from imuge.errors import ConfigError
+from imuge.settings import parse_settings
 
 SIDE = 64
 BATCH = 8
@@ -319,7 +320,7 @@ def test_local_means_keep_the_mean_and_lose_detail():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"splcie": 1.0}, "unknown tampering settings: splcie"),
+        ({"splcie": 1.0}, "unknown settings in tamper: splcie"),
         ({"splice": -0.1}, "splice to be a number from 0 to inf, got -0.1"),
         ({"untouched": 1.5}, "untouched to be a number from 0 to 1, got 1.5"),
         ({"soft_edges": float("nan")}, "soft_edges"),
@@ -332,11 +333,12 @@ def test_local_means_keep_the_mean_and_lose_detail():
 )
 def test_wrong_settings_are_refused_and_the_message_says_which(table, message):
     with pytest.raises(ConfigError, match=message):
-        TamperMix.parse(table)
+        parse_settings(TamperMix, table, name="tamper")
 
 
 def test_settings_are_read():
-    assert TamperMix.parse({"splice": 2, "untouched": 0.1}) == TamperMix(splice=2, untouched=0.1)
+    mix = parse_settings(TamperMix, {"splice": 2, "untouched": 0.1}, name="tamper")
+    assert mix == TamperMix(splice=2, untouched=0.1)
 
 
 def test_one_picture_has_nobody_to_exchange_with(bank):

@@ -1,6 +1,6 @@
 """Processing that keeps a picture's content, inside a training step: JPEG, scaling, filters, tones.
 
-    mix = DistortMix.parse(table)                                    once
+    mix = DistortMix(quality=(40, 95))                               once
     draw = draw_distortions(mix, 32, 256, 256, device=..., level=...)    every step
     attacked = distort(picture, draw)
 

@@ -23,11 +23,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from imuge.attacks.jpeg import SIMULATORS
 from imuge.errors import ConfigError
-from imuge.settings import parse_settings
 
 Range: TypeAlias = tuple[float, float]
 
@@ -133,15 +132,6 @@ class DistortMix:
                     f"expected distort.{name} as two numbers from {least:g} to {most:g}, the "
                     f"smaller first, got {[low, high]}"
                 )
-
-    @classmethod
-    def parse(cls, table: Mapping[str, Any]) -> Self:
-        """Build from a TOML table; what is missing takes its default.
-
-        Raises:
-            ConfigError: a key or step is unknown, a value has another type, or is out of range.
-        """
-        return parse_settings(cls, table, name="distort")
 
     @property
     def max_factor(self) -> float:

@@ -11,7 +11,6 @@ makes a new one at each replay.
 
 import math
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -80,13 +79,6 @@ class TamperMix:
             raise ConfigError("expected tampering setting largest_area to be above 0, got 0")
         if not sum(self.shares()) > 0:
             raise ConfigError("expected a share above 0 for one kind of tampering, all are 0")
-
-    @classmethod
-    def parse(cls, table: Mapping[str, float]) -> "TamperMix":
-        """Build from a TOML table; a misspelt key is an error, never a default."""
-        if unknown := table.keys() - {field.name for field in fields(cls)}:
-            raise ConfigError(f"unknown tampering settings: {', '.join(sorted(unknown))}")
-        return cls(**table)
 
     def shares(self) -> list[float]:
         """Share of each of `KINDS`."""
