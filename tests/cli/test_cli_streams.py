@@ -26,7 +26,10 @@ def test_a_reader_that_went_away_is_no_traceback(command):
 
 def test_an_interruption_is_no_traceback(folder, start):
     os.mkfifo(folder / "pipe.png")
-    process = start("verify", "pipe.png", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # A shell starts what runs in the background deaf to interruptions, and so its children.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start("verify", "pipe.png", **pipes, **heard)
     with (folder / "pipe.png").open("wb"):  # returns when the command has begun to read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
