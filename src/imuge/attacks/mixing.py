@@ -6,7 +6,7 @@ a whole training step can be recorded once and replayed (CUDA graphs).
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -41,24 +41,6 @@ def assign(
         raise ValueError(f"expected shares of 0 or more, one above 0, got {list(shares)}")
     order = torch.rand(batch, device=device).argsort()
     return torch.split(order, _counts([share / total for share in shares], batch, chooser))
-
-
-def apply(
-    x: Tensor, groups: Sequence[Group], attacks: Sequence[Callable[[Tensor], Tensor]]
-) -> Tensor:
-    """Run each group of a batch through its own attack.
-
-    Args:
-        x: (B, ...).
-        groups: From `assign`.
-        attacks: One for each group, from (n, ...) to the same shape.
-    """
-    parts = [
-        attack(x.index_select(0, group))
-        for group, attack in zip(groups, attacks, strict=True)
-        if len(group)
-    ]
-    return torch.cat(parts).index_select(0, torch.cat(list(groups)).argsort())
 
 
 def join(first: Sequence[Group], second: Sequence[Group], offset: int) -> tuple[Group, ...]:

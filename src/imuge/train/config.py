@@ -12,9 +12,9 @@ from imuge.attacks.tamper_draw import TamperMix
 from imuge.errors import ConfigError
 from imuge.files import reason
 from imuge.model.config import ModelConfig
+from imuge.model.system import SIZE_MULTIPLE
 from imuge.settings import parse_settings
 
-GRID = 16  # pixels; a crop is a multiple of it
 PARTS = ("payload_encoder", "inn", "localizer", "recoverer")  # of a system
 
 
@@ -32,9 +32,9 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cuts nothing."""
-        if self.crop < 4 * GRID or self.crop % GRID:
+        if self.crop < 4 * SIZE_MULTIPLE or self.crop % SIZE_MULTIPLE:
             raise ConfigError(
-                f"expected data.crop as a multiple of {GRID} from 64, got {self.crop}"
+                f"expected data.crop as a multiple of {SIZE_MULTIPLE} from 64, got {self.crop}"
             )
         lists = (self.scales, self.shares, self.sides, self.squares)
         if len({len(values) for values in lists}) != 1 or not self.scales:

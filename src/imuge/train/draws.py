@@ -18,10 +18,9 @@ from imuge.attacks.shapes import ShapeBank
 from imuge.attacks.tamper_draw import TamperDraw, draw_tampering
 from imuge.attacks.tamper_draw import join as join_tampering
 from imuge.model.keying import Layout, random_layout
+from imuge.model.transform import BLOCK
 from imuge.train.config import TrainConfig
 from imuge.train.photographs import PhotoBank
-
-BLOCK = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

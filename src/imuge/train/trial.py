@@ -22,9 +22,10 @@ from imuge.attacks.tamper import patch_hosts, tamper
 from imuge.model.localizer import code_clues
 from imuge.model.payload import erase_code, gather_code, home_code, scatter_code
 from imuge.model.system import System
+from imuge.model.transform import BLOCK
 from imuge.train import losses
 from imuge.train.config import TrainConfig
-from imuge.train.draws import BLOCK, Draw
+from imuge.train.draws import Draw
 from imuge.train.losses import Across
 
 MEASURES = ("loss", "psnr", "f1", "false_area", "recovered", "template")
@@ -152,7 +153,7 @@ class Trial(nn.Module):
         self._mark("embed")
         forged = self._tamper(hosts, published, draw.tampering, self._shapes)
         self._mark("tamper")
-        received = self._distort(round_to_8_bits(forged.picture), draw.distortion)
+        received = self._distort(forged.picture, draw.distortion)
         self._mark("distort")
         revealed = system.reveal(received)
         self._mark("reveal")

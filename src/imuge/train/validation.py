@@ -22,7 +22,7 @@ from imuge.model.keying import Layout, random_layout
 from imuge.model.localizer import code_clues
 from imuge.model.payload import erase_code, home_code, scatter_code
 from imuge.model.system import SIZE_MULTIPLE, System
-from imuge.train.draws import BLOCK
+from imuge.model.transform import BLOCK
 from imuge.train.losses import dissimilarity, masked_mean, psnr_db, to_db
 from imuge.train.photographs import Say, find_photographs, read_photograph
 
