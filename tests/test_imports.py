@@ -39,7 +39,7 @@ ALLOWED = {
     "errors": set(),
     "settings": {"errors"},
     "attacks": {"results", "errors", "settings", "model.transform"},
-    "model": {"errors", "files"},
+    "model": {"settings", "errors", "files"},
     "train": {"model", "attacks", "weights", "settings", "results", "errors", "files"},
 }
 LAZILY = {  # inside a function

@@ -43,6 +43,8 @@ def test_a_config_without_options_is_that_of_the_release(system):
     assert not old.keyed_signs
     assert not old.code_evidence
     assert old.template_scales == (1, 1, 1, 1, 1, 1)
+    assert (old.keyed_template, old.scattered, old.template_evidence) == (True, True, True)
+    assert old.localizer == "network"
     assert not any("localizer.code_stem" in name for name in System(old).state_dict())
 
 
@@ -60,11 +62,18 @@ def test_a_config_comes_back_from_its_text():
         ({"template_scales": (1, 2, 1, 1, 1, 1)}, "begin with 1, 1"),
         ({"template_scales": (1, 1, 1, 1, 1)}, "each of 6 template_channels, got 5"),
         ({"template_scales": (1, 1, 1, 1, 1, 0)}, "positive integers"),
-        ({"template_scales": (1, 1, 1, 1, 1, 2.0)}, "positive integers"),
-        ({"template_scales": 2}, "positive integers, got 2"),
+        (
+            {"template_scales": (1, 1, 1, 1, 1, 2.0)},
+            "template_scales to be a whole number, got 2.0",
+        ),
+        ({"template_scales": 2}, "template_scales to be a list, got 2"),
         ({"template_channels": 4}, "each of 4 template_channels, got 6"),
         ({"recoverer_blocks": 0}, "recoverer_blocks to be a positive integer"),
-        ({"localizer_blocks": True}, "localizer_blocks to be a positive integer"),
+        ({"localizer_blocks": True}, "localizer_blocks to be a whole number, got True"),
+        ({"localizer": "unet"}, "localizer to be one of network, threshold, got 'unet'"),
+        ({"localizer": "threshold", "code_evidence": True}, "code_evidence = True"),
+        ({"localizer": "threshold", "template_evidence": False}, "template_evidence = False"),
+        ({"keyed_template": False, "template_scales": [1, 1, 1, 1, 2, 4]}, "no signs to share"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(settings, message):

@@ -67,14 +67,23 @@ def test_a_missing_tensor_is_refused(tmp_path):
 
 
 def test_a_misspelt_setting_is_refused():
-    with pytest.raises(ConfigError, match="localiser_width"):
+    with pytest.raises(ConfigError, match="unknown settings in model: localiser_width"):
         ModelConfig.parse({"localiser_width": 32})
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, True])
 def test_a_size_that_builds_nothing_is_refused(value):
     with pytest.raises(ConfigError, match="coupling_width"):
-        ModelConfig(coupling_width=value)
+        ModelConfig.parse({"coupling_width": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "settings of a model in JSON"), ("[1, 2]", r"as an object, got \[1, 2\]")],
+)
+def test_a_text_that_is_no_config_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        ModelConfig.from_json(text)
 
 
 def test_training_moves_the_running_moments_and_evaluation_does_not():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from imuge.train.config import TrainConfig
+from imuge.train.architectures import read_config
 from imuge.train.processes import Processes
 from imuge.train.run import Options, Run
 
@@ -25,7 +25,7 @@ def _few_threads():
 
 @pytest.fixture(scope="session")
 def tiny():
-    return TrainConfig.read(ROOT / "configs" / "tiny.toml")
+    return read_config(ROOT / "configs" / "tiny.toml")
 
 
 @pytest.fixture
@@ -33,15 +33,21 @@ def options(tmp_path):
     return Options(data=PHOTOGRAPHS, out=tmp_path / "run", device="cpu")
 
 
+@pytest.fixture(scope="session")
+def tiny_paper():
+    """The paper's networks."""
+    return read_config(ROOT / "configs" / "imuge_plus_tiny.toml")
+
+
 @pytest.fixture
 def make_run(tiny, options):
     """Builds a `Run`; the tables of a config that differ are given by name."""
 
-    def make(processes=None, clock=None, **tables):
+    def make(processes=None, clock=None, base=tiny, **tables):
         config = dataclasses.replace(
-            tiny,
+            base,
             **{
-                name: dataclasses.replace(getattr(tiny, name), **change)
+                name: dataclasses.replace(getattr(base, name), **change)
                 if isinstance(change, dict)
                 else change
                 for name, change in tables.items()

@@ -16,7 +16,7 @@ PHOTOGRAPHS = ROOT / "tests" / "data"
 def test_every_set_of_variants_can_be_read(path, tiny):
     variants = read_variants(tiny, path)
     assert len(variants) > 1
-    assert len({str(config.to_table()) for config in variants.values()}) == len(variants)
+    assert len({str(variant.config.to_table()) for variant in variants.values()}) == len(variants)
 
 
 def test_two_variants_make_a_table_and_what_is_done_is_not_done_again(tmp_path, capsys):

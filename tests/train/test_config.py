@@ -6,20 +6,20 @@ import pytest
 
 from imuge.errors import ConfigError
 from imuge.model.config import ModelConfig
-from imuge.train.config import TrainConfig
+from imuge.train.architectures import parse_config, read_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("[!j]*.toml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_can_be_read_and_stored(path):
-    config = TrainConfig.read(path)
+    config = read_config(path)
     assert config.name == path.stem
-    assert TrainConfig.parse(config.to_table(), name="stored") == config
+    assert parse_config(config.to_table(), name="stored") == config
 
 
 def test_the_default_networks_are_those_of_the_release(system):
-    default = TrainConfig.parse({"name": "x"}, name="x")
+    default = parse_config({"name": "x"}, name="x")
     assert default.model == system.config == ModelConfig()
 
 
@@ -45,9 +45,9 @@ def test_a_mistake_is_named(tmp_path, text, message):
     path = tmp_path / "wrong.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
-        TrainConfig.read(path)
+        read_config(path)
 
 
 def test_a_missing_config_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read the config .*none\.toml: there is no such"):
-        TrainConfig.read(tmp_path / "none.toml")
+        read_config(tmp_path / "none.toml")

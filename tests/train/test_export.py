@@ -1,5 +1,7 @@
 """Whole tool: `imuge export` turns a weights file into a release that the engine runs."""
 
+import dataclasses
+
 import numpy as np
 import onnx
 import pytest
@@ -9,8 +11,10 @@ from typer.testing import CliRunner
 
 from imuge.cli import app
 from imuge.engine import Engine
+from imuge.errors import WeightsError
 from imuge.model.config import ModelConfig
 from imuge.model.system import System
+from imuge.train.export import export
 from imuge.weights import load_release
 
 TINY = ModelConfig(
@@ -58,3 +62,22 @@ def test_export_refuses_what_is_no_weights_file(tmp_path):
     assert result.exit_code == 1
     assert "cannot read weights" in result.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"descriptions": 1}, "descriptions = 2 only, and these have descriptions = 1"),
+        ({"template_channels": 2, "template_scales": (1, 1)}, "template_channels = 6 only"),
+        ({"keyed_template": False}, "keyed_template = True only"),
+        ({"scattered": False}, "scattered = True only"),
+        ({"localizer": "threshold"}, "localizer = network only"),
+    ],
+)
+def test_export_refuses_networks_that_the_product_cannot_run(tmp_path, settings, message):
+    config = dataclasses.replace(TINY, **settings)
+    weights, folder = tmp_path / "x.safetensors", tmp_path / "out"
+    save_file(System(config).state_dict(), weights, metadata={"config": config.to_json()})
+    with pytest.raises(WeightsError, match=message):
+        export(weights, folder, name="tiny.test", licence="Apache-2.0")
+    assert not folder.exists()

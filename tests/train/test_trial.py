@@ -1,7 +1,9 @@
 """One batch through the whole system."""
 
 import dataclasses
+import tomllib
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from imuge.train.run import VARIANTS
-from imuge.train.trial import MEASURES
 
 ASKING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"}
 
@@ -22,6 +23,9 @@ class NobodyAsks(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
+ROOT = Path(__file__).parents[2]
+ABLATIONS = tomllib.loads((ROOT / "configs" / "variants" / "ablations.toml").read_text())
+OWN = {name: table["model"] for name, table in ABLATIONS.items() if "model" in table}
 EVERY_OPTION = {
     "model": {"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
     "tamper": {"patched_hosts": 0.5},
@@ -53,18 +57,22 @@ class NoOptimizer:
         pass
 
 
-def test_after_a_first_time_a_step_stays_on_its_device(make_run, monkeypatch):
+@pytest.mark.parametrize("architecture", ["imuge", "imuge_plus"])
+def test_after_a_first_time_a_step_stays_on_its_device(
+    make_run, monkeypatch, tiny_paper, architecture
+):
     """On a device without numbers or processor tensors: what a GPU would be, as far as we can."""
     monkeypatch.setattr("imuge.train.run.choose_device", lambda *_: torch.device("meta"))
     monkeypatch.setattr(torch.optim, "AdamW", NoOptimizer)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    run = make_run(batch=24, **EVERY_OPTION)
+    ours = architecture == "imuge"
+    run = make_run(batch=24, **EVERY_OPTION) if ours else make_run(base=tiny_paper, batch=24)
     run.chooser = None
     for variant in range(VARIANTS):
-        run.step(True, variant)  # makes what is kept of constants
+        run.step(ours, variant)  # makes what is kept of constants
     with OneDevice():
         for variant in range(VARIANTS):
-            run.step(True, variant)
+            run.step(ours, variant)
             run.step(False, variant)
 
 
@@ -74,9 +82,26 @@ def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
     run.chooser = None
     run.step(auxiliary, 0)  # the first makes constants and the optimizer's memory
     # The optimizer's own code for processors reads its numbers; that for GPUs does not.
-    run.updater.optimizer.step = lambda: None
+    for optimizer in run.updater.optimizers:
+        optimizer.step = lambda: None
     with NobodyAsks():
         run.step(auxiliary, 0)
+
+
+@pytest.mark.parametrize("change", OWN.values(), ids=OWN)
+def test_every_ablation_trains(make_run, change):
+    run = make_run(model=change)
+    for _ in range(2):
+        run.step(True)
+    assert float(run.state.skipped) == 0
+    still = [n for n, p in run.system.named_parameters() if p.grad is None or not p.grad.any()]
+    assert still == [], "some weights have no gradient"
+    for optimizer in run.updater.optimizers:
+        optimizer.step = lambda: None
+    run.chooser = None
+    run.step(True, 0)
+    with NobodyAsks():
+        run.step(True, 0)
 
 
 def test_every_option_trains(make_run):
@@ -115,11 +140,11 @@ def test_measures_and_pictures_tell_the_same(make_run):
     for _ in range(3):
         run.step(False)
     torch.manual_seed(5)
-    draw = run._draw(run._pace(), 0)
-    result = run._trial(draw, run._pace(), auxiliary=False)
+    draw = run._draw(0)
+    result = run._trial(draw, auxiliary=False)
     with torch.no_grad():
         seen = run._trial.run(draw)
-    measures = dict(zip(MEASURES, result.measures.tolist(), strict=True))
+    measures = dict(zip(run.measures, result.measures.tolist(), strict=True))
     found = seen.logits > 0
     true = seen.mask > 0
     f1 = 2 * (found & true).sum() / (found.sum() + true.sum())
@@ -132,7 +157,7 @@ def test_measures_and_pictures_tell_the_same(make_run):
 def test_two_draws_joined_are_one_of_both(make_run):
     run = make_run()
     run.state.count.fill_(300)
-    first, second = run._draw(run._pace(), 0), run._draw(run._pace(), 0)
+    first, second = run._draw(0), run._draw(0)
     joined = first.join(second)
     run._trial.eval()  # batch statistics would be those of one batch or of both
     parts = [run._trial.run(draw) for draw in (first, second)]
@@ -149,10 +174,10 @@ def test_compiled_attacks_and_losses_give_the_same(make_run):
     run = make_run()
     for _ in range(2):
         run.step(False)
-    draw = run._draw(run._pace(), 0)
-    expected = run._trial(draw, run._pace(), auxiliary=False)
-    trial = type(run._trial)(run.system, run.config, run.shapes, compiled=True)
-    result = trial(draw, run._pace(), auxiliary=False)
+    draw = run._draw(0)
+    expected = run._trial(draw, auxiliary=False)
+    trial = type(run._trial)(run.system, run.config, run.shapes, run.state, compiled=True)
+    result = trial(draw, auxiliary=False)
     torch.testing.assert_close(result.loss, expected.loss, rtol=1e-3, atol=1e-3)
     result.loss.backward()
     assert all(p.grad.isfinite().all() for p in run.system.parameters())

@@ -21,7 +21,7 @@ def net():
 
 @pytest.fixture
 def state(tiny):
-    return State.start(tiny, CPU)
+    return State.start(CPU, fidelity_weight=tiny.first_fidelity_weight)
 
 
 def loss_of(net, factor=1.0):

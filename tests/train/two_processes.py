@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from imuge.train.config import TrainConfig
+from imuge.train.architectures import read_config
 from imuge.train.processes import Processes
 from imuge.train.run import Options, Run
 
@@ -14,12 +14,13 @@ STEPS = 3
 ROOT = Path(__file__).parents[2]
 
 
-def main(out):
+def main(out, name):
     torch.set_num_threads(1)
-    config = TrainConfig.read(ROOT / "configs" / "tiny.toml")
+    config = read_config(ROOT / "configs" / name)
     config = dataclasses.replace(
         config, curriculum=dataclasses.replace(config.curriculum, attack_steps=1)
     )
+    auxiliary = config.auxiliary_steps > 0
     options = Options(data=ROOT / "tests" / "data", out=out, device="cpu")
     processes = Processes.join("cpu")
     run = Run(config, options, processes, say=lambda _: None)
@@ -28,7 +29,7 @@ def main(out):
     original = run._draw
     run._draw = lambda *arguments: draws.append(original(*arguments)) or draws[-1]
     for _ in range(STEPS):
-        run.step(True)
+        run.step(auxiliary)
     everyone = processes.gather(draws)
     if processes.leads:
         torch.save(start, out / "start.pt")
@@ -38,9 +39,9 @@ def main(out):
         joined = iter([first.join(second) for first, second in zip(*everyone, strict=True)])
         alone._draw = lambda *_: next(joined)
         for _ in range(STEPS):
-            alone.step(True)
+            alone.step(auxiliary)
         torch.save(alone.system.state_dict(), out / "alone.pt")
     processes.leave()
 
 
-main(Path(sys.argv[1]))
+main(Path(sys.argv[1]), sys.argv[2])

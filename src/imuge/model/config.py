@@ -1,21 +1,24 @@
 """What defines a network; stored beside its weights, so weights rebuild their network.
 
 A setting that a file does not name has its default, which is what the release `lab.r3` is.
+Numbers of channels in the docstrings of the networks are those of the defaults.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from imuge.errors import ConfigError
+from imuge.model.networks_config import NetworksConfig
 
+LOCALIZERS = ("network", "threshold")
 BEACON_CHANNELS = 2  # the first of the template's; their message is one bit a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(NetworksConfig):
     """Sizes of the five networks, and which evidence and secrets they work with."""
+
+    architecture: ClassVar[str] = "imuge"
 
     block: int = 8  # side of a DCT block, pixels
     descriptions: int = 2  # independent copies of the recovery code
@@ -34,28 +37,30 @@ class ModelConfig:
     keyed_signs: bool = False  # each block's code is turned by keyed signs (payload.py)
     code_evidence: bool = False  # the localizer compares the hidden copy with the picture
     template_scales: tuple[int, ...] = (1, 1, 1, 1, 1, 1)  # blocks on a side that share a sign
+    # Parts taken away, to learn what each brings (configs/variants/ablations.toml).
+    keyed_template: bool = True  # else +1 in every channel and block of every picture
+    scattered: bool = True  # else a block's code is hidden in the block itself
+    localizer: str = "network"  # or "threshold": no network but two trained numbers
+    template_evidence: bool = True  # else the localizer is not shown the template
 
     def __post_init__(self) -> None:
         """Refuse settings that build no network.
 
         Raises:
-            ConfigError: a setting has another type or is out of range.
+            ConfigError: a setting is out of range, or does not go with another.
         """
         if self.block != 8:
             raise ConfigError(f"expected block = 8, the JPEG block, got {self.block}")
         for item in fields(self):
-            value = getattr(self, item.name)
-            if item.type is bool:
-                if not isinstance(value, bool):
-                    raise ConfigError(f"expected {item.name} to be true or false, got {value!r}")
-            elif item.type is int and not _is_size(value):
-                raise ConfigError(f"expected {item.name} to be a positive integer, got {value!r}")
+            if item.type is int and (value := getattr(self, item.name)) < 1:
+                raise ConfigError(f"expected {item.name} to be a positive integer, got {value}")
         self._check_scales()
+        self._check_localizer()
 
     def _check_scales(self) -> None:
         scales = self.template_scales
-        if not isinstance(scales, tuple) or not all(_is_size(scale) for scale in scales):
-            raise ConfigError(f"expected template_scales to be positive integers, got {scales!r}")
+        if any(scale < 1 for scale in scales):
+            raise ConfigError(f"expected template_scales to be positive integers, got {scales}")
         if len(scales) != self.template_channels:
             raise ConfigError(
                 f"expected one of template_scales for each of {self.template_channels} "
@@ -64,7 +69,24 @@ class ModelConfig:
         if any(scale != 1 for scale in scales[:BEACON_CHANNELS]):
             raise ConfigError(
                 f"expected template_scales to begin with 1, 1: the beacon carries a message bit "
-                f"in every block, got {scales!r}"
+                f"in every block, got {scales}"
+            )
+        if not self.keyed_template and max(scales) > 1:
+            raise ConfigError(
+                f"expected template_scales of 1 without keyed_template, which has no signs to "
+                f"share, got {scales}"
+            )
+
+    def _check_localizer(self) -> None:
+        if self.localizer not in LOCALIZERS:
+            raise ConfigError(
+                f"expected localizer to be one of {', '.join(LOCALIZERS)}, got {self.localizer!r}"
+            )
+        if self.localizer == "threshold" and (self.code_evidence or not self.template_evidence):
+            raise ConfigError(
+                "expected template_evidence and no code_evidence with localizer = threshold, which "
+                f"looks at the template alone, got template_evidence = {self.template_evidence}, "
+                f"code_evidence = {self.code_evidence}"
             )
 
     @property
@@ -78,43 +100,12 @@ class ModelConfig:
         return self.total_code_channels + self.template_channels
 
     @property
+    def evidence_channels(self) -> int:
+        """Numbers a block of what the payload tells the localizer."""
+        template = 2 * self.template_channels if self.template_evidence else 0
+        return template + self.total_code_channels
+
+    @property
     def clue_channels(self) -> int:
         """Numbers a block that `code_evidence` adds to what the localizer sees."""
         return 2 * self.total_code_channels
-
-    @classmethod
-    def parse(cls, table: Mapping[str, Any]) -> Self:
-        """Build from a table of TOML or JSON; a misspelt key is an error, never a default.
-
-        Raises:
-            ConfigError: a setting is unknown, of another type or out of range.
-        """
-        if unknown := table.keys() - {item.name for item in fields(cls)}:
-            raise ConfigError(f"unknown model settings: {', '.join(sorted(unknown))}")
-        settings: dict[str, Any] = {}
-        for name, value in table.items():
-            settings[name] = tuple(value) if isinstance(value, list) else value
-        return cls(**settings)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Build from the JSON text stored in a weights file.
-
-        Raises:
-            ConfigError: it is no JSON object, or `parse` refuses it.
-        """
-        try:
-            table = json.loads(text)
-        except ValueError as error:
-            raise ConfigError(f"expected the settings of a model in JSON: {error}") from error
-        if not isinstance(table, dict):
-            raise ConfigError(f"expected the settings of a model as an object, got {text[:40]}")
-        return cls.parse(table)
-
-    def to_json(self) -> str:
-        """The text to store in a weights file."""
-        return json.dumps(asdict(self))
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,7 +1,8 @@
 """What a key would draw for a batch of pictures, drawn at random: for training.
 
 In the product the template, the places of the code and the signs of its rotation come from a key
-(`imuge.keys`); the networks only need them to be unpredictable.
+(`imuge.keys`); the networks only need them to be unpredictable. Networks that are trained to learn
+what the key brings go without some of it: `keyed_template`, `scattered`.
 """
 
 from dataclasses import dataclass
@@ -51,20 +52,36 @@ def random_layout(
         columns: Block columns.
         device: Where the layout shall lie.
     """
-    template = [
-        _spread(random_signs((batch, 1, -(-rows // scale), -(-columns // scale)), device), scale)
-        for scale in config.template_scales
-    ]
-    # Not randperm: it draws one permutation at a time.
-    places = torch.rand(batch, config.descriptions, rows * columns, device=device)
-    permutations = places.argsort(-1)
+    template = _template(config, batch, rows, columns, device)
+    permutations = _places(config, batch, rows * columns, device)
     shape = (batch, SIGN_ROUNDS * config.total_code_channels, rows, columns)
     return Layout(
-        template=torch.cat([channel[..., :rows, :columns] for channel in template], 1),
+        template=template,
         permutations=permutations,
         inverses=permutations.argsort(-1),
         signs=random_signs(shape, device) if config.keyed_signs else None,
     )
+
+
+def _template(
+    config: ModelConfig, batch: int, rows: int, columns: int, device: torch.device
+) -> Tensor:
+    """(B, T, h, w) of ±1, each channel's signs shared by squares of its scale."""
+    if not config.keyed_template:
+        return torch.ones(batch, config.template_channels, rows, columns, device=device)
+    channels = [
+        _spread(random_signs((batch, 1, -(-rows // scale), -(-columns // scale)), device), scale)
+        for scale in config.template_scales
+    ]
+    return torch.cat([channel[..., :rows, :columns] for channel in channels], 1)
+
+
+def _places(config: ModelConfig, batch: int, blocks: int, device: torch.device) -> Tensor:
+    """(B, K, h·w) int64: a permutation of the blocks for each description."""
+    if not config.scattered:
+        return torch.arange(blocks, device=device).repeat(batch, config.descriptions, 1)
+    # Not randperm: it draws one permutation at a time.
+    return torch.rand(batch, config.descriptions, blocks, device=device).argsort(-1)
 
 
 def random_signs(shape: tuple[int, ...], device: torch.device) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imuge.errors import WeightsError
+from imuge.errors import ConfigError, WeightsError
 from imuge.model.config import ModelConfig
 
 SUFFIX = ".onnx"
@@ -66,4 +66,7 @@ def _read(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         if name.startswith(NETWORKS):
             array = numpy_helper.to_array(stored).astype(np.float32)
             tensors[name] = torch.from_numpy(array.copy())
-    return ModelConfig.from_json(texts[0]), tensors
+    try:
+        return ModelConfig.from_json(texts[0]), tensors
+    except ConfigError as error:
+        raise WeightsError(f"{path} describes no network: {error}") from error

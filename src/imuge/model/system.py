@@ -4,41 +4,40 @@ The steps are `encode`, `embed`, `reveal`, `localize` and `recover`. Between the
 what the key draws: permutations, which move whole blocks, and signs.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from pathlib import Path
-from typing import Self
+from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor, nn
 
-from imuge.errors import WeightsError
 from imuge.model.config import ModelConfig
 from imuge.model.inn import Coupling, InvertibleNetwork
 from imuge.model.layers import Residual
-from imuge.model.localizer import Localizer, evidence
+from imuge.model.localizer import Localizer, ThresholdLocalizer
+from imuge.model.networks import Networks
 from imuge.model.payload import PayloadEncoder
 from imuge.model.recoverer import Recoverer
 from imuge.model.transform import BlockTransform
-from imuge.model.weights_files import read_weights_files
 
-SIZE_MULTIPLE = 16
-NAMED_TENSORS = 3  # of those that do not fit, in an error message
+FIRST_GAIN = 0.03  # what the payload may move a coefficient at first, pixels in [0, 1]
+LEAST_DEVIATION = 4e-3  # of a coefficient, where photographs have next to nothing
 
 
-class System(nn.Module):
-    """The networks and how they follow each other.
+class System(Networks):
+    """The networks and how they follow each other; block grid h = H/8, w = W/8."""
 
-    Conventions: float32 (B, C, H, W), RGB in [0, 1], H and W multiples of 16; block grid
-    h = H/8, w = W/8.
-    """
+    config_type = ModelConfig
+    parts = ("payload_encoder", "inn", "localizer", "recoverer")
+    groups = (parts,)
+    config: ModelConfig
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.transform = BlockTransform()
         self.payload_encoder = PayloadEncoder(config)
         self.inn = InvertibleNetwork(config)
-        self.localizer = Localizer(config)
+        self.localizer: Localizer | ThresholdLocalizer = (
+            Localizer(config) if config.localizer == "network" else ThresholdLocalizer()
+        )
         self.recoverer = Recoverer(config)
 
     def coefficients(self, image: Tensor) -> Tensor:
@@ -84,7 +83,7 @@ class System(nn.Module):
         Returns:
             Logits (B, 1, H, W); above 0 means tampered.
         """
-        logits: Tensor = self.localizer(image, evidence(revealed, template), clues)
+        logits: Tensor = self.localizer(image, revealed, template, clues)
         return logits
 
     def recover(self, image: Tensor, mask: Tensor, codes: Tensor) -> Tensor:
@@ -92,71 +91,24 @@ class System(nn.Module):
         recovered: Tensor = self.recoverer(image, mask, codes)
         return recovered
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Rebuild the networks of a weights file, a folder of parts or a release, strictly.
+    @torch.no_grad()
+    def fit(self, crops: Sequence[Tensor]) -> None:
+        """Coefficients of unit variance, and a payload that at first moves them a little."""
+        squares = [self.transform(part).square().mean((0, 2, 3)) for part in crops]
+        deviation = torch.stack(squares).mean(0).sqrt().clamp_min(LEAST_DEVIATION).view(1, -1, 1, 1)
+        self.inn.coef_std.copy_(deviation)
+        self.inn.gain.copy_(FIRST_GAIN / deviation)
 
-        Raises:
-            WeightsError: a file is missing, is no weights file, carries no config, or parts
-                disagree; or the tensors are others than the config asks for.
-        """
-        config, tensors = read_weights_files(path)
-        system = cls(config)
-        try:
-            system.load_state_dict(tensors, strict=True)
-        except RuntimeError as error:
-            raise WeightsError(f"{path} does not fit the network it describes: {error}") from error
-        return system.eval()
+    def halves(self) -> list[nn.Module]:
+        """The four networks; of the INN only what its couplings compute with."""
+        networks: list[nn.Module] = [self.payload_encoder, self.localizer, self.recoverer]
+        for block in self.inn.blocks:
+            assert isinstance(block, Coupling)
+            networks += [block.phi, block.eta]
+        return networks
 
-    def start_from(self, path: Path) -> tuple[str, ...]:
-        """Take over the weights of other networks, for these new ones to be trained on.
-
-        Networks may be larger than those of the file by whole parts that begin as nothing
-        (`zero_parts`): they then compute what the others did.
-
-        Returns:
-            Names of the tensors that the file does not have, which keep their values.
-
-        Raises:
-            WeightsError: the file cannot be read, or other tensors are missing, unknown or of
-                another shape.
-        """
-        config, tensors = read_weights_files(path)
-        mine = self.state_dict()
-        missing = mine.keys() - tensors.keys()
-        addable: set[str] = set()
-        for part in zero_parts(self):
-            names = {name for name in mine if name.startswith(f"{part}.")}
-            if names <= missing:
-                addable |= names
-        wrong = [f"{name} is missing" for name in sorted(missing - addable)]
-        wrong += [f"{name} is unknown here" for name in sorted(tensors.keys() - mine.keys())]
-        for name in sorted(mine.keys() & tensors.keys()):
-            if (theirs := tuple(tensors[name].shape)) != (ours := tuple(mine[name].shape)):
-                wrong.append(f"{name} is {theirs} there and {ours} here")
-        if wrong:
-            more = "; …" if len(wrong) > NAMED_TENSORS else ""
-            raise WeightsError(
-                f"cannot start from {path}: {'; '.join(wrong[:NAMED_TENSORS])}{more} "
-                f"({_differences(config, self.config)})"
-            )
-        self.load_state_dict(tensors, strict=False)
-        return tuple(name for name in mine if name in missing)
-
-
-def zero_parts(system: System) -> Iterator[str]:
-    """Names of the parts that new networks begin without: they add nothing until they are trained.
-
-    These are all residual blocks, all couplings, and what takes in the localizer's clues.
-    """
-    for name, module in system.named_modules():
-        if isinstance(module, Residual | Coupling) or module is system.localizer.code_stem:
-            yield name
-
-
-def _differences(theirs: ModelConfig, ours: ModelConfig) -> str:
-    """Every setting in which two configs differ, in words."""
-    before, now = asdict(theirs), asdict(ours)
-    unlike = [name for name in now if before[name] != now[name]]
-    texts = [f"{name} = {before[name]} there, {now[name]} here" for name in unlike]
-    return "; ".join(texts) or "the settings are the same"
+    def zero_parts(self) -> Iterator[str]:
+        """All residual blocks, all couplings, and what takes in the localizer's clues."""
+        for name, module in self.named_modules():
+            if isinstance(module, Residual | Coupling) or name == "localizer.code_stem":
+                yield name

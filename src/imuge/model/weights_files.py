@@ -3,8 +3,8 @@
     weights.safetensors          everything
     weights/part-01-of-03.safetensors, …   each with some of the tensors and the whole config
 
-The config of the networks is in the metadata of every file, so weights rebuild their networks. A
-release can be read as well (`release_files`).
+The config of the networks is in the metadata of every file, with the name of their architecture,
+so weights rebuild their networks. A release can be read as well (`release_files`).
 """
 
 import secrets
@@ -20,15 +20,20 @@ from torch import Tensor
 from imuge.errors import ConfigError, ImageError, WeightsError
 from imuge.files import reason, write_atomically
 from imuge.model.config import ModelConfig
+from imuge.model.imuge_plus.config import ImugePlusConfig
+from imuge.model.networks_config import NetworksConfig
 from imuge.model.release_files import is_release, read_release
 
 SUFFIX = ".safetensors"
 LARGEST_BYTES = 15_000_000
+CONFIGS: dict[str, type[NetworksConfig]] = {
+    config.architecture: config for config in (ModelConfig, ImugePlusConfig)
+}
 _ENTRY_BYTES = 160  # of a file's table of contents, for one tensor besides its name
 
 
 def save_weights(
-    config: ModelConfig,
+    config: NetworksConfig,
     tensors: Mapping[str, Tensor],
     path: Path,
     *,
@@ -54,14 +59,14 @@ def save_weights(
     """
     kind = torch.float32 if full_precision else torch.float16
     stored = {name: _rounded(name, tensor, kind) for name, tensor in tensors.items()}
-    metadata = {"config": config.to_json()}
+    metadata = {"architecture": config.architecture, "config": config.to_json()}
     if path.suffix == SUFFIX:
         return (_write(path, save(stored, metadata)),)
-    parts = split_into_parts(stored, largest_bytes - len(metadata["config"]))
+    parts = split_into_parts(stored, largest_bytes - len(str(metadata)))
     return _write_folder(path, [save(part, metadata) for part in parts])
 
 
-def read_weights_files(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def read_weights_files(path: Path) -> tuple[NetworksConfig, dict[str, Tensor]]:
     """Read one file, all parts in a folder, or the graphs of a release.
 
     Returns:
@@ -73,7 +78,7 @@ def read_weights_files(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     """
     if is_release(path):
         return read_release(path)
-    config: ModelConfig | None = None
+    config: NetworksConfig | None = None
     tensors: dict[str, Tensor] = {}
     for file in weights_parts(path):
         found, part = _read(file)
@@ -100,17 +105,24 @@ def weights_parts(path: Path) -> list[Path]:
     return parts
 
 
-def _read(file: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def _read(file: Path) -> tuple[NetworksConfig, dict[str, Tensor]]:
     try:
         with safe_open(file, framework="pt") as stored:
-            text = (stored.metadata() or {}).get("config")
+            metadata = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot read weights {file}: {error}") from error
-    if text is None:
+    if "config" not in metadata:
         raise WeightsError(f"{file} carries no config, so its network cannot be rebuilt")
+    # The first weights were written when there was one architecture only.
+    architecture = metadata.get("architecture", ModelConfig.architecture)
+    if architecture not in CONFIGS:
+        raise WeightsError(
+            f"{file} is of the architecture {architecture}; this version of imuge knows "
+            f"{', '.join(CONFIGS)}"
+        )
     try:
-        return ModelConfig.from_json(text), tensors
+        return CONFIGS[architecture].from_json(metadata["config"]), tensors
     except ConfigError as error:
         raise WeightsError(f"{file} describes no network: {error}") from error
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imuge.errors import ConfigError, ImugeError
-from imuge.train.config import TrainConfig
+from imuge.train.architectures import read_config
 from imuge.train.loop import train
 from imuge.train.processes import Processes
 from imuge.train.profile import profile
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         options = _options(given)
-        config = None if given.config is None else TrainConfig.read(given.config)
+        config = None if given.config is None else read_config(given.config)
         processes = Processes.join(given.device)
         try:
             if given.profile is not None:

@@ -135,9 +135,13 @@ def check_architecture(stored: dict[str, Any], wanted: TrainConfig) -> None:
     Raises:
         WeightsError: they are others; the message says in what.
     """
-    mine = wanted.to_table()["model"]
-    theirs = stored.get("model", {})
-    if differing := differences(theirs, mine):
+    own = wanted.to_table()
+    theirs, mine = stored["architecture"], own["architecture"]
+    if theirs != mine:
+        differing = f"architecture {theirs} → {mine}"
+    else:
+        differing = differences(stored["model"], own["model"])
+    if differing:
         raise WeightsError(
             f"the checkpoint holds another architecture than the config: {differing}; go on with "
             "its own config, or start a new run with --init"

@@ -10,6 +10,8 @@ VARIANTS.toml has one table a variant, with the settings that differ from the ba
     seed = 1
     [code_evidence.model]
     code_evidence = true
+    [imuge_plus]                 # a config of its own instead of the base's
+    config = "../imuge_plus_small.toml"
 
 Each variant is a run of its own under DIR, so what was begun goes on and what is done is not done
 again; several processes may each do a part (--only). The table is of the last validation of each.
@@ -27,8 +29,9 @@ from typing import Any
 
 from imuge.errors import ConfigError, ImugeError
 from imuge.files import write_atomically
-from imuge.model.system import System
+from imuge.model.architectures import load_networks
 from imuge.train import checkpoint as checkpoints
+from imuge.train.architectures import parse_config, read_config
 from imuge.train.checkpoint import differences
 from imuge.train.config import TrainConfig
 from imuge.train.loop import train
@@ -42,11 +45,13 @@ COLUMNS = {
     "f1/none": "F1",
     "f1/jpeg75": "F1, JPEG 75",
     "f1/jpeg50": "F1, JPEG 50",
+    "f1/protected_jpeg75": "F1 of a protected piece, JPEG 75",
+    "f1/moved_jpeg75": "F1 of a moved piece, JPEG 75",
     "recovered/none": "recovered dB",
     "recovered/jpeg75": "recovered dB, JPEG 75",
     "false_area/jpeg50": "false area, JPEG 50",
-    "template": "signs, JPEG 75",
-    "hidden_copy": "hidden copy dB",
+    "template/jpeg75": "signs, JPEG 75",  # of our own networks alone, as is the next
+    "hidden_copy/none": "hidden copy dB",
 }
 FAILED = 1
 
@@ -59,11 +64,19 @@ class Outcome:
     changed: str
     steps: int
     milliseconds: float  # a step
-    scores: dict[str, float]  # of the last validation
+    scores: dict[str, float | None]  # of the last validation; None where there is no such thing
 
 
-def read_variants(base: TrainConfig, path: Path) -> dict[str, TrainConfig]:
-    """The config of every variant, by its name.
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What to train, and in words how it differs from the base."""
+
+    config: TrainConfig
+    changed: str
+
+
+def read_variants(base: TrainConfig, path: Path) -> dict[str, Variant]:
+    """All variants, by their names.
 
     Raises:
         ConfigError: the file is no TOML, or a variant has an unknown or unfit setting.
@@ -76,9 +89,18 @@ def read_variants(base: TrainConfig, path: Path) -> dict[str, TrainConfig]:
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise ConfigError(f"expected a table for each variant in {path}, got {name} = {table}")
-        merged = _merged(base.to_table(), table)
-        variants[name] = TrainConfig.parse(merged, name=f"variant {name}")
+        variants[name] = _variant(base, table, path.parent, name=f"variant {name}")
     return variants
+
+
+def _variant(base: TrainConfig, table: Mapping[str, Any], folder: Path, *, name: str) -> Variant:
+    changes = {key: value for key, value in table.items() if key != "config"}
+    own = read_config(folder / str(table["config"])) if "config" in table else base
+    config = parse_config(_merged(own.to_table(), changes), name=name)
+    changed = differences(own.to_table(), config.to_table())
+    if "config" in table:
+        changed = ", ".join(filter(None, [f"the config {own.name}", changed]))
+    return Variant(config, changed or "nothing")
 
 
 def _merged(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +111,7 @@ def _merged(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return base | inner
 
 
-def run_variant(name: str, config: TrainConfig, base: TrainConfig, options: Options) -> Outcome:
+def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
     """Train one variant to its end, or read what it came to before.
 
     Raises:
@@ -101,16 +123,16 @@ def run_variant(name: str, config: TrainConfig, base: TrainConfig, options: Opti
     if options.validation is None:
         raise ConfigError("expected --validate: what is compared are validations")
     begun = bool(checkpoints.find(options.out / "checkpoints"))
-    train(config, dataclasses.replace(options, resume=begun), Processes())
+    train(variant.config, dataclasses.replace(options, resume=begun), Processes())
     lines = [json.loads(line) for line in (options.out / "log.jsonl").read_text().splitlines()]
     last = [line for line in lines if line["kind"] == "validation"][-1]
     times = sorted(line["milliseconds"] for line in lines if line["kind"] == "train")
     outcome = Outcome(
         name=name,
-        changed=differences(base.to_table(), config.to_table()) or "nothing",
+        changed=variant.changed,
         steps=last["step"],
         milliseconds=times[len(times) // 2] if times else 0.0,
-        scores={key: last[key] for key in COLUMNS},
+        scores={key: last.get(key) for key in COLUMNS},
     )
     write_atomically(kept, json.dumps(dataclasses.asdict(outcome), indent=2).encode())
     return outcome
@@ -126,13 +148,13 @@ def score_start(options: Options) -> Outcome:
     device = choose_device(options.device, Processes())
     most = options.validation_pictures
     pictures = load_held_out(options.validation, most=most, say=lambda _: None)
-    scores = validate(System.load(options.start_from).to(device), pictures, device)
+    scores = validate(load_networks(options.start_from).to(device), pictures, device)
     outcome = Outcome(
         name="start",
         changed=f"{options.start_from} as it is",
         steps=0,
         milliseconds=0.0,
-        scores={key: scores[key] for key in COLUMNS},
+        scores={key: scores.get(key) for key in COLUMNS},
     )
     options.out.mkdir(parents=True, exist_ok=True)
     write_atomically(kept, json.dumps(dataclasses.asdict(outcome), indent=2).encode())
@@ -153,8 +175,10 @@ def table(outcomes: Sequence[Outcome], command: str) -> str:
     return "\n".join([*lines, "", f"Made by `{command}`.", ""])
 
 
-def _number(key: str, value: float) -> str:
-    decimals = 1 if key == "psnr" or "recovered" in key or key == "hidden_copy" else 3
+def _number(key: str, value: float | None) -> str:
+    if value is None:
+        return "—"
+    decimals = 1 if key == "psnr" or "recovered" in key or "hidden_copy" in key else 3
     return f"{value:.{decimals}f}"
 
 
@@ -173,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, help="write the table there, too")
     chosen = parser.parse_args(given)
     try:
-        base = TrainConfig.read(chosen.config)
+        base = read_config(chosen.config)
         variants = read_variants(base, chosen.variants)
         names = chosen.only.split(",") if chosen.only else list(variants)
         if unknown := set(names) - variants.keys():
@@ -191,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = [] if chosen.init is None or chosen.only else [score_start(options)]
         for name in names:
             own = dataclasses.replace(options, out=chosen.out / name)
-            outcomes.append(run_variant(name, variants[name], base, own))
+            outcomes.append(run_variant(name, variants[name], own))
         text = table(outcomes, f"python -m imuge.train.compare {' '.join(given)}")
         sys.stdout.write(text)
         if chosen.table:

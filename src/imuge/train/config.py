@@ -1,21 +1,19 @@
-"""Everything that decides how a training run goes: read from TOML, checked, stored with the run."""
+"""Everything that decides how a training run goes, whatever networks it trains.
+
+What belongs to one architecture alone, its losses above all, is in the config of that architecture
+(`train/imuge/config.py`, `train/imuge_plus/config.py`).
+"""
 
 import dataclasses
 import json
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from imuge.attacks.distort_mix import DistortMix
 from imuge.attacks.tamper_draw import TamperMix
 from imuge.errors import ConfigError
-from imuge.files import reason
-from imuge.model.config import ModelConfig
-from imuge.model.system import SIZE_MULTIPLE
-from imuge.settings import parse_settings
-
-PARTS = ("payload_encoder", "inn", "localizer", "recoverer")  # of a system
+from imuge.model.networks import SIZE_MULTIPLE
+from imuge.model.networks_config import NetworksConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +51,6 @@ class DataSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LossWeights:
-    """Weight of each training term; 0 turns a term off."""
-
-    structure: float = 1.0  # 1 - SSIM(immunized, host)
-    null: float = 0.02  # mean square of the null output
-    location: float = 1.0  # cross-entropy of the mask's logits, nats a pixel
-    overlap: float = 0.3  # 1 - Dice of the tampered samples
-    recovery: float = 2.0  # L1 of the reconstruction in the mask, pixels in [0, 1]
-    recovery_square: float = 8.0  # its mean square there
-    recovery_everywhere: float = 0.2  # its L1 everywhere
-    recovery_structure: float = 0.1  # 1 - SSIM of the reconstruction
-    payload: float = 0.3  # L1(revealed, hidden) outside the mask
-    template: float = 0.0  # logistic loss of the template's signs outside the mask
-    flat_weight: float = 16.0  # how much more a flat area counts in fidelity than a busy one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fidelity:
     """The controller that holds the immunized picture at a wanted PSNR."""
 
@@ -95,36 +76,25 @@ class Optimization:
     clip_norm: float = 1.0
     skip_above: float = 15.0  # times the running mean of the gradient's norm: step not taken
     average: float = 0.999  # decay of the averaged weights, a step
-    # What is trained; the rest stays bit for bit. Pictures that were published with an encoder and
-    # an INN stay readable by a new localizer and recoverer that were trained beside these two.
-    parts: tuple[str, ...] = PARTS
-
-    def __post_init__(self) -> None:
-        """Refuse parts that are none."""
-        if not self.parts or not set(self.parts) <= set(PARTS):
-            raise ConfigError(
-                f"expected optimization.parts out of {', '.join(PARTS)}, got {list(self.parts)}"
-            )
+    # What is trained, none named: everything; the rest stays bit for bit. Pictures that were
+    # published with an encoder and an INN stay readable by a new localizer and recoverer that were
+    # trained beside these two.
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curriculum:
-    """What is made easy at first, and what a sample meets beside tampering and processing."""
+    """What is made easy at first."""
 
     attack_steps: int = 1500  # until attacks have their full range
-    auxiliary_steps: int = 4000  # in which the recoverer also reads a payload without a channel
-    auxiliary_noise: float = 0.4
-    scaled_share: float = 0.5  # samples immunized with another strength than 1
-    strengths: tuple[float, float] = (0.75, 1.3)
-    predicted_mask_share: float = 0.5  # samples recovered under the union with the found mask
-    context_masking: float = 0.0  # samples rendered from the code alone: the hidden copy
-    clue_dropout: float = 0.15  # samples localized without the code's evidence
-    margin: int = 2  # pixels that a recoverer's mask is wider than the union
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """One training run. `to_table` gives it back as TOML and JSON can hold it."""
+
+    architecture: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]]  # of the networks, as `optimization.parts` may name them
 
     name: str
     seed: int = 0
@@ -132,10 +102,8 @@ class TrainConfig:
     log_every: int = 50  # steps
     validate_every: int = 2500
     sheet_every: int = 1000
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: NetworksConfig
     data: DataSettings = field(default_factory=DataSettings)
-    losses: LossWeights = field(default_factory=LossWeights)
-    fidelity: Fidelity = field(default_factory=Fidelity)
     optimization: Optimization = field(default_factory=Optimization)
     curriculum: Curriculum = field(default_factory=Curriculum)
     tamper: TamperMix = field(default_factory=TamperMix)
@@ -148,35 +116,29 @@ class TrainConfig:
         for name in ("log_every", "validate_every", "sheet_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"expected {name} as 1 step or more, got {getattr(self, name)}")
+        if not set(self.optimization.parts) <= set(self.parts):
+            raise ConfigError(
+                f"expected optimization.parts out of {', '.join(self.parts)}, got "
+                f"{list(self.optimization.parts)}"
+            )
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a TOML file.
+    @property
+    def frozen_parts(self) -> tuple[str, ...]:
+        """The parts of the networks that stay as they are."""
+        trained = self.optimization.parts or self.parts
+        return tuple(part for part in self.parts if part not in trained)
 
-        Raises:
-            ConfigError: it is missing, no TOML, or holds an unknown or unfit setting.
-        """
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read the config {path}: {reason(error)}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not TOML: {error}") from error
-        return cls.parse(table, name=str(path))
+    @property
+    def auxiliary_steps(self) -> int:
+        """In how many steps, from the first on, a trial has its auxiliary pass."""
+        return 0
 
-    @classmethod
-    def parse(cls, table: dict[str, Any], *, name: str) -> Self:
-        """Build from a table.
-
-        Raises:
-            ConfigError: a setting is unknown, missing or unfit.
-        """
-        try:
-            return parse_settings(cls, table, name=name)
-        except ConfigError as error:
-            raise ConfigError(str(error).replace(f"{name}.", f"{name}: ", 1)) from error
+    @property
+    def first_fidelity_weight(self) -> float:
+        """Where the controller of fidelity begins, for architectures that have one."""
+        return 1.0
 
     def to_table(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
-        table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return table
+        settings: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {"architecture": self.architecture, **settings}

@@ -27,11 +27,20 @@ from torch import Tensor, nn
 from imuge.errors import WeightsError
 from imuge.files import write_atomically
 from imuge.model.config import ModelConfig
-from imuge.model.system import SIZE_MULTIPLE, System
+from imuge.model.networks import SIZE_MULTIPLE
+from imuge.model.system import System
 from imuge.model.weights_files import weights_parts
 from imuge.weights import Calibration, GraphRecord, ReleaseRecord, WorkingPoint, write_record
 
 OPSET = 18
+# The product takes it for granted that these settings are the default ones.
+TAKEN_FOR_GRANTED = (
+    "descriptions",
+    "template_channels",
+    "keyed_template",
+    "scattered",
+    "localizer",
+)
 UNCALIBRATED = Calibration(
     points=(WorkingPoint(minimum_agreement=0.5, threshold=0.5, minimum_area=0),),
     bound=1.0,
@@ -137,9 +146,11 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
         `python -m imuge.bench.calibrate` sets another.
 
     Raises:
-        WeightsError: a graph still holds something that would need a second file.
+        WeightsError: the product cannot run such networks, or a graph still holds something that
+            would need a second file.
     """
     system = System.load(source)
+    _check_releasable(system.config, source)
     folder.mkdir(parents=True, exist_ok=True)
     graphs = {}
     for graph_name, graph in _graphs(system).items():
@@ -167,6 +178,17 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
     )
     write_record(record, folder)
     return record
+
+
+def _check_releasable(config: ModelConfig, source: Path) -> None:
+    """Refuse networks that were trained to learn something, not to be used."""
+    default = ModelConfig()
+    for name in TAKEN_FOR_GRANTED:
+        if (given := getattr(config, name)) != (wanted := getattr(default, name)):
+            raise WeightsError(
+                f"cannot export {source}: the product runs networks with {name} = {wanted} only, "
+                f"and these have {name} = {given}"
+            )
 
 
 def _source_sha256(source: Path) -> str:

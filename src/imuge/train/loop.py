@@ -21,6 +21,7 @@ from imuge.errors import ConfigError, ImageError, WeightsError
 from imuge.files import write_atomically
 from imuge.model.weights_files import save_weights
 from imuge.train import checkpoint as checkpoints
+from imuge.train.architectures import parse_config
 from imuge.train.checkpoint import Checkpoint, check_architecture, differences
 from imuge.train.config import TrainConfig
 from imuge.train.journal import Journal, Terminal, duration
@@ -28,7 +29,6 @@ from imuge.train.processes import Processes
 from imuge.train.run import Options, Run
 from imuge.train.sheets import sheet
 from imuge.train.signals import stopping_politely
-from imuge.train.trial import MEASURES
 from imuge.train.validation import load_held_out, validate
 
 HEARTBEAT = 10  # steps between looks at the clock and at the others
@@ -90,7 +90,7 @@ def _settle(config: TrainConfig | None, stored: Checkpoint | None, options: Opti
     if config is None:
         if stored is None:
             raise ConfigError("expected --config FILE; only --resume can do without")
-        return TrainConfig.parse(stored.config, name=f"the checkpoint in {options.out}")
+        return parse_config(stored.config, name=f"the checkpoint in {options.out}")
     if stored is not None:
         check_architecture(stored.config, config)
     return config
@@ -216,11 +216,11 @@ class Session:
         run = self._run
         steps, now = self._step - self._logged[0], time.monotonic()
         # The one place in a stretch of steps where the device is asked for numbers.
-        numbers = dict(zip(MEASURES, (run.sums / steps).tolist(), strict=True))
+        numbers = dict(zip(run.measures, (run.sums / steps).tolist(), strict=True))
         run.sums.zero_()
         if not math.isfinite(numbers["loss"]):
             self._say(f"step {self._step}: the loss was not finite; those steps were not taken")
-        numbers |= {name: float(value) for name, value in run.state.to_dict().items()}
+        numbers |= run.state.numbers()
         numbers["milliseconds"] = 1000 * (now - self._logged[1]) / steps
         self._logged = (self._step, now)
         if self._journal is None:

@@ -9,17 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imuge.model.inn import Coupling
-from imuge.model.system import System
+from imuge.model.networks import Networks
 
 
-def in_half(system: System) -> None:
-    """Let the networks of a system compute in bfloat16 on a GPU; their weights stay float32."""
-    networks: list[nn.Module] = [system.payload_encoder, system.localizer, system.recoverer]
-    for block in system.inn.blocks:
-        assert isinstance(block, Coupling)
-        networks += [block.phi, block.eta]
-    for network in networks:
+def in_half(networks: Networks) -> None:
+    """Let networks compute in bfloat16 on a GPU; their weights stay float32."""
+    for network in networks.halves():
         _wrap(network)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
 from imuge.errors import ConfigError
@@ -101,6 +101,14 @@ class SharedNorm(RunningNorm):
         scale = (variance + self.epsilon).rsqrt()
         normal: Tensor = (x - mean[:, None, None]) * scale[:, None, None]
         return normal
+
+
+def share_norms(networks: nn.Module, processes: Processes) -> None:
+    """Let every normalization of networks take its moments from the batches of all processes."""
+    for module in list(networks.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, RunningNorm):
+                setattr(module, name, SharedNorm(child, processes))
 
 
 def choose_device(name: str, processes: Processes) -> torch.device:

@@ -13,20 +13,20 @@ from torch import Tensor, nn
 
 from imuge.attacks.shapes import ShapeBank
 from imuge.errors import ConfigError
-from imuge.model.system import System
+from imuge.model.architectures import build_networks
+from imuge.model.networks import Networks
 from imuge.model.weights_files import LARGEST_BYTES
+from imuge.train.architectures import ARCHITECTURES
 from imuge.train.checkpoint import Checkpoint
-from imuge.train.config import PARTS, TrainConfig
-from imuge.train.draws import Draw, draw_step
+from imuge.train.config import TrainConfig
+from imuge.train.draws import Draw, Source
 from imuge.train.photographs import PhotoBank, Say, find_photographs
 from imuge.train.precision import in_half
-from imuge.train.processes import Processes, SharedNorm, choose_device
+from imuge.train.processes import Processes, choose_device, share_norms
 from imuge.train.replay import Replay
-from imuge.train.trial import MEASURES, Clock, Pace, Seen, Trial
+from imuge.train.trial import Clock, Seen
 from imuge.train.updates import State, Updater
 
-FIRST_GAIN = 0.03  # what the payload may move a coefficient at first, pixels in [0, 1]
-LEAST_DEVIATION = 4e-3  # of a coefficient, where photographs have next to nothing
 PREPARING_BATCHES = 8
 # Where it is fixed how many samples of a batch meet each attack, so many batches in turn have
 # other numbers: in one of them alone the rarest attacks would never get their turn.
@@ -93,7 +93,8 @@ class Run:
         self.shapes = ShapeBank.build(
             config.data.crop, count=config.data.masks, seed=config.seed, device=self.device
         )
-        self.system = System(config.model).to(self.device)
+        self._source = Source(config, self.photographs, self.shapes, self.batch)
+        self.system = build_networks(config.model).to(self.device)
         self._prepare(say)
         torch.manual_seed(config.seed + processes.rank)  # from here on each draws its own
         alone = processes.count == 1
@@ -101,12 +102,15 @@ class Run:
         # Draws how many samples meet each attack. Recorded and compiled steps have fixed numbers.
         fixed = recorded or options.compiled
         self.chooser = None if fixed else random.Random(f"{config.seed}/{processes.rank}")
-        self.state = State.start(config, self.device)
-        self.updater = Updater(self.system, config.optimization, self.state)
-        self._trial = Trial(
+        groups = [g for g in self.system.groups if not set(g) <= set(config.frozen_parts)]
+        weight = config.first_fidelity_weight
+        self.state = State.start(self.device, fidelity_weight=weight, groups=len(groups))
+        self.updater = Updater(self.system, config.optimization, self.state, groups)
+        self._trial = ARCHITECTURES[config.architecture].trial(
             self.system,
             config,
             self.shapes,
+            self.state,
             across=processes.mean,
             compiled=options.compiled,
             clock=clock,
@@ -116,12 +120,16 @@ class Run:
             self._judge = nn.parallel.DistributedDataParallel(self._trial, broadcast_buffers=False)
         self._set_modes()
         self._mark: Callable[[str], None] = clock.mark if clock else lambda _: None
-        self.sums = torch.zeros(len(MEASURES), device=self.device)
+        self.sums = torch.zeros(len(self.measures), device=self.device)
         self._take: Callable[[bool, int], None] = Replay(self.step) if recorded else self.step
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the numbers that `sums` gathers."""
+        return self._trial.measures
+
     def _frozen(self) -> list[nn.Module]:
-        trained = self.config.optimization.parts
-        return [getattr(self.system, name) for name in PARTS if name not in trained]
+        return [getattr(self.system, name) for name in self.config.frozen_parts]
 
     def _set_modes(self) -> None:
         """Let only what is trained gather statistics."""
@@ -132,56 +140,41 @@ class Run:
     def _prepare(self, say: Say) -> None:
         """Give new networks their scales from the photographs, or other networks' weights."""
         if self.options.start_from is None:
-            _set_scales(self.system, self.photographs)
+            self.system.fit([self.photographs.batch(8) for _ in range(PREPARING_BATCHES)])
         elif added := self.system.start_from(self.options.start_from):
             say(f"{len(added)} tensors are not in {self.options.start_from}; they start as nothing")
         if self.processes.count > 1:
-            norm = SharedNorm(self.system.payload_encoder.norm, self.processes)
-            self.system.payload_encoder.norm = norm
+            share_norms(self.system, self.processes)
         for part in self._frozen():
             part.requires_grad_(False)
         if self.device.type == "cuda":
             self.system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             in_half(self.system)
 
-    def _draw(self, pace: Pace, variant: int) -> Draw:
+    def _draw(self, variant: int) -> Draw:
         fixed = random.Random(f"{self.config.seed}/variant {variant}")
-        return draw_step(
-            self.config,
-            self.photographs,
-            self.shapes,
-            self.batch,
-            level=pace.level,
-            chooser=self.chooser or fixed,
-        )
+        drawn: Draw = self._trial.draw(self._source, self.chooser or fixed)
+        return drawn
 
     def take_step(self, number: int) -> None:
         """Take the step of this number, counted from 0, recorded where that is possible."""
-        auxiliary = number < self.config.curriculum.auxiliary_steps
+        auxiliary = number < self.config.auxiliary_steps
         self._take(auxiliary, number % VARIANTS)
 
     def step(self, auxiliary: bool, variant: int = 0) -> None:
         """Draw a batch, run it, move the weights; nothing here waits for the device.
 
         Args:
-            auxiliary: Whether the recoverer also learns from a payload that met no channel.
+            auxiliary: Whether the trial has its auxiliary pass.
             variant: Without a chooser, which of the fixed numbers of attacks to take.
         """
-        pace = self._pace()
-        draw = self._draw(pace, variant)
+        draw = self._draw(variant)
         self._mark("draw")
-        result = self._judge(draw, pace, auxiliary=auxiliary)
+        result = self._judge(draw, auxiliary=auxiliary)
         self.updater.step(result.loss, mark=self._mark)
-        self.state.control(self.config.fidelity, result.square)
+        self._trial.control(result.square)
         self.sums.add_(result.measures)
         self._mark("update")
-
-    def _pace(self) -> Pace:
-        return Pace(
-            level=self.state.ramp(self.config.curriculum.attack_steps),
-            ramp=self.state.ramp(self.config.fidelity.ramp_steps),
-            fidelity_weight=self.state.fidelity_weight,
-        )
 
     @torch.no_grad()
     def look(self) -> Seen:
@@ -189,7 +182,7 @@ class Run:
         chooser = None if self.chooser is None else self.chooser.getstate()
         with torch.random.fork_rng(devices=self._cuda()):
             self._trial.eval()
-            seen = self._trial.run(self._draw(self._pace(), 0))
+            seen = self._trial.run(self._draw(0))
             self._set_modes()
         if self.chooser is not None and chooser is not None:
             self.chooser.setstate(chooser)
@@ -198,10 +191,11 @@ class Run:
     def _cuda(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []
 
-    def averaged_system(self) -> System:
+    def averaged_system(self) -> Networks:
         """The networks with the averaged weights, for evaluation in float32."""
-        system = System(self.config.model).to(self.device)
+        system = build_networks(self.config.model).to(self.device)
         system.load_state_dict(self.updater.averaged, strict=True)
+        system.settle()
         return system.eval()
 
     def checkpoint(self, elapsed_s: float) -> Checkpoint:
@@ -287,13 +281,3 @@ def _set_arithmetic() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-
-
-@torch.no_grad()
-def _set_scales(system: System, photographs: PhotoBank) -> None:
-    """Coefficients of unit variance, and a payload that at first moves them a little."""
-    crops = [photographs.batch(8) for _ in range(PREPARING_BATCHES)]
-    squares = [system.transform(part).square().mean((0, 2, 3)) for part in crops]
-    deviation = torch.stack(squares).mean(0).sqrt().clamp_min(LEAST_DEVIATION).view(1, -1, 1, 1)
-    system.inn.coef_std.copy_(deviation)
-    system.inn.gain.copy_(FIRST_GAIN / deviation)

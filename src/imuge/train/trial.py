@@ -1,60 +1,46 @@
-"""One batch through the whole system: immunized, attacked, revealed, localized, recovered, scored.
+"""One batch through a whole system: immunized, attacked, localized, recovered, scored.
 
-    hosts ─ embed ─► published ─ tamper ─► forged ─ distort ─► received ─ reveal ─► payload
-                                                                  │                    │
-                                       losses ◄── recovered ◄─────┴── localize ◄───────┘
-
-Nothing here asks the device for a number, so a step can be recorded and replayed.
+What every architecture's trial has in common. Nothing in it may ask the device for a number, so
+that a step can be recorded and replayed.
 """
 
+import random
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from imuge.attacks.distort import distort
-from imuge.attacks.rounding import round_to_8_bits
 from imuge.attacks.shapes import ShapeBank
 from imuge.attacks.tamper import patch_hosts, tamper
-from imuge.model.localizer import code_clues
-from imuge.model.payload import erase_code, gather_code, home_code, scatter_code
-from imuge.model.system import System
-from imuge.model.transform import BLOCK
+from imuge.model.networks import Networks
 from imuge.train import losses
 from imuge.train.config import TrainConfig
-from imuge.train.draws import Draw
+from imuge.train.draws import Draw, Source
 from imuge.train.losses import Across
+from imuge.train.updates import State
 
-MEASURES = ("loss", "psnr", "f1", "false_area", "recovered", "template")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How far training has come, as 0-dim tensors on the device."""
-
-    level: Tensor  # 0..1, how hard the attacks are
-    ramp: Tensor  # 0..1, how far the fidelity target has risen
-    fidelity_weight: Tensor  # the controller's
+SHARED_MEASURES = ("loss", "psnr", "f1", "false_area", "recovered")
+Config = TypeVar("Config", bound=TrainConfig)
+System = TypeVar("System", bound=Networks)
+Drawn = TypeVar("Drawn", bound=Draw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Everything that a batch became on its way."""
+    """What a batch became on its way."""
 
     hosts: Tensor  # (B, 3, H, W), as immunized
-    immunized: Tensor  # at strength 1, neither clamped nor rounded
-    null: Tensor  # (B, P, h, w)
-    hidden: Tensor  # (B, P, h, w), the payload
-    published: Tensor  # (B, 3, H, W), at its own strength, 8 bits
-    received: Tensor
+    immunized: Tensor  # as the networks gave it, neither clamped nor rounded
+    published: Tensor  # (B, 3, H, W), 8 bits
+    received: Tensor  # (B, 3, H, W), 8 bits
     mask: Tensor  # (B, 1, H, W), the true one
-    revealed: Tensor  # (B, P, h, w)
     logits: Tensor  # (B, 1, H, W)
-    erased: Tensor  # (B, 1, h, w), blocks whose code is lost
-    context: Tensor  # (B, 1, H, W), 1 where the recoverer saw no picture
+    context: Tensor  # (B, 1, H, W), 1 where recovery saw no picture
     recovered: Tensor  # (B, 3, H, W)
 
 
@@ -63,7 +49,7 @@ class Result:
     """What a batch gave, without pictures."""
 
     loss: Tensor  # 0-dim
-    measures: Tensor  # (len(MEASURES),), without a gradient
+    measures: Tensor  # one number for each of the trial's `measures`, without a gradient
     square: Tensor  # 0-dim, mean square change of the immunized pictures, of all processes
 
 
@@ -98,14 +84,17 @@ def wait_for_device() -> None:
         torch.cuda.synchronize()
 
 
-class Trial(nn.Module):
-    """The system and its losses. `forward` is what one training step differentiates."""
+class Trial(nn.Module, Generic[Config, System, Drawn]):
+    """Networks and their losses. `forward` is what one training step differentiates."""
+
+    measures: ClassVar[tuple[str, ...]] = SHARED_MEASURES
 
     def __init__(
         self,
         system: System,
-        config: TrainConfig,
+        config: Config,
         shapes: ShapeBank,
+        state: State,
         *,
         across: Across = lambda number: number,
         compiled: bool = False,
@@ -115,137 +104,69 @@ class Trial(nn.Module):
         self.system = system
         self.config = config
         self._shapes = shapes
+        self._state = state
         self._across = across
         self._mark: Callable[[str], None] = clock.mark if clock else lambda _: None
-        # A localizer that is trained alone needs no reconstruction.
-        self._recovers = config.optimization.parts != ("localizer",)
-        self._tamper, self._distort, self._score = tamper, distort, self._losses
+        self._tamper, self._distort = tamper, distort
         if compiled:
             self._tamper = torch.compile(tamper, dynamic=False)
             self._distort = torch.compile(distort, dynamic=False)
-            self._score = torch.compile(self._losses, dynamic=False)
 
-    def forward(self, draw: Draw, pace: Pace, *, auxiliary: bool) -> Result:
-        """Run a batch.
+    @abstractmethod
+    def draw(self, source: Source, chooser: random.Random) -> Drawn:
+        """Draw all that chance decides in a step.
+
+        Args:
+            source: Of pictures and attacks.
+            chooser: Draws how many samples each kind of attack gets.
+        """
+
+    @abstractmethod
+    def run(self, draw: Drawn) -> Seen:
+        """Let a batch meet its fate."""
+
+    @abstractmethod
+    def forward(self, draw: Drawn, *, auxiliary: bool) -> Result:
+        """Run a batch and score it.
 
         Args:
             draw: The batch and its fate.
-            pace: Schedules.
-            auxiliary: Whether the recoverer also learns from a payload that met no channel.
+            auxiliary: Whether the step has the auxiliary pass (`TrainConfig.auxiliary_steps`).
         """
-        seen = self.run(draw)
-        helped = self._without_channel(draw, seen) if auxiliary else None
-        self._mark("recover")
-        result = self._score(draw, pace, seen, helped)
-        self._mark("losses")
-        return result
 
-    def run(self, draw: Draw) -> Seen:
-        """Let a batch meet its fate."""
-        system, layout = self.system, draw.layout
-        hosts = draw.hosts
+    def control(self, square: Tensor) -> None:
+        """Let a controller act on a step's result; most architectures have none.
+
+        Args:
+            square: Mean square change of the immunized pictures of this step.
+        """
+
+    def _level(self) -> Tensor:
+        """How hard the attacks are, 0..1."""
+        return self._state.ramp(self.config.curriculum.attack_steps)
+
+    def _hosts(self, draw: Drawn) -> Tensor:
+        """The pictures to immunize, with tamper-based augmentation where the config asks for it."""
         if self.config.tamper.patched_hosts > 0:
-            hosts = patch_hosts(hosts, draw.tampering, self._shapes)
-        scattered = scatter_code(system.encode(hosts), layout.permutations, layout.signs)
-        hidden = torch.cat([scattered, layout.template], 1)
-        immunized, null = system.embed(hosts, hidden, hosts.new_ones(()))
-        published = round_to_8_bits(hosts + draw.strength * (immunized - hosts))
-        self._mark("embed")
+            return patch_hosts(draw.hosts, draw.tampering, self._shapes)
+        return draw.hosts
+
+    def _attack(self, draw: Drawn, hosts: Tensor, published: Tensor) -> tuple[Tensor, Tensor]:
+        """Tamper with and then process published pictures; returns them and the true masks."""
         forged = self._tamper(hosts, published, draw.tampering, self._shapes)
         self._mark("tamper")
         received = self._distort(forged.picture, draw.distortion)
         self._mark("distort")
-        revealed = system.reveal(received)
-        self._mark("reveal")
-        home = home_code(self._code(revealed), layout.inverses, layout.signs)
-        clues = self._clues(draw, received, home) if self.config.model.code_evidence else None
-        logits = system.localize(received, revealed, layout.template, clues)
-        self._mark("localize")
-        wide = self._recovery_mask(draw, forged.mask, logits)
-        erased = F.max_pool2d(wide, BLOCK)
-        codes = erase_code(home, erased, layout.inverses)
-        context = torch.maximum(wide, draw.blind)
-        return Seen(
-            hosts=hosts,
-            immunized=immunized,
-            null=null,
-            hidden=hidden,
-            published=published,
-            received=received,
-            mask=forged.mask,
-            revealed=revealed,
-            logits=logits,
-            erased=erased,
-            context=context,
-            recovered=system.recover(received, context, codes) if self._recovers else received,
-        )
+        return received, forged.mask
 
-    def _code(self, payload: Tensor) -> Tensor:
-        return payload[:, : self.config.model.total_code_channels]
-
-    def _clues(self, draw: Draw, received: Tensor, home: Tensor) -> Tensor:
-        """Where hidden copy and picture disagree; nothing for a part of the samples.
-
-        A verify-only key cannot place the code, so the localizer must know how to do without.
-        """
-        norm = self.system.payload_encoder.norm
-        learning = norm.training
-        norm.eval()  # the moments are those of pictures as they are immunized
-        with torch.no_grad():
-            visible = self.system.encode(received)
-        norm.train(learning)
-        return code_clues(home, visible) * draw.clued
-
-    def _recovery_mask(self, draw: Draw, mask: Tensor, logits: Tensor) -> Tensor:
-        """The true mask, or a little more than the union of true and found ones."""
-        side = 2 * self.config.curriculum.margin + 1
-        found = torch.maximum(mask, (logits.detach() > 0).float())
-        union = F.max_pool2d(found, side, stride=1, padding=side // 2)
-        return torch.where(draw.predicted > 0, union, mask)
-
-    def _without_channel(self, draw: Draw, seen: Seen) -> Tensor:
-        """Recover from the hidden payload itself, a little noisy."""
-        noisy = seen.hidden + self.config.curriculum.auxiliary_noise * draw.noise
-        layout = draw.layout
-        codes = gather_code(self._code(noisy), seen.erased, layout.inverses, layout.signs)
-        return self.system.recover(seen.hosts, seen.context, codes)
-
-    def _losses(self, draw: Draw, pace: Pace, seen: Seen, helped: Tensor | None) -> Result:
-        weights, across, hosts = self.config.losses, self._across, seen.hosts
-        template = draw.layout.template
-        signs = seen.revealed[:, -template.shape[1] :]
-        kept = 1 - F.max_pool2d(seen.erased, 3, stride=1, padding=1)
-        shown = losses.fidelity(seen.immunized, hosts, flat_weight=weights.flat_weight)
-        loss = (
-            pace.fidelity_weight * shown
-            + weights.structure * pace.ramp * losses.dissimilarity(seen.immunized, hosts)
-            + weights.null * seen.null.square().mean()
-            + weights.location * losses.location(seen.logits, seen.mask)
-            + weights.overlap * losses.overlap(seen.logits, seen.mask, across)
-            + self._recovery_loss(seen.recovered - hosts, seen.context)
-            + weights.recovery_everywhere * (seen.recovered - hosts).abs().mean()
-            + weights.recovery_structure * losses.dissimilarity(seen.recovered, hosts)
-            + weights.payload * losses.payload(seen.revealed, seen.hidden, kept)
-            + weights.template * losses.template(signs, template, kept)
-        )
-        if helped is not None:
-            loss = loss + 0.5 * self._recovery_loss(helped - hosts, seen.context)
-        square = across((seen.immunized - hosts).detach().square().mean())
+    def _measure(self, seen: Seen, loss: Tensor, square: Tensor) -> tuple[Tensor, ...]:
+        """`SHARED_MEASURES` of a batch."""
         found = (seen.logits.detach() > 0).float()
-        error = (seen.recovered.detach() - hosts).square()
-        agreeing = (signs.detach() * template > 0).float()
-        measures = (
+        error = (seen.recovered.detach() - seen.hosts).square()
+        return (
             loss.detach(),
             losses.to_db(square),
             2 * (found * seen.mask).sum() / (found.sum() + seen.mask.sum()).clamp_min(1),
-            losses.masked_mean(found, 1 - seen.mask, across),
-            losses.to_db(losses.masked_mean(error, seen.context, across)),
-            losses.masked_mean(agreeing, kept, across),
+            losses.masked_mean(found, 1 - seen.mask, self._across),
+            losses.to_db(losses.masked_mean(error, seen.context, self._across)),
         )
-        return Result(loss=loss, measures=torch.stack(measures), square=square)
-
-    def _recovery_loss(self, error: Tensor, context: Tensor) -> Tensor:
-        weights = self.config.losses
-        absolute = losses.masked_mean(error.abs(), context, self._across)
-        square = losses.masked_mean(error.square(), context, self._across)
-        return weights.recovery * absolute + weights.recovery_square * square

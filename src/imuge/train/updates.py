@@ -5,16 +5,17 @@ fidelity counts. So no step waits for the processor, and a step can be recorded 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 
-from imuge.train.config import Fidelity, Optimization, TrainConfig
+from imuge.train.config import Fidelity, Optimization
 from imuge.train.losses import to_db
 
 LEAST_LIMIT = 20.0  # a gradient's norm below this is never called exploding
+FIRST_NORM = 5.0  # what a gradient's norm is taken for before there was one
 LARGEST_REMEMBERED = 50.0  # one wild norm does not move the running mean further
 MEMORY = 0.98  # of the running mean of norms
 STEEPEST = 2.0  # decibels of error that the controller acts on at most
@@ -22,27 +23,37 @@ STEEPEST = 2.0  # decibels of error that the controller acts on at most
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Numbers that change with every step, each 0-dim on the device; saved with a checkpoint."""
+    """Numbers that change with every step, 0-dim on the device; saved with a checkpoint."""
 
     count: Tensor  # steps tried
     progress: Tensor  # 0..1 of the whole run
     fidelity_weight: Tensor
-    norm: Tensor  # running mean of the gradient's norm
+    norm: Tensor  # (G,), running mean of the norm of each group's gradient
     skipped: Tensor  # steps not taken because the gradient exploded or was not finite
 
     @classmethod
-    def start(cls, config: TrainConfig, device: torch.device) -> "State":
-        """The state before the first step."""
+    def start(cls, device: torch.device, *, fidelity_weight: float, groups: int = 1) -> "State":
+        """The state before the first step.
+
+        Args:
+            device: Where all of it shall lie.
+            fidelity_weight: Where the controller begins.
+            groups: Into how many the trained parts are divided.
+        """
 
         def number(value: float) -> Tensor:
             return torch.tensor(value, device=device, dtype=torch.float32)
 
-        first = config.fidelity.first_weight
-        return cls(number(0), number(0), number(first), number(5), number(0))
+        norm = torch.full((groups,), FIRST_NORM, device=device)
+        return cls(number(0), number(0), number(fidelity_weight), norm, number(0))
 
     def to_dict(self) -> dict[str, Tensor]:
         """All of it, by name."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def numbers(self) -> dict[str, float]:
+        """All of it for a log; of the groups' norms the largest."""
+        return {name: float(value.max()) for name, value in self.to_dict().items()}
 
     def restore(self, stored: dict[str, Tensor]) -> None:
         """Take over what `to_dict` gave."""
@@ -76,78 +87,121 @@ class State:
         self.fidelity_weight.copy_(torch.where(acting, moved, self.fidelity_weight))
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Parameters that one optimizer moves, clipped and guarded together."""
+
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.AdamW
+
+
 class Updater:
     """Takes the steps."""
 
-    def __init__(self, system: nn.Module, settings: Optimization, state: State) -> None:
+    def __init__(
+        self,
+        system: nn.Module,
+        settings: Optimization,
+        state: State,
+        groups: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """Prepare the optimizers.
+
+        Args:
+            system: What is trained; parameters that need no gradient stay as they are.
+            settings: How.
+            state: Of the run, with as many norms as there are groups.
+            groups: Names of the parts (`inn` for all `inn.…`) that one optimizer moves, for each
+                optimizer; none means that one moves everything.
+        """
         self._settings = settings
         self._state = state
-        self._named = {n: p for n, p in system.named_parameters() if p.requires_grad}
-        device = state.count.device
-        self._rate = torch.tensor(settings.learning_rate, device=device)
-        self.optimizer = torch.optim.AdamW(
-            self._named.values(),
-            lr=self._rate,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
-            capturable=device.type == "cuda",
-        )
+        named = {n: p for n, p in system.named_parameters() if p.requires_grad}
+        self._rate = torch.tensor(settings.learning_rate, device=state.count.device)
+        self._groups = []
+        for parts in groups or [[_part(name) for name in named]]:
+            own = {name: p for name, p in named.items() if _part(name) in parts}
+            if own:
+                self._groups.append(_Group(own, self._optimizer(own)))
         self._live = system.state_dict()  # shares the tensors: they change with every step
         self.averaged = {name: value.clone() for name, value in self._live.items()}
-        frozen = {
-            name.split(".")[0] for name, p in system.named_parameters() if not p.requires_grad
-        }
-        self._moving = [name for name in self._live if name.split(".")[0] not in frozen]
+        frozen = {_part(name) for name, p in system.named_parameters() if not p.requires_grad}
+        self._moving = [name for name in self._live if _part(name) not in frozen]
+
+    @property
+    def optimizers(self) -> list[torch.optim.AdamW]:
+        """One for each group."""
+        return [group.optimizer for group in self._groups]
+
+    def _optimizer(self, parameters: dict[str, nn.Parameter]) -> torch.optim.AdamW:
+        return torch.optim.AdamW(
+            parameters.values(),
+            lr=self._rate,
+            betas=self._settings.betas,
+            weight_decay=self._settings.weight_decay,
+            fused=True,
+            capturable=self._rate.device.type == "cuda",
+        )
 
     def moments(self) -> dict[str, Tensor]:
-        """What the optimizer remembers, by `name of the parameter/name of the moment`."""
+        """What the optimizers remember, by `name of the parameter/name of the moment`."""
         return {
             f"{name}/{moment}": value
-            for name, parameter in self._named.items()
-            for moment, value in self.optimizer.state[parameter].items()
+            for group in self._groups
+            for name, parameter in group.parameters.items()
+            for moment, value in group.optimizer.state[parameter].items()
         }
 
     def restore(self, averaged: dict[str, Tensor], moments: dict[str, Tensor]) -> None:
         """Take over averaged weights and `moments` of a checkpoint."""
         for name, value in self.averaged.items():
             value.copy_(averaged[name])
+        holders = {name: group for group in self._groups for name in group.parameters}
         for key, value in moments.items():
             name, moment = key.rsplit("/", 1)
-            parameter = self._named[name]
+            group = holders[name]
+            parameter = group.parameters[name]
             # The count of steps is one number, kept where the optimizer wants it.
             shaped = value.to(parameter.device)
             if value.dim():
                 shaped = torch.empty_like(parameter).copy_(value)
-            self.optimizer.state[parameter][moment] = shaped
+            group.optimizer.state[parameter][moment] = shaped
 
     def step(self, loss: Tensor, *, mark: Callable[[str], None] = lambda _: None) -> None:
-        """Follow the gradient of `loss`, if it is sane.
-
-        The optimizer is told the factor that clips the gradient and whether to leave everything as
-        it is, in the way a loss scaler tells it: on the device, without anybody looking.
+        """Follow the gradient of `loss`, in each group if it is sane there.
 
         Args:
             loss: 0-dim.
             mark: Told when the gradient is there.
         """
-        state, settings = self._state, self._settings
-        self.optimizer.zero_grad(set_to_none=True)
+        for group in self._groups:
+            group.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         mark("backward")
-        gradients = [p.grad for p in self._named.values() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        limit = (settings.skip_above * state.norm).clamp_min(LEAST_LIMIT)
-        sane = norm.isfinite() & (norm < limit)
-        self._rate.copy_(state.learning_rate(settings))
-        self.optimizer.grad_scale = (norm / settings.clip_norm).clamp_min(1)  # type: ignore[attr-defined]
-        self.optimizer.found_inf = 1 - sane.float()  # type: ignore[attr-defined]
-        self.optimizer.step()
-        remembered = MEMORY * state.norm + (1 - MEMORY) * norm.clamp(max=LARGEST_REMEMBERED)
-        state.norm.copy_(torch.where(sane, remembered, state.norm))
-        state.skipped.add_(1 - sane.float())
+        self._rate.copy_(self._state.learning_rate(self._settings))
+        norms = self._state.norm.unbind()  # views: what is remembered goes into the state
+        sane = [self._move(*pair) for pair in zip(self._groups, norms, strict=True)]
+        self._state.skipped.add_(1 - torch.stack(sane).amin())
         self._update_average()
-        state.count.add_(1)
+        self._state.count.add_(1)
+
+    def _move(self, group: _Group, running: Tensor) -> Tensor:
+        """Take one optimizer's step; returns 1 if it was taken and 0 if not.
+
+        The optimizer is told the factor that clips the gradient and whether to leave everything as
+        it is, in the way a loss scaler tells it: on the device, without anybody looking.
+        """
+        settings, optimizer = self._settings, group.optimizer
+        gradients = [p.grad for p in group.parameters.values() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        limit = (settings.skip_above * running).clamp_min(LEAST_LIMIT)
+        sane = norm.isfinite() & (norm < limit)
+        optimizer.grad_scale = (norm / settings.clip_norm).clamp_min(1)  # type: ignore[attr-defined]
+        optimizer.found_inf = 1 - sane.float()  # type: ignore[attr-defined]
+        optimizer.step()
+        remembered = MEMORY * running + (1 - MEMORY) * norm.clamp(max=LARGEST_REMEMBERED)
+        running.copy_(torch.where(sane, remembered, running))
+        return sane.float()
 
     def _update_average(self) -> None:
         # At first the average follows quickly: what it began with is worth nothing.
@@ -158,3 +212,8 @@ class Updater:
         with torch.no_grad():
             torch._foreach_mul_(averages, decay)
             torch._foreach_add_(averages, torch._foreach_mul(live, 1 - decay))
+
+
+def _part(name: str) -> str:
+    """The part of the networks that a parameter belongs to."""
+    return name.split(".")[0]

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    StrictStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -97,7 +98,7 @@ class ReleaseRecord(_Record):
     licence: str
     source: str  # where the weights come from
     source_sha256: str
-    config: dict[str, StrictBool | StrictInt | tuple[StrictInt, ...]]  # of the networks
+    config: dict[str, StrictBool | StrictInt | StrictStr | tuple[StrictInt, ...]]  # of the networks
     graphs: dict[str, GraphRecord]
     calibration: Calibration
     scores: dict[str, Any]  # as the named command measured them

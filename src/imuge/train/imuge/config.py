@@ -1,0 +1,62 @@
+"""How our own networks are trained: losses and curriculum."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from imuge.model.config import ModelConfig
+from imuge.model.system import System
+from imuge.train.config import Curriculum, Fidelity, TrainConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossWeights:
+    """Weight of each training term; 0 turns a term off."""
+
+    structure: float = 1.0  # 1 - SSIM(immunized, host)
+    null: float = 0.02  # mean square of the null output
+    location: float = 1.0  # cross-entropy of the mask's logits, nats a pixel
+    overlap: float = 0.3  # 1 - Dice of the tampered samples
+    recovery: float = 2.0  # L1 of the reconstruction in the mask, pixels in [0, 1]
+    recovery_square: float = 8.0  # its mean square there
+    recovery_everywhere: float = 0.2  # its L1 everywhere
+    recovery_structure: float = 0.1  # 1 - SSIM of the reconstruction
+    payload: float = 0.3  # L1(revealed, hidden) outside the mask
+    template: float = 0.0  # logistic loss of the template's signs outside the mask
+    flat_weight: float = 16.0  # how much more a flat area counts in fidelity than a busy one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImugeCurriculum(Curriculum):
+    """What is made easy at first, and what a sample meets beside tampering and processing."""
+
+    auxiliary_steps: int = 4000  # in which the recoverer also reads a payload without a channel
+    auxiliary_noise: float = 0.4
+    scaled_share: float = 0.5  # samples immunized with another strength than 1
+    strengths: tuple[float, float] = (0.75, 1.3)
+    predicted_mask_share: float = 0.5  # samples recovered under the union with the found mask
+    context_masking: float = 0.0  # samples rendered from the code alone: the hidden copy
+    clue_dropout: float = 0.15  # samples localized without the code's evidence
+    margin: int = 2  # pixels that a recoverer's mask is wider than the union
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImugeConfig(TrainConfig):
+    """A run that trains our own networks."""
+
+    architecture: ClassVar[str] = ModelConfig.architecture
+    parts: ClassVar[tuple[str, ...]] = System.parts
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    fidelity: Fidelity = field(default_factory=Fidelity)
+    curriculum: ImugeCurriculum = field(default_factory=ImugeCurriculum)
+
+    @property
+    def auxiliary_steps(self) -> int:
+        """In which the recoverer also reads a payload that met no channel."""
+        return self.curriculum.auxiliary_steps
+
+    @property
+    def first_fidelity_weight(self) -> float:
+        """Where the controller begins."""
+        return self.fidelity.first_weight

@@ -1,0 +1,178 @@
+"""One batch through our own system: immunized, attacked, revealed, localized, recovered, scored.
+
+hosts ─ embed ─► published ─ tamper ─► forged ─ distort ─► received ─ reveal ─► payload
+                                                              │                    │
+                                   losses ◄── recovered ◄─────┴── localize ◄───────┘
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from imuge.attacks.rounding import round_to_8_bits
+from imuge.model.localizer import code_clues
+from imuge.model.payload import erase_code, gather_code, home_code, scatter_code
+from imuge.model.system import System
+from imuge.model.transform import BLOCK
+from imuge.train import losses
+from imuge.train.draws import Source
+from imuge.train.imuge.config import ImugeConfig
+from imuge.train.imuge.draws import ImugeDraw, draw_step
+from imuge.train.trial import SHARED_MEASURES, Result, Seen, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImugeSeen(Seen):
+    """Everything that a batch became on its way."""
+
+    null: Tensor  # (B, P, h, w)
+    hidden: Tensor  # (B, P, h, w), the payload
+    revealed: Tensor  # (B, P, h, w)
+    erased: Tensor  # (B, 1, h, w), blocks whose code is lost
+
+
+class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
+    """Our system and its losses."""
+
+    measures: ClassVar[tuple[str, ...]] = (*SHARED_MEASURES, "template")
+
+    def __init__(self, *arguments: Any, compiled: bool = False, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, compiled=compiled, **options)
+        # A localizer that is trained alone needs no reconstruction.
+        self._recovers = self.config.optimization.parts != ("localizer",)
+        self._score = self._losses
+        if compiled:
+            self._score = torch.compile(self._losses, dynamic=False)
+
+    def draw(self, source: Source, chooser: random.Random) -> ImugeDraw:
+        """Draw pictures, attacks, keys and what else a step needs."""
+        return draw_step(self.config, source, level=self._level(), chooser=chooser)
+
+    def forward(self, draw: ImugeDraw, *, auxiliary: bool) -> Result:
+        """Run a batch and score it; the recoverer also learns from a payload without a channel.
+
+        Args:
+            draw: The batch and its fate.
+            auxiliary: Whether it does.
+        """
+        seen = self.run(draw)
+        helped = self._without_channel(draw, seen) if auxiliary else None
+        self._mark("recover")
+        ramp = self._state.ramp(self.config.fidelity.ramp_steps)
+        result = self._score(draw, seen, helped, ramp, self._state.fidelity_weight)
+        self._mark("losses")
+        return result
+
+    def control(self, square: Tensor) -> None:
+        """Hold the fidelity that the config asks for."""
+        self._state.control(self.config.fidelity, square)
+
+    def run(self, draw: ImugeDraw) -> ImugeSeen:
+        """Let a batch meet its fate."""
+        system, layout = self.system, draw.layout
+        hosts = self._hosts(draw)
+        scattered = scatter_code(system.encode(hosts), layout.permutations, layout.signs)
+        hidden = torch.cat([scattered, layout.template], 1)
+        immunized, null = system.embed(hosts, hidden, hosts.new_ones(()))
+        published = round_to_8_bits(hosts + draw.strength * (immunized - hosts))
+        self._mark("embed")
+        received, mask = self._attack(draw, hosts, published)
+        revealed = system.reveal(received)
+        self._mark("reveal")
+        home = home_code(self._code(revealed), layout.inverses, layout.signs)
+        clues = self._clues(draw, received, home) if self.config.model.code_evidence else None
+        logits = system.localize(received, revealed, layout.template, clues)
+        self._mark("localize")
+        wide = self._recovery_mask(draw, mask, logits)
+        erased = F.max_pool2d(wide, BLOCK)
+        codes = erase_code(home, erased, layout.inverses)
+        context = torch.maximum(wide, draw.blind)
+        return ImugeSeen(
+            hosts=hosts,
+            immunized=immunized,
+            null=null,
+            hidden=hidden,
+            published=published,
+            received=received,
+            mask=mask,
+            revealed=revealed,
+            logits=logits,
+            erased=erased,
+            context=context,
+            recovered=system.recover(received, context, codes) if self._recovers else received,
+        )
+
+    def _code(self, payload: Tensor) -> Tensor:
+        return payload[:, : self.config.model.total_code_channels]
+
+    def _clues(self, draw: ImugeDraw, received: Tensor, home: Tensor) -> Tensor:
+        """Where hidden copy and picture disagree; nothing for a part of the samples.
+
+        A verify-only key cannot place the code, so the localizer must know how to do without.
+        """
+        norm = self.system.payload_encoder.norm
+        learning = norm.training
+        norm.eval()  # the moments are those of pictures as they are immunized
+        with torch.no_grad():
+            visible = self.system.encode(received)
+        norm.train(learning)
+        return code_clues(home, visible) * draw.clued
+
+    def _recovery_mask(self, draw: ImugeDraw, mask: Tensor, logits: Tensor) -> Tensor:
+        """The true mask, or a little more than the union of true and found ones."""
+        side = 2 * self.config.curriculum.margin + 1
+        found = torch.maximum(mask, (logits.detach() > 0).float())
+        union = F.max_pool2d(found, side, stride=1, padding=side // 2)
+        return torch.where(draw.predicted > 0, union, mask)
+
+    def _without_channel(self, draw: ImugeDraw, seen: ImugeSeen) -> Tensor:
+        """Recover from the hidden payload itself, a little noisy."""
+        noisy = seen.hidden + self.config.curriculum.auxiliary_noise * draw.noise
+        layout = draw.layout
+        codes = gather_code(self._code(noisy), seen.erased, layout.inverses, layout.signs)
+        return self.system.recover(seen.hosts, seen.context, codes)
+
+    def _losses(
+        self,
+        draw: ImugeDraw,
+        seen: ImugeSeen,
+        helped: Tensor | None,
+        ramp: Tensor,
+        fidelity_weight: Tensor,
+    ) -> Result:
+        weights, across, hosts = self.config.losses, self._across, seen.hosts
+        template = draw.layout.template
+        signs = seen.revealed[:, -template.shape[1] :]
+        kept = 1 - F.max_pool2d(seen.erased, 3, stride=1, padding=1)
+        shown = losses.fidelity(seen.immunized, hosts, flat_weight=weights.flat_weight)
+        loss = (
+            fidelity_weight * shown
+            + weights.structure * ramp * losses.dissimilarity(seen.immunized, hosts)
+            + weights.null * seen.null.square().mean()
+            + weights.location * losses.location(seen.logits, seen.mask)
+            + weights.overlap * losses.overlap(seen.logits, seen.mask, across)
+            + self._recovery_loss(seen.recovered - hosts, seen.context)
+            + weights.recovery_everywhere * (seen.recovered - hosts).abs().mean()
+            + weights.recovery_structure * losses.dissimilarity(seen.recovered, hosts)
+            + weights.payload * losses.payload(seen.revealed, seen.hidden, kept)
+            + weights.template * losses.template(signs, template, kept)
+        )
+        if helped is not None:
+            loss = loss + 0.5 * self._recovery_loss(helped - hosts, seen.context)
+        square = across((seen.immunized - hosts).detach().square().mean())
+        agreeing = (signs.detach() * template > 0).float()
+        measures = (
+            *self._measure(seen, loss, square),
+            losses.masked_mean(agreeing, kept, across),
+        )
+        return Result(loss=loss, measures=torch.stack(measures), square=square)
+
+    def _recovery_loss(self, error: Tensor, context: Tensor) -> Tensor:
+        weights = self.config.losses
+        absolute = losses.masked_mean(error.abs(), context, self._across)
+        square = losses.masked_mean(error.square(), context, self._across)
+        return weights.recovery * absolute + weights.recovery_square * square
