@@ -1,0 +1,111 @@
+"""Draws the strips of docs/how-it-works.md: pictures of one size side by side, a line over each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from imuge.report.overlay import COLOUR
+from imuge.results import Pixels
+
+GAP = 16  # pixels between panels
+LINE = 38  # height of a label
+LABEL = 24  # its letters; GitHub shows a strip at about two thirds of its size
+NUMBER = 0.46  # height of a number in a table, of its cell
+INK = (30, 30, 30)
+BETWEEN = 190  # grey between patterns, neither black nor white
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture of a strip."""
+
+    label: str  # ASCII, which is what Pillow's own font has
+    pixels: NDArray[np.uint8]  # (H, W, 3) RGB or (H, W) grey
+
+
+def strip(panels: Sequence[Panel], *, side: int, columns: int) -> Image.Image:
+    """Put panels side by side, `columns` in a row, each scaled to `side` pixels."""
+    rows = -(-len(panels) // columns)
+    size = (columns * (side + GAP) - GAP, rows * (side + LINE + GAP) - GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(LABEL)
+    for i, panel in enumerate(panels):
+        left, top = i % columns * (side + GAP), i // columns * (side + LINE + GAP)
+        width = draw.textlength(panel.label, font=font)
+        if width > side:
+            raise ValueError(f"the label {panel.label!r} takes {width:.0f} of {side} pixels")
+        draw.text((left, top + LINE / 2), panel.label, fill=INK, font=font, anchor="lm")
+        sheet.paste(_scaled(panel.pixels, side), (left, top + LINE))
+    return sheet
+
+
+def _scaled(pixels: NDArray[np.uint8], side: int) -> Image.Image:
+    """A small map keeps its cells; a photograph is averaged."""
+    enlarged = side >= max(pixels.shape[:2])
+    method = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
+    return Image.fromarray(pixels).convert("RGB").resize((side, side), method)
+
+
+def grey(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    """(h, w) numbers as grey, `low` black and `high` white."""
+    share = (values - low) / (high - low)
+    return np.rint(share.clip(0, 1) * 255).astype(np.uint8)
+
+
+def heat(share: NDArray[np.float32]) -> Pixels:
+    """(h, w) of 0 to 1 as colour: white is 0, the report's colour for changes is 1."""
+    white, full = np.array([255.0] * 3), np.array(COLOUR, np.float64)
+    mixed = white + np.clip(share, 0, 1)[..., None] * (full - white)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def tinted(picture: Pixels, blocks: NDArray[np.bool_]) -> Pixels:
+    """The picture with some of its blocks in the report's colour."""
+    side = picture.shape[0] // blocks.shape[0]
+    inside = blocks.repeat(side, 0).repeat(side, 1)
+    shown = picture.copy()
+    shown[inside] = COLOUR
+    return shown
+
+
+def table(numbers: NDArray[np.float32], *, most: float, digits: int, side: int) -> Pixels:
+    """An 8x8 table with its numbers written in; `most` and above have the full colour."""
+    cells = Image.fromarray(heat(numbers / most)).resize((side, side), Image.Resampling.NEAREST)
+    draw = ImageDraw.Draw(cells)
+    cell = side / len(numbers)
+    font = ImageFont.load_default(NUMBER * cell)
+    for (row, column), number in np.ndenumerate(numbers):
+        middle = ((column + 0.5) * cell, (row + 0.5) * cell)
+        ink = "white" if number > 0.6 * most else INK
+        draw.text(middle, f"{number:.{digits}f}", fill=ink, font=font, anchor="mm")
+    return np.array(cells)
+
+
+def bands(four: NDArray[np.float32], *, gain: float) -> NDArray[np.uint8]:
+    """The four bands of one Haar level, (4, h, w), as one picture, details times `gain`."""
+    mean = grey(four[0], 0, 2)
+    details = [grey(band, -0.5 / gain, 0.5 / gain) for band in four[1:]]
+    return np.vstack([np.hstack([mean, details[0]]), np.hstack(details[1:])])
+
+
+def patterns(tiles: NDArray[np.float32], *, cell: int) -> NDArray[np.uint8]:
+    """The patterns that a transform tells apart, (n², s, s), as a square of squares.
+
+    Args:
+        tiles: Row by row, each shown with its own contrast, 0 as middle grey.
+        cell: Pixels from one to the next; a multiple of s is drawn.
+    """
+    count, size = round(len(tiles) ** 0.5), tiles.shape[1]
+    scale = (cell - 1) // size
+    first = (cell - scale * size) // 2
+    sheet = np.full((count * cell, count * cell), BETWEEN, np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = i // count * cell + first, i % count * cell + first
+        most = float(np.abs(tile).max())
+        shown = grey(tile, -most, most).repeat(scale, 0).repeat(scale, 1)
+        sheet[top : top + scale * size, left : left + scale * size] = shown
+    return sheet
