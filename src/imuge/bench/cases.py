@@ -15,6 +15,7 @@ from imuge.attacks.resave import parse_chain, resave
 from imuge.results import Pixels
 
 SIDE = 512  # of every picture, pixels
+COARSE = 32  # pixels averaged on a side by the blurred fill
 
 
 def interpolated(picture: Pixels, factor: float, method: Image.Resampling) -> Pixels:
@@ -69,10 +70,10 @@ def blob(area: float, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 def contents(published: Pixels, previous: Pixels) -> dict[str, Pixels]:
     """What is put into the mask: the previous picture, this one shifted, this one blurred."""
-    coarse = Image.fromarray(published).reduce(32)
-    blurred = coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    height, width = published.shape[:2]
+    coarse = Image.fromarray(published).reduce(COARSE)
     return {
         "splice": previous,
-        "copy-move": np.roll(published, (170, 128), (0, 1)),
-        "blurred fill": np.asarray(blurred),
+        "copy-move": np.roll(published, (height // 3, width // 4), (0, 1)),
+        "blurred fill": np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)),
     }

@@ -7,6 +7,7 @@ The config of the networks is in the metadata of every file, with the name of th
 so weights rebuild their networks. A release can be read as well (`release_files`).
 """
 
+import hashlib
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -103,6 +104,19 @@ def weights_parts(path: Path) -> list[Path]:
     if not (parts := sorted(path.glob(f"*{SUFFIX}"))):
         raise WeightsError(f"cannot read weights {path}: the folder holds no {SUFFIX} files")
     return parts
+
+
+def weights_sha256(path: Path) -> str:
+    """One hash for weights: a file's own, or that of the hashes of all parts, joined in order.
+
+    Raises:
+        WeightsError: a file is missing or cannot be read.
+    """
+    try:
+        hashes = [hashlib.sha256(part.read_bytes()).hexdigest() for part in weights_parts(path)]
+    except OSError as error:
+        raise WeightsError(f"cannot read weights {path}: {reason(error)}") from error
+    return hashlib.sha256("".join(hashes).encode()).hexdigest() if path.is_dir() else hashes[0]
 
 
 def _read(file: Path) -> tuple[NetworksConfig, dict[str, Tensor]]:
