@@ -11,10 +11,11 @@ from rich.console import Console
 
 from imuge.bench import acceptance, cases, inpainting, references, side_by_side
 from imuge.bench.contestants import Finding, Published
+from imuge.bench.peers import PEERS
 from imuge.bench.pictures import Photograph
 from imuge.bench.references_table import to_markdown
 from imuge.bench.scores import psnr_db
-from imuge.errors import ImageError
+from imuge.errors import ConfigError, ImageError
 
 PHOTOGRAPHS = "tests/data"
 KINDS = ("splice", "protected splice", "copy-move", "blurred fill")
@@ -247,3 +248,10 @@ def test_the_release_end_to_end(command):
             assert row[f"{kind}, none"]["f1"] > 0.95
         splice = row["splice, none"]
         assert splice["given_area_db"] > splice["push_pull_area_db"] + 3
+
+
+def test_peers_are_named_or_all_or_refused():
+    assert [peer.name for peer in references.read_peers(["self-embedding"])] == ["self-embedding"]
+    assert {peer.name for peer in references.read_peers(["all"])} == set(PEERS)
+    with pytest.raises(ConfigError, match=r"expected --peers all or some of .*, got magic"):
+        references.read_peers(["magic"])

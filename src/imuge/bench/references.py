@@ -1,7 +1,7 @@
 """Systems side by side on the same pictures: the release, our other weights, Imuge+, peers.
 
     python -m imuge.bench.references --data ../shared/data/validation --out out/references \
-        --networks imuge+=run/imuge_plus.safetensors
+        --networks imuge+=run/imuge_plus.safetensors --peers all
 
 The cases: `imuge.bench.side_by_side`. Who can be measured: `imuge.bench.contestants`.
 """
@@ -25,6 +25,7 @@ from imuge.bench.acceptance import AREAS
 from imuge.bench.cases import SIDE
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.inpainting import has_biharmonic
+from imuge.bench.peers import PEERS
 from imuge.bench.pictures import photographs
 from imuge.bench.references_table import to_markdown
 from imuge.bench.side_by_side import (
@@ -73,6 +74,21 @@ def read_networks(arguments: Sequence[str], *, device: str) -> list[AnyContestan
     return found
 
 
+def read_peers(names: Sequence[str]) -> list[AnyContestant]:
+    """Contestants out of the names of `PEERS`, or all of them.
+
+    Raises:
+        ConfigError: there is no such peer.
+    """
+    if list(names) == ["all"]:
+        return [make() for make in PEERS.values()]
+    if unknown := [name for name in names if name not in PEERS]:
+        raise ConfigError(
+            f"expected --peers all or some of {', '.join(PEERS)}, got {', '.join(unknown)}"
+        )
+    return [PEERS[name]() for name in names]
+
+
 def read_contestants(options: argparse.Namespace) -> list[AnyContestant]:
     """Whom the command's options name, the release first.
 
@@ -85,6 +101,7 @@ def read_contestants(options: argparse.Namespace) -> list[AnyContestant]:
         engine, key = Engine(), Key.from_secret("bench", bytes(range(32)))
         contestants += [ReleaseContestant(engine, key, shipped=point) for point in (False, True)]
     contestants += read_networks(options.networks, device=options.device)
+    contestants += read_peers(options.peers)
     names = [contestant.name for contestant in contestants]
     if not names:
         raise ConfigError("expected something to measure: --no-release leaves out the release")
@@ -134,6 +151,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, required=True, help="folder for the results")
     made.add_argument(
         "--networks", nargs="+", default=[], metavar="NAME=PATH", help="weights to be measured"
+    )
+    made.add_argument(
+        "--peers", nargs="+", default=[], metavar="NAME", help=f"all, or {', '.join(PEERS)}"
     )
     made.add_argument("--no-release", action="store_true", help="leave out the shipped release")
     made.add_argument("--pictures", type=int, metavar="N", help="only so many, for a quick look")
