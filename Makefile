@@ -21,7 +21,7 @@ $(CORE): pyproject.toml constraints.txt
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif,bench]'
 	touch $@
 
 demo: setup ## Immunize, tamper, re-save as JPEG 70 and verify a bundled photograph

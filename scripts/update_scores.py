@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from imuge.bench import alarms, speed, tables
+from imuge.bench import alarms, jpeg_simulators, speed, tables
 from imuge.weights import read_record, release_folder, write_record
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,9 @@ def pages() -> dict[Path, dict[str, str]]:
     }
     return {
         ROOT / "docs" / "training.md": training,
+        ROOT / "docs" / "jpeg-simulators.md": {
+            "jpeg_simulators": jpeg_simulators.to_markdown(load("jpeg_simulators"))
+        },
         ROOT / "docs" / "model-card.md": card,
         ROOT / "README.md": {"scores": summary(measured, timed)},
     }

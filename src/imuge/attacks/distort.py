@@ -21,7 +21,7 @@ from torch import Tensor
 from imuge.attacks import mixing
 from imuge.attacks.distort_mix import DRAWING, STEPS, DistortMix, Range, Stage, plan, steps_of
 from imuge.attacks.filters import median, noise, sharpen, tone
-from imuge.attacks.jpeg import SIMULATORS
+from imuge.attacks.jpeg import simulator_of
 from imuge.attacks.resample import blur, misalign, resize_back
 from imuge.attacks.rounding import round_to_8_bits
 from imuge.errors import ImageError
@@ -113,6 +113,8 @@ def distort(picture: Tensor, draw: DistortDraw) -> Tensor:
 
     Raises:
         ImageError: `picture` has another number of samples, or a shape that JPEG does not take.
+        WeightsError: the weights of the mix's simulator cannot be used; they are read at the first
+            call on a device.
     """
     if len(picture) != len(draw.values):
         raise ImageError(f"expected {len(draw.values)} pictures as drawn, got {len(picture)}")
@@ -144,7 +146,7 @@ def _run(
     numbers = values.unbind(1)
     match step:
         case "jpeg" | "jpeg444":
-            simulate = SIMULATORS[mix.simulator]
+            simulate = simulator_of(mix.simulator, mix.simulator_weights, picture.device)
             return simulate(picture, numbers[0], subsampled=step == "jpeg")
         case "resize" | "resize-linear":
             kernel = "bicubic" if step == "resize" else "bilinear"

@@ -1,7 +1,7 @@
 """Which processing the training pictures meet, how often and how strongly; read from TOML.
 
     [distort]
-    simulator = "exact"
+    simulator = "exact"         # or "smooth", or "distilled" with simulator_weights = "a file"
     quality = [40, 95]
 
     [distort.chains]            # shares, in any unit; a table of chains replaces the default one
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from imuge.attacks.jpeg import SIMULATORS
+from imuge.attacks.jpeg import DISTILLED, SIMULATORS
 from imuge.errors import ConfigError
 
 Range: TypeAlias = tuple[float, float]
@@ -96,7 +96,8 @@ DRAWING: dict[str, Drawing] = {
 class DistortMix:
     """Shares of the chains and ranges of their numbers, both ends included."""
 
-    simulator: str = "exact"  # one of `jpeg.SIMULATORS`
+    simulator: str = "exact"  # one of `jpeg.SIMULATORS`, or `jpeg.DISTILLED`
+    simulator_weights: str = ""  # the latter's file, from where the command is run
     chains: Mapping[str, float] = field(default_factory=lambda: dict(CHAINS))  # shares, any unit
     quality: Range = (40, 95)  # of JPEG; most often about 82
     factor: Range = (0.5, 2)  # side of the picture in between, as a share of its own
@@ -113,9 +114,16 @@ class DistortMix:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        if self.simulator not in SIMULATORS:
+        if self.simulator not in (*SIMULATORS, DISTILLED):
             raise ConfigError(
-                f"unknown JPEG simulator {self.simulator!r}; known are {', '.join(SIMULATORS)}"
+                f"unknown JPEG simulator {self.simulator!r}; known are "
+                f"{', '.join((*SIMULATORS, DISTILLED))}"
+            )
+        if (self.simulator == DISTILLED) != bool(self.simulator_weights):
+            raise ConfigError(
+                f"expected distort.simulator_weights with the simulator {DISTILLED} and with no "
+                f"other, got {self.simulator_weights!r} with {self.simulator}; "
+                "python -m imuge.train.jpeg_simulator makes such weights"
             )
         shares = self.chains.values()
         if not all(0 <= share < math.inf for share in shares) or not sum(shares) > 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from imuge.attacks.jpeg import simulator_of
 from imuge.attacks.shapes import ShapeBank
 from imuge.errors import ConfigError
 from imuge.model.architectures import build_networks
@@ -88,6 +89,8 @@ class Run:
             )
         self.batch = config.batch // processes.count
         _set_arithmetic()
+        # Now: a simulator that cannot be loaded shall leave nothing behind.
+        simulator_of(config.distort.simulator, config.distort.simulator_weights, self.device)
         torch.manual_seed(config.seed)
         self.photographs = _load_photographs(config, options.data, self.device, say, shown)
         self.shapes = ShapeBank.build(

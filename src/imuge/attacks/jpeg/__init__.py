@@ -1,12 +1,17 @@
 """JPEG inside a training step: batched, differentiable, one quality for each sample.
 
-`SIMULATORS` names the ways to do it; a mix of attacks chooses one by its name.
+`SIMULATORS` names the ways that need nothing but code, `DISTILLED` the one whose gradient is a
+trained network's; a mix of attacks chooses one by its name (`simulator_of`). What each is good for:
+docs/jpeg-simulators.md.
 """
 
+from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
+from imuge.attacks.jpeg.distilled import Distilled, load_student
 from imuge.attacks.jpeg.exact import exact
 from imuge.attacks.jpeg.smooth import smooth
 
@@ -28,3 +33,34 @@ class JpegSimulator(Protocol):
 
 
 SIMULATORS: dict[str, JpegSimulator] = {"exact": exact, "smooth": smooth}
+DISTILLED = "distilled"
+_loaded: dict[tuple[str, torch.device], Distilled] = {}
+
+
+def simulator_of(name: str, weights: str, device: torch.device) -> JpegSimulator:
+    """The simulator of this name.
+
+    Args:
+        name: One of `SIMULATORS`, or `DISTILLED`.
+        weights: For `DISTILLED`, the file of its network; else not looked at. It is read and
+            brought to the device at the first call, which may not be recorded in a CUDA graph;
+            later calls do neither, whatever became of the file.
+        device: Where the pictures lie.
+
+    Raises:
+        WeightsError: the file is missing or holds no such network.
+    """
+    if name != DISTILLED:
+        return SIMULATORS[name]
+    which = (weights, device)
+    if which not in _loaded:
+        _loaded[which] = _load(weights, device)
+    return _loaded[which]
+
+
+# A compiled step takes the network as it is, and does not build it.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _load(weights: str, device: torch.device) -> Distilled:
+    # Made under inference mode, they could not take part in training later.
+    with torch.inference_mode(False):
+        return Distilled(load_student(Path(weights)).to(device))
