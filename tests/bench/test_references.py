@@ -233,7 +233,7 @@ def test_inpainting_forgets_the_mask_and_changes_nothing_else(photograph, fill):
 
 
 def test_the_release_is_there_at_both_points_unless_left_out():
-    options = SimpleNamespace(no_release=False, networks=[], device="cpu")
+    options = SimpleNamespace(no_release=False, networks=[], peers=[], device="cpu")
     names = [one.name for one in references.read_contestants(options)]
     assert names == ["lab.r3", "lab.r3, shipped point"]
 
