@@ -43,7 +43,7 @@ test-all: $(DEV) ## All tests, the slow ones too
 	$(BIN)/pytest -m ""
 
 calibrate: $(DEV) ## Set the release's working point on training pictures
-	$(BIN)/python -m imuge.bench.calibrate --data $(DATA)/train
+	$(BIN)/imuge calibrate --data $(DATA)/train
 
 bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; an hour
 	$(BIN)/python -m imuge.bench.acceptance --data $(DATA)/validation --out docs/scores

@@ -33,12 +33,20 @@ def test_regions_are_connected_pieces_largest_first(probability):
 
 def test_small_and_doubtful_pieces_are_left_out(probability):
     mask, regions, spots = find_regions(probability, threshold=0.6, minimum_area=18)
-    assert spots == 1
+    assert spots == 2
     assert len(regions) == 1
     assert mask.sum() == 200
     mask, regions, _ = find_regions(probability, threshold=0.95, minimum_area=0)
     assert regions == ()
     assert not mask.any()
+
+
+def test_a_sure_piece_keeps_its_doubtful_rim_and_a_doubtful_one_goes(probability):
+    probability[4:16, 9:31] = np.maximum(probability[4:16, 9:31], 0.6)  # a rim of one pixel
+    mask, (region,), spots = find_regions(probability, threshold=0.8, minimum_area=200)
+    assert region.area_pixels == mask.sum() == 12 * 22
+    assert spots == 2, "they have no pixel above the threshold"
+    assert not find_regions(probability, threshold=0.8, minimum_area=201)[0].any()
 
 
 def test_a_small_hole_does_not_belong_to_the_region_around_it():

@@ -138,6 +138,40 @@ def train(context: typer.Context) -> None:
 
 @app.command()
 @one_sentence
+def calibrate(
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", readable=False, help="Training pictures, never those you report on."
+        ),
+    ],
+    release: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="The release; default: the shipped one."),
+    ] = None,
+    pictures: Annotated[int, typer.Option(metavar="N", min=2, help="How many to measure.")] = 200,
+    bound: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=0.5, help="Share of untouched pictures that may show any region."
+        ),
+    ] = 0.02,
+    reactions: Annotated[
+        Path | None, typer.Option(metavar="NPZ", help="Keep what was measured there.")
+    ] = None,
+) -> None:
+    """Set a release's thresholds (for developers).
+
+    Ten seconds a picture. The thresholds go into the release's record.
+    """
+    from imuge.bench.calibrate import calibrate as set_points
+
+    found = set_points(data, release, pictures=pictures, bound=bound, reactions=reactions)
+    typer.echo(found.model_dump_json(indent=2))
+
+
+@app.command()
+@one_sentence
 def export(
     source: Annotated[
         Path,

@@ -68,9 +68,9 @@ class Verdict:
     height: int
     model: str  # name.tag of the weights
     model_sha256: str
-    threshold: float | None  # probability above which a pixel counts; None: not localized
-    minimum_area: int | None  # pixels below which a region is not reported
-    small_spots: int  # pieces above the threshold that were below the minimum area
+    threshold: float | None  # probability above which a pixel speaks for a region, or None
+    minimum_area: int | None  # so many such pixels a region needs to be reported
+    small_spots: int  # pieces, more likely tampered than not, that had fewer
     input_sha256: str | None  # of the file; None for pixels that never were a file
     tool_version: str
     warnings: tuple[str, ...] = ()

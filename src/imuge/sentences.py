@@ -60,8 +60,8 @@ def cautions(found: Found) -> tuple[str, ...]:
     if found.spots:
         spots = "1 spot" if found.spots == 1 else f"{found.spots} spots"
         said.append(
-            f"{spots} too small to report also looked changed; re-saving as JPEG leaves such "
-            "spots, and so do small edits."
+            f"{spots} too small or too doubtful to report also looked changed; re-saving as JPEG "
+            "leaves such spots, and so do small edits."
         )
     if sum(region.area for region in found.regions) > MUCH:
         said.append("More than half of the picture changed; the reconstruction is a rough guess.")

@@ -40,6 +40,7 @@ from imuge.weights import CALIBRATED_SIDE, WorkingPoint
 
 BEACON_CHANNELS = 2  # the first of the template's
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
+REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
 RECOVERY_MARGIN = 4  # pixels the recoverer's mask is wider than the reported one
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
 CLEAR_BEACON = 0.85
@@ -55,9 +56,9 @@ class Found:
     key: Key | None = None
     reading: Reading
     layout_p: float | None = None
-    threshold: float | None = None  # None where nothing was localized
-    minimum_area: int | None = None  # pixels a region needed in this picture
-    spots: int = 0  # connected pieces above the threshold that were too small to be regions
+    threshold: float | None = None  # probability; None where nothing was localized
+    minimum_area: int | None = None  # pixels above the threshold that a region needed here
+    spots: int = 0  # pieces that had fewer, and so are no regions
     comparison: Comparison | None = None
     clarity: float | None = None  # fraction of beacon signs that agree where nothing changed
     probability: Array | None = field(default=None, repr=False)
@@ -212,24 +213,40 @@ def minimum_area(point: WorkingPoint, pixels: int) -> int:
     return round(point.minimum_area * math.sqrt(pixels) / CALIBRATED_SIDE)
 
 
+def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
+    """Connected pieces of what is more likely tampered than not.
+
+    Returns:
+        The number of each pixel's piece, (H, W), from 1, and 0 outside; and how many pieces there
+        are. Pieces touch at sides and corners.
+    """
+    labels, count = ndimage.label(probability > REGION_PROBABILITY, structure=np.ones((3, 3)))
+    return labels, count
+
+
 def find_regions(
     probability: Array, *, threshold: float, minimum_area: int
 ) -> tuple[NDArray[np.bool_], tuple[Region, ...], int]:
-    """Connected pieces of what is above the threshold, without the small ones.
+    """Connected pieces of what is likely tampered, without those that are hardly sure anywhere.
+
+    A piece counts by its pixels above the threshold, and has all of its pixels above one half: a
+    strict threshold drops what is doubtful and does not cut the rims off what is certain
+    (hysteresis; Canny 1986).
 
     Args:
         probability: (H, W) in [0, 1].
-        threshold: Above it a pixel counts as tampered.
-        minimum_area: Pixels a piece needs; pieces touch at sides and corners.
+        threshold: Above it a pixel speaks for its piece; from 0.5 to 1.
+        minimum_area: So many pixels must speak for a piece.
 
     Returns:
-        The mask of the pieces kept, (H, W) bool; the pieces, largest first; and how many were too
-        small.
+        The mask of the pieces kept, (H, W) bool; the pieces, largest first; and how many were
+        dropped.
     """
-    labels, _ = ndimage.label(probability > threshold, structure=np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    kept = np.flatnonzero(areas >= max(minimum_area, 1))
+    labels, count = label_pieces(probability)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    speaking = np.bincount(labels[probability > threshold], minlength=count + 1)
+    areas[0] = speaking[0] = 0
+    kept = np.flatnonzero(speaking >= max(minimum_area, 1))
     boxes = ndimage.find_objects(labels)
     regions = []
     for label in kept[np.argsort(-areas[kept], kind="stable")]:
@@ -245,7 +262,7 @@ def find_regions(
         )
     belongs = np.zeros(len(areas), bool)
     belongs[kept] = True
-    return belongs[labels], tuple(regions), len(boxes) - len(kept)
+    return belongs[labels], tuple(regions), count - len(kept)
 
 
 def widen(canvas: Canvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -270,7 +287,7 @@ def beacon_agreement(
     Returns:
         The fraction, and the number of signs looked at.
     """
-    touched = erased_blocks(widen(canvas, probability > 0.5))[0] > 0
+    touched = erased_blocks(widen(canvas, probability > REGION_PROBABILITY))[0] > 0
     untouched = canvas.inside & ~touched
     blocks = untouched if untouched.sum() >= FEWEST_BLOCKS else canvas.inside
     agreeing = (signs[:BEACON_CHANNELS] * expected[:BEACON_CHANNELS] > 0)[:, blocks]

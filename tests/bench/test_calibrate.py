@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from imuge.bench.calibrate import AREAS, PROCESSING, THRESHOLDS, Reactions, choose
+from imuge.bench.calibrate import AREAS, PROCESSING, THRESHOLDS, Pieces, Reactions, choose
 from imuge.errors import ConfigError
+from imuge.verification import find_regions
 
 COUNT = 40
 
@@ -50,6 +51,34 @@ def test_alarms_within_the_bound_are_spent_and_reported():
     assert calibration.reached == pytest.approx(0.05)
 
 
+def test_what_is_chosen_on_half_of_the_pictures_is_tried_on_the_other_half():
+    found = reactions(0)
+    faint = PROCESSING.index("jpeg:50")
+    found.largest[::8, faint] = 2000  # 5 pictures, all of them in the same half
+    calibration = choose(found, bound=0.05, command="here")
+    # Points of the other half know nothing of them: 5 of 20, less who reads too faintly there.
+    assert calibration.reached <= 0.05
+    assert calibration.held_out == pytest.approx(np.mean([4 / 20, 0]), abs=0.03)
+
+
 def test_a_bound_that_cannot_be_kept_is_an_error():
     with pytest.raises(ConfigError, match="no working point"):
         choose(reactions(100_000), bound=0.05, command="here")
+
+
+def test_pieces_are_judged_as_the_product_judges_them():
+    """At every point tried: the same alarms and the same F1 as by `find_regions`."""
+    rng = np.random.default_rng(3)
+    coarse = rng.random((12, 16)).astype(np.float32)
+    probability = np.kron(coarse, np.ones((9, 9), np.float32))
+    true = np.zeros(probability.shape, bool)
+    true[20:70, 30:90] = True
+    pieces = Pieces.of(probability, true)
+    largest, f1 = pieces.largest(), pieces.f1(int(true.sum()))
+    for i, threshold in enumerate(THRESHOLDS):
+        for j, area in enumerate(AREAS):
+            mask, regions, _ = find_regions(probability, threshold=threshold, minimum_area=area)
+            assert (largest[i] >= area) == bool(regions)
+            expected = 2 * (mask & true).sum() / (mask.sum() + true.sum())
+            assert f1[i][j] == pytest.approx(expected)
+    assert len({tuple(row) for row in f1}) > 3, "thresholds matter"

@@ -7,7 +7,7 @@ from imuge import cli_verify
 from imuge.cli import app
 from imuge.terminal import FAILED, USAGE
 
-COMMANDS = ["immunize", "verify", "attack", "keys", "doctor", "demo", "export"]
+COMMANDS = ["immunize", "verify", "attack", "keys", "doctor", "demo", "export", "calibrate"]
 
 
 def test_alone_it_shows_help(imuge):

@@ -1,6 +1,6 @@
 """How good it is: measured through real files and real encoders, by commands that anyone can run.
 
-python -m imuge.bench.calibrate         sets a release's working points, on training pictures
+imuge calibrate                         sets a release's working points, on training pictures
 python -m imuge.bench.acceptance        the tables of docs/model-card.md, on validation pictures
 python -m imuge.bench.references        systems side by side: the release, other weights, peers
 python -m imuge.bench.bit_marks         watermarks that only carry bits

@@ -1,4 +1,4 @@
-"""False alarms on untouched pictures after treatment that the working points were not set on.
+"""False alarms on untouched pictures after treatment at other strengths than calibration's.
 
 python -m imuge.bench.alarms --data ../shared/data/validation --out docs/scores
 """

@@ -7,20 +7,18 @@ parted by what no picture exceeds after JPEG 50 and after JPEG 85. From the fain
 of the points at which at most the bound shows any region, whatever the processing, the one with
 the best F1 on tampered pictures is taken.
 
-    python -m imuge.bench.calibrate --data ../shared/data/train
+    imuge calibrate --data ../shared/data/train
 """
 
-import argparse
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
@@ -33,6 +31,7 @@ from imuge.keys import TEMPLATE_CHANNELS, Key
 from imuge.results import Pixels
 from imuge.verification import (
     beacon_agreement,
+    label_pieces,
     localize,
     look_for_beacon,
 )
@@ -51,9 +50,15 @@ PROCESSING = (
     "jpeg:70",
     "jpeg:60",
     "jpeg:50",
+    "jpeg:90,jpeg:65",
+    "webp:85",
+    "avif:75",
     "resize-back:0.7",
     "resize-back:1.5",
     "blur:0.8",
+    "noise:4",
+    "contrast:1.2",
+    "saturation:0.5",
 )
 TAMPERING = (
     ("splice", 0.004),
@@ -66,17 +71,28 @@ CLEARER_THAN = ("jpeg:50", "jpeg:85")
 AFTER_TAMPERING = ("none", "jpeg:75", "jpeg:50")
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 AREAS = (32, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
-COMMAND = "python -m imuge.bench.calibrate --data ../shared/data/train"
+COMMAND = "imuge calibrate --data ../shared/data/train"
 
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
     """How the localizer reacted to pictures at every threshold and minimum area tried."""
 
-    largest: NDArray[np.int64]  # (pictures, processing, thresholds), pixels of the largest region
+    # (pictures, processing, thresholds), the most pixels that speak for one piece
+    largest: NDArray[np.int64]
     agreement: NDArray[np.float64]  # (pictures, processing), of beacon signs
     f1: NDArray[np.float64]  # (tampered pictures, thresholds, areas)
     tampered_agreement: NDArray[np.float64]  # (tampered pictures,)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Self:
+        """Those of some pictures alone."""
+        tampered = np.repeat(chosen, len(self.tampered_agreement) // len(chosen))
+        return type(self)(
+            largest=self.largest[chosen],
+            agreement=self.agreement[chosen],
+            f1=self.f1[tampered],
+            tampered_agreement=self.tampered_agreement[tampered],
+        )
 
 
 def react(guard: Guard, image_id: int, received: Pixels) -> tuple[NDArray[np.float32], float]:
@@ -89,21 +105,41 @@ def react(guard: Guard, image_id: int, received: Pixels) -> tuple[NDArray[np.flo
     return probability, agreement
 
 
-def _pieces(
-    mask: NDArray[np.bool_], true: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Area of every connected piece, and how much of it is truly tampered, in pixels."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    hits = areas * 0
-    if true is not None:
-        hits = np.bincount(labels[true], minlength=count + 1)[1:]
-    return areas, hits
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of one picture, as `find_regions` sees them."""
 
+    areas: NDArray[np.int64]  # (pieces,), pixels
+    hits: NDArray[np.int64]  # (pieces,), how many of them are truly tampered
+    speaking: NDArray[np.int64]  # (thresholds, pieces), how many are above each threshold
 
-def _f1(areas: NDArray[np.int64], hits: NDArray[np.int64], least: int, true: int) -> float:
-    kept = areas >= max(least, 1)
-    return float(2 * hits[kept].sum() / (areas[kept].sum() + true))
+    @classmethod
+    def of(cls, probability: NDArray[np.float32], true: NDArray[np.bool_] | None = None) -> Self:
+        """The pieces of a picture; `true` (H, W) is what was tampered with, None: nothing."""
+        labels, count = label_pieces(probability)
+
+        def count_by_piece(pixels: NDArray[np.bool_]) -> NDArray[np.int64]:
+            return np.bincount(labels[pixels], minlength=count + 1)[1:]
+
+        everything = np.ones(labels.shape, bool)
+        return cls(
+            areas=count_by_piece(everything),
+            hits=count_by_piece(~everything if true is None else true),
+            speaking=np.stack([count_by_piece(probability > t) for t in THRESHOLDS]),
+        )
+
+    def largest(self) -> list[int]:
+        """At every threshold, the most pixels that speak for one piece."""
+        return [int(counts.max(initial=0)) for counts in self.speaking]
+
+    def f1(self, true: int) -> list[list[float]]:
+        """At every threshold and minimum area, the F1 where `true` pixels were tampered with."""
+        return [
+            [self._f1(counts >= max(least, 1), true) for least in AREAS] for counts in self.speaking
+        ]
+
+    def _f1(self, kept: NDArray[np.bool_], true: int) -> float:
+        return float(2 * self.hits[kept].sum() / (self.areas[kept].sum() + true))
 
 
 def measure(guard: Guard, pictures: list[Photograph], progress: Iterable[int]) -> Reactions:
@@ -115,8 +151,7 @@ def measure(guard: Guard, pictures: list[Photograph], progress: Iterable[int]) -
         for chain in PROCESSING:
             received = resave(made.image, parse_chain(chain))
             probability, agreement = react(guard, image_id, received)
-            pieces = [_pieces(probability > threshold, None)[0] for threshold in THRESHOLDS]
-            largest.append([areas.max(initial=0) for areas in pieces])
+            largest.append(Pieces.of(probability).largest())
             agreements.append(agreement)
         for number, (kind, area) in enumerate(TAMPERING):
             rng = np.random.default_rng([i, number])
@@ -125,9 +160,7 @@ def measure(guard: Guard, pictures: list[Photograph], progress: Iterable[int]) -
             probability, agreement = react(
                 guard, image_id, resave(forged.picture, parse_chain(chain))
             )
-            true = int(forged.mask.sum())
-            found = [_pieces(probability > threshold, forged.mask) for threshold in THRESHOLDS]
-            scores.append([[_f1(*piece, area, true) for area in AREAS] for piece in found])
+            scores.append(Pieces.of(probability, forged.mask).f1(int(forged.mask.sum())))
             tampered_agreements.append(agreement)
     shape = (len(pictures), len(PROCESSING))
     return Reactions(
@@ -141,25 +174,59 @@ def measure(guard: Guard, pictures: list[Photograph], progress: Iterable[int]) -
 def choose(reactions: Reactions, *, bound: float, command: str) -> Calibration:
     """The best working points within the bound.
 
+    What they reach on the pictures that they were chosen on flatters them. So points are also
+    chosen on each half of the pictures and tried on the other.
+
     Raises:
         ConfigError: no point tried stays within the bound.
     """
+    points = _best_points(reactions, bound)
+    half = np.arange(len(reactions.agreement)) % 2 == 0
+    others = [
+        alarms(reactions.of(~chosen), _best_points(reactions.of(chosen), bound))
+        for chosen in (half, ~half)
+    ]
+    return Calibration(
+        points=points,
+        bound=bound,
+        reached=float(alarms(reactions, points).max()),
+        held_out=float(np.mean(others, axis=0).max()),
+        pictures=len(reactions.agreement),
+        command=command,
+    )
+
+
+def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.float64]:
+    """The share of untouched pictures that show any region, for each processing.
+
+    Args:
+        reactions: Of these pictures.
+        points: For the clearest pictures first; what reads less clearly than the last is `degraded`
+            and shows none.
+    """
+    shows = np.zeros(reactions.agreement.shape, bool)
+    unjudged = np.ones(reactions.agreement.shape, bool)
+    for point in points:
+        now = unjudged & (reactions.agreement >= point.minimum_agreement)
+        largest = reactions.largest[:, :, THRESHOLDS.index(point.threshold)]
+        shows |= now & (largest >= max(point.minimum_area, 1))
+        unjudged &= ~now
+    shares: NDArray[np.float64] = shows.mean(0)
+    return shares
+
+
+def _best_points(reactions: Reactions, bound: float) -> tuple[WorkingPoint, ...]:
+    """The best point for each clarity, the clearest first."""
     worst = float(np.quantile(reactions.agreement, bound, axis=0).min())
     edges = [reactions.agreement[:, PROCESSING.index(name)].max() for name in CLEARER_THAN]
     lows = [worst, *(float(edge) for edge in edges)]
     points: list[WorkingPoint] = []
-    alarms = np.zeros(len(PROCESSING))
+    spent = np.zeros(len(PROCESSING))
     for low, high in zip(lows, [*lows[1:], 1.01], strict=True):
-        point, found = _best_point(reactions, low, high, bound - alarms)
+        point, found = _best_point(reactions, low, high, bound - spent)
         points.insert(0, point)
-        alarms += found
-    return Calibration(
-        points=tuple(points),
-        bound=bound,
-        reached=float(alarms.max()),
-        pictures=len(reactions.agreement),
-        command=command,
-    )
+        spent += found
+    return tuple(points)
 
 
 def _best_point(
@@ -186,32 +253,36 @@ def _best_point(
     return best[1], best[2]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, choose, and write the release's record."""
-    parser = argparse.ArgumentParser(description="Set the working points of a release.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of training pictures")
-    parser.add_argument("--release", type=Path, default=release_folder())
-    parser.add_argument("--pictures", type=int, default=100)
-    parser.add_argument(
-        "--bound",
-        type=float,
-        default=0.05,
-        help="share of untouched pictures with any region, under the worst processing",
-    )
-    parser.add_argument("--reactions", type=Path, help="keep what was measured, as .npz")
-    options = parser.parse_args(arguments)
-    pictures = photographs(options.data, side=CALIBRATED_SIDE, count=options.pictures)
-    guard = Guard(Key.from_secret("calibration", bytes(32)), weights=options.release)
+def calibrate(
+    data: Path,
+    release: Path | None = None,
+    *,
+    pictures: int,
+    bound: float,
+    reactions: Path | None = None,
+) -> Calibration:
+    """Measure, choose, and write the release's record.
+
+    Args:
+        data: Folder of training pictures.
+        release: Folder of the release; None is the shipped one.
+        pictures: How many to measure.
+        bound: Share of untouched pictures with any region, under the worst processing.
+        reactions: Keep what was measured in this .npz file.
+
+    Raises:
+        ConfigError: there are too few pictures, or no point tried stays within the bound.
+        WeightsError: the release cannot be used.
+    """
+    folder = release_folder() if release is None else release
+    chosen = photographs(data, side=CALIBRATED_SIDE, count=pictures)
+    guard = Guard(Key.from_secret("calibration", bytes(32)), weights=folder)
     console = Console(stderr=True)
-    reactions = measure(guard, pictures, track(range(len(pictures)), "measuring", console=console))
-    if options.reactions:
-        np.savez(options.reactions, **asdict(reactions))
-    command = f"{COMMAND} --pictures {len(pictures)} --bound {options.bound:g}"
-    calibration = choose(reactions, bound=options.bound, command=command)
-    record = read_record(options.release)
-    write_record(record.model_copy(update={"calibration": calibration}), options.release)
-    sys.stdout.write(calibration.model_dump_json(indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    measured = measure(guard, chosen, track(range(len(chosen)), "measuring", console=console))
+    if reactions is not None:
+        np.savez(reactions, **asdict(measured))
+    command = f"{COMMAND} --pictures {len(chosen)} --bound {bound:g}"
+    calibration = choose(measured, bound=bound, command=command)
+    record = read_record(folder)
+    write_record(record.model_copy(update={"calibration": calibration}), folder)
+    return calibration

@@ -25,10 +25,10 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
         "Key": _key(verdict),
         "Image id, drawn at protection": _code(verdict.image_id),
         "Changed area": percent(verdict.tampered_area),
-        "A pixel counts as changed above": "not looked for"
+        "A pixel speaks for a change above": "not looked for"
         if verdict.threshold is None
         else f"probability {verdict.threshold:g}",
-        "Regions are reported from": _least_region(verdict),
+        "A region is reported from so many of them": _least_region(verdict),
         "Size": f"{verdict.width:,} × {verdict.height:,} pixels",
         "SHA-256 of the file checked": _code(verdict.input_sha256, "not a file: pixels only"),
         "Model": safe(verdict.model),

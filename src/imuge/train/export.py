@@ -29,7 +29,7 @@ from imuge.files import write_atomically
 from imuge.model.config import ModelConfig
 from imuge.model.networks import SIZE_MULTIPLE
 from imuge.model.system import System
-from imuge.model.weights_files import weights_parts
+from imuge.model.weights_files import weights_sha256
 from imuge.weights import Calibration, GraphRecord, ReleaseRecord, WorkingPoint, write_record
 
 OPSET = 18
@@ -45,6 +45,7 @@ UNCALIBRATED = Calibration(
     points=(WorkingPoint(minimum_agreement=0.5, threshold=0.5, minimum_area=0),),
     bound=1.0,
     reached=1.0,
+    held_out=1.0,
     pictures=0,
     command="not calibrated",
 )
@@ -143,7 +144,7 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
 
     Returns:
         The record. Its working point is the plain one, probability 0.5 and no minimum area, until
-        `python -m imuge.bench.calibrate` sets another.
+        `imuge calibrate` sets another.
 
     Raises:
         WeightsError: the product cannot run such networks, or a graph still holds something that
@@ -170,7 +171,7 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
         name=name,
         licence=licence,
         source=source.name,
-        source_sha256=_source_sha256(source),
+        source_sha256=weights_sha256(source),
         config=asdict(system.config),
         graphs=graphs,
         calibration=UNCALIBRATED,
@@ -189,14 +190,6 @@ def _check_releasable(config: ModelConfig, source: Path) -> None:
                 f"cannot export {source}: the product runs networks with {name} = {wanted} only, "
                 f"and these have {name} = {given}"
             )
-
-
-def _source_sha256(source: Path) -> str:
-    """The hash of a weights file; of a folder, that of its parts' hashes in the order of names."""
-    if source.is_dir():
-        joined = "".join(_source_sha256(part) for part in weights_parts(source))
-        return hashlib.sha256(joined.encode()).hexdigest()
-    return hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def _trace(system: System, graph: _Graph) -> onnx.ModelProto:

@@ -44,11 +44,11 @@ class GraphRecord(_Record):
 
 
 class WorkingPoint(_Record):
-    """When a pixel counts as tampered, for pictures that read at least this clearly."""
+    """What a region needs, for pictures that read at least this clearly."""
 
     minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
-    threshold: float = Field(gt=0, lt=1)  # probability above which a pixel counts
-    minimum_area: int = Field(ge=0)  # pixels a region needs in a picture of CALIBRATED_SIDE²
+    threshold: float = Field(ge=0.5, lt=1)  # probability above which a pixel speaks for a region
+    minimum_area: int = Field(ge=0)  # such pixels it needs in a picture of CALIBRATED_SIDE²
 
 
 class Calibration(_Record):
@@ -57,6 +57,7 @@ class Calibration(_Record):
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
     bound: float  # share of untouched pictures with any region under the worst processing
     reached: float  # the same, as found on the calibration pictures
+    held_out: float  # and as points chosen on half of them reached on the other half
     pictures: int
     command: str
 
