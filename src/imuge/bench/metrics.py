@@ -1,7 +1,7 @@
 """How well a mask or a probability tells what was tampered, as plain functions.
 
-Beside `scores.f1`. Masks are bool (H, W), True where tampered. Where neither mask has a pixel, they
-agree: 1. Where only one of them has any, 0.
+Beside `scores.f1`; regions have `imuge.bench.region_scores`. Masks are bool (H, W), True where
+tampered. Where neither mask has a pixel, they agree: 1. Where only one of them has any, 0.
 """
 
 import numpy as np
@@ -24,6 +24,14 @@ def precision(predicted: Mask, true: Mask) -> float:
 def recall(predicted: Mask, true: Mask) -> float:
     """How much of what is tampered was found, 0..1."""
     return _share(predicted & true, true, both_empty=not predicted.any())
+
+
+def false_alarm_area(predicted: Mask, true: Mask) -> float:
+    """How much of what is not tampered was marked, 0..1; 0 where all of it is tampered.
+
+    On an untouched picture, whose true mask is empty, it is the share of the picture.
+    """
+    return _share(predicted & ~true, ~true, both_empty=False)
 
 
 def auc(probability: NDArray[np.float32], true: Mask) -> float:

@@ -1,0 +1,106 @@
+"""Whether p-values mean what they say: where nothing is there, they must be uniform on [0, 1].
+
+Then the share of p-values at or below x, their empirical distribution function (ECDF), is x. Above
+this diagonal there are more false alarms than told; below it fewer, which errs on the safe side.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Values = NDArray[np.float64]
+BAND = 0.95
+DRAWN_POINTS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniformity:
+    """Tests of Kolmogorov and Smirnov of a sample of p-values against the uniform distribution."""
+
+    count: int
+    least: float  # the least p-value
+    ks: float  # greatest distance between ECDF and diagonal, 0..1
+    ks_p: float  # chance of as much or more among independent, uniform values
+    excess: float  # greatest height of the ECDF above the diagonal: p-values that are too small
+    excess_p: float  # chance of as much or more, likewise
+
+
+def uniformity(p_values: Values) -> Uniformity:
+    """Test p-values.
+
+    Args:
+        p_values: (n,), in [0, 1], one or more.
+
+    Raises:
+        ValueError: there is none, or one is not in [0, 1].
+    """
+    values = _checked(p_values)
+    both = stats.kstest(values, "uniform")
+    above = stats.kstest(values, "uniform", alternative="greater")
+    return Uniformity(
+        count=len(values),
+        least=float(values.min()),
+        ks=float(both.statistic),
+        ks_p=float(both.pvalue),
+        excess=float(above.statistic),
+        excess_p=float(above.pvalue),
+    )
+
+
+def ecdf(p_values: Values, levels: Values) -> Values:
+    """The share of p-values at or below each level, 0..1.
+
+    Args:
+        p_values: (n,), in [0, 1], one or more.
+        levels: (m,).
+
+    Returns:
+        (m,).
+
+    Raises:
+        ValueError: there is no p-value, or one is not in [0, 1].
+    """
+    values = np.sort(_checked(p_values))
+    shares: Values = np.searchsorted(values, levels, side="right") / len(values)
+    return shares
+
+
+def quantiles(p_values: Values, points: int = DRAWN_POINTS) -> tuple[Values, Values]:
+    """The points of a plot of expected against found p-values, from the least to the greatest.
+
+    Spread evenly over the logarithm, since the small ones are what matters.
+
+    Args:
+        p_values: (n,), in [0, 1], one or more.
+        points: How many at most.
+
+    Returns:
+        What uniform values would be, i/(n + 1) for the i-th of n, and what was found; both (m,).
+
+    Raises:
+        ValueError: there is no p-value, or one is not in [0, 1].
+    """
+    values = np.sort(_checked(p_values))
+    count = len(values)
+    ranks = np.unique(np.geomspace(1, count, min(points, count)).round().astype(np.int64))
+    return ranks / (count + 1), values[ranks - 1]
+
+
+def band(count: int, confidence: float = BAND) -> float:
+    """How far from the diagonal the whole ECDF of uniform values stays with this confidence.
+
+    The inequality of Dvoretzky, Kiefer and Wolfowitz with Massart's constant (1990): for any
+    number of independent values.
+    """
+    return float(np.sqrt(np.log(2 / (1 - confidence)) / (2 * count)))
+
+
+def _checked(p_values: Values) -> Values:
+    values = np.asarray(p_values, np.float64)
+    if values.ndim != 1 or not values.size:
+        raise ValueError(f"expected a list of one or more p-values, got shape {values.shape}")
+    if outside := int((~((values >= 0) & (values <= 1))).sum()):
+        raise ValueError(f"expected p-values in [0, 1], got {outside} outside of it")
+    return values
