@@ -45,9 +45,12 @@ test-all: $(DEV) ## All tests, the slow ones too
 calibrate: $(DEV) ## Set the release's working point on training pictures
 	$(BIN)/imuge calibrate --data $(DATA)/train
 
-bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; an hour
+bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; hours
 	$(BIN)/python -m imuge.bench.acceptance --data $(DATA)/validation --out docs/scores
-	$(BIN)/python -m imuge.bench.alarms --data $(DATA)/validation --out docs/scores
+	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/bench
+	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/peers --grid quick --pictures 8 --peers all
+	cp $(OUT)/bench/bench.json docs/scores/bench.json
+	cp $(OUT)/peers/bench.json docs/scores/peers.json
 	$(BIN)/python -m imuge.bench.speed --out docs/scores
 
 scores: $(DEV) ## Put docs/scores into the README, the model card and the record

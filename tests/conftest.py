@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from imuge.cli import app
 from imuge.guard import Guard
 from imuge.keys import Key
 from imuge.weights import release_folder
@@ -37,6 +39,16 @@ def key():
 @pytest.fixture(scope="session")
 def guard(key):
     return Guard(key)
+
+
+@pytest.fixture
+def imuge():
+    """The command in this process; anything it did not mean to raise fails the test."""
+
+    def run(*arguments, stdin=None):
+        return CliRunner().invoke(app, list(map(str, arguments)), stdin, catch_exceptions=False)
+
+    return run
 
 
 @pytest.fixture(scope="session")

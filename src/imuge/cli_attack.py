@@ -45,7 +45,7 @@ AreaOption = Annotated[
     float, typer.Option(metavar="SHARE", help="How much of the picture to change, up to 0.9.")
 ]
 ShapeOption = Annotated[
-    str, typer.Option(metavar="SHAPE", help="Of the change: blob, box, ellipse or stroke.")
+    str, typer.Option(metavar="SHAPE", help="Of the change: blob, box, ellipse, stroke or object.")
 ]
 SeedOption = Annotated[
     int, typer.Option(metavar="N", min=0, help="The same seed makes the same changes.")

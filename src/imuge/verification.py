@@ -61,6 +61,7 @@ class Found:
     spots: int = 0  # pieces that had fewer, and so are no regions
     comparison: Comparison | None = None
     clarity: float | None = None  # fraction of beacon signs that agree where nothing changed
+    hidden: HiddenCode | None = field(default=None, repr=False)  # as the full key finds it
     probability: Array | None = field(default=None, repr=False)
     mask: NDArray[np.bool_] = field(repr=False)
     regions: tuple[Region, ...] = ()
@@ -126,11 +127,11 @@ def verify(
         hidden = find_code(options, key, reading.image_id, code, canvas.inside)
     probability = localize(engine, canvas, revealed, expected, hidden)
     clarity, observed = beacon_agreement(signs, expected, canvas, probability)
-    found = replace(found, layout_p=p, clarity=clarity)
+    found = replace(found, layout_p=p, clarity=clarity, hidden=hidden)
     if clarity + 1 / math.sqrt(observed) < engine.record.calibration.minimum_agreement:
         return found  # too faint by more than two standard deviations of so many signs
     wanted = {"recover": recover, "hidden_copy": hidden_copy}
-    return _examine(engine, canvas, found, probability, hidden, **wanted)
+    return _examine(engine, canvas, found, probability, **wanted)
 
 
 def _examine(
@@ -138,7 +139,6 @@ def _examine(
     canvas: Canvas,
     found: Found,
     probability: Array,
-    hidden: HiddenCode | None,
     *,
     recover: bool,
     hidden_copy: bool,
@@ -151,8 +151,8 @@ def _examine(
     found = replace(found, threshold=point.threshold, minimum_area=least, spots=spots)
     wide = widen(canvas, mask)
     codes = None
-    if hidden is not None:
-        codes = hidden.without(erased_blocks(wide))
+    if found.hidden is not None:
+        codes = found.hidden.without(erased_blocks(wide))
         found = replace(found, comparison=compare(engine, canvas.image, wide, codes))
         if hidden_copy:
             copy = _crop(canvas, render(engine, canvas.image, codes))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imuge.attacks.resave import Step, resave
 from imuge.bench.cases import blob
-from imuge.bench.inpainting import inpainted
+from imuge.bench.inpainting import biharmonic_fill, smooth_fill
 from imuge.bench.peers import PEERS
 from imuge.bench.peers.copied_keypoints import _moves, copied_keypoints
 from imuge.bench.peers.error_levels import error_levels
@@ -139,7 +139,7 @@ def test_inpainting_fills_as_the_tables_do(photograph, square):
     assert not finding.mask.any()
     small = square & (np.arange(256) < 80)
     restored = Inpainting().restore(finding, small)
-    np.testing.assert_array_equal(restored, inpainted(photograph, small)["biharmonic"])
+    np.testing.assert_array_equal(restored, biharmonic_fill(photograph, small))
 
 
 def test_inpainting_needs_something_to_fill_from(photograph):
@@ -152,7 +152,7 @@ def test_a_missing_package_is_named(photograph, square, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.feature", None)
     with pytest.raises(ConfigError, match="pip install scikit-image"):
         copied_keypoints(photograph)
-    monkeypatch.setattr("imuge.bench.peers.inpainting.has_biharmonic", lambda: False)
+    monkeypatch.setitem(sys.modules, "skimage.restoration", None)
     with pytest.raises(ConfigError, match="pip install scikit-image"):
         Inpainting().restore(Inpainting().examine(photograph, None), square)
 
@@ -204,8 +204,8 @@ def test_self_embedding_recovers_more_than_inpainting(whole_photograph, embedded
     finding = peer.examine(received, embedded.secret)
     assert f1(finding.mask, true) > 0.85
     reached = psnr_db(whole_photograph, peer.restore(finding, true), true)
-    plain = inpainted(received, true)
-    assert reached > max(psnr_db(whole_photograph, filled, true) for filled in plain.values()) + 2
+    for fill in (smooth_fill, biharmonic_fill):
+        assert reached > psnr_db(whole_photograph, fill(received, true), true) + 2
 
 
 def test_self_embedding_needs_sixteen_blocks():

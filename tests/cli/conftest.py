@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from imuge.cli import app
 from imuge.engine import Engine
 from imuge.keys import store_key
 
@@ -29,16 +27,6 @@ def _models_loaded_once(guard, monkeypatch):
     """Every guard of this process uses the models that are loaded already: half a second each."""
     monkeypatch.setattr("imuge.guard.load_release", lambda _: guard.engine._release)
     monkeypatch.setattr(Engine, "session", lambda _, name: load_session(guard.engine, name))
-
-
-@pytest.fixture
-def imuge():
-    """The command in this process; anything it did not mean to raise fails the test."""
-
-    def run(*arguments, stdin=None):
-        return CliRunner().invoke(app, list(map(str, arguments)), stdin, catch_exceptions=False)
-
-    return run
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
     ellipse  the same, round
     stroke   a brush drawn along a winding path
     banner   a wide box, for captions
+    object   a body with parts that stick out, as of somebody cut out along the outline
 
 Every shape but the boxes is the set of the n best pixels of a score, so its area is exact; a box
 is the closest product of two whole numbers.
@@ -111,6 +112,24 @@ def _rectangle(
     return mask
 
 
+def _object(height: int, width: int, count: int, rng: np.random.Generator) -> Mask:
+    """A trunk and four smaller ellipses around its rim, grown until the area is reached."""
+    radius = np.sqrt(count / np.pi)
+    row, column = _centre(height, radius, rng), _centre(width, radius, rng)
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+
+    def distance(down: float, right: float, tall: float, wide: float) -> NDArray[np.float32]:
+        squares = ((rows - row - down) / tall) ** 2 + ((columns - column - right) / wide) ** 2
+        return np.asarray(np.sqrt(squares), np.float32)
+
+    score = distance(0, 0, 0.9 * radius, 0.6 * radius)
+    for angle in rng.uniform(0, 2 * np.pi) + np.arange(4) * np.pi / 2 + rng.uniform(-0.4, 0.4, 4):
+        away, tall, wide = rng.uniform(0.7, 1.1), rng.uniform(0.2, 0.5), rng.uniform(0.2, 0.5)
+        place = away * radius * np.sin(angle), away * radius * np.cos(angle)
+        score = np.minimum(score, distance(*place, tall * radius, wide * radius))
+    return _lowest(score, count)
+
+
 def fold(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
     """Reflect indices that leave 0..length-1 back into it, as between two mirrors."""
     phase: NDArray[np.intp] = np.mod(index, 2 * length)
@@ -135,4 +154,5 @@ SHAPES: dict[str, Callable[[int, int, int, np.random.Generator], Mask]] = {
     "ellipse": _ellipse,
     "stroke": _stroke,
     "banner": _banner,
+    "object": _object,
 }

@@ -110,9 +110,8 @@ def _inpaint(
     picture: Pixels, mask: Mask, rng: np.random.Generator, _other: Pixels | None
 ) -> Pixels:
     """Fill from the surroundings, then add noise as strong as theirs."""
-    known = (~mask).astype(np.float32)[..., None]
     planes = picture.astype(np.float32)
-    filled = _push_pull(planes * known, known)
+    filled = fill_smoothly(planes, mask)
     grain = planes - ndimage.gaussian_filter(planes, (1, 1, 0))
     margin = max(8, min(mask.shape) // 16)
     ring = (ndimage.maximum_filter(mask.astype(np.uint8), 2 * margin + 1) > 0) & ~mask
@@ -120,6 +119,12 @@ def _inpaint(
     spread = 1.4826 * np.median(np.abs(grain[ring]), axis=0)
     filled += rng.standard_normal(picture.shape, dtype=np.float32) * np.maximum(spread, 1)
     return _to_pixels(filled)
+
+
+def fill_smoothly(planes: Planes, mask: Mask) -> Planes:
+    """Fill a mask (H, W) of planes (H, W, C) from ever coarser averages of what is around it."""
+    known = (~mask).astype(np.float32)[..., None]
+    return _push_pull(planes * known, known)
 
 
 def _push_pull(weighted: Planes, weight: Planes) -> Planes:
@@ -181,6 +186,37 @@ def _fill(picture: Pixels, mask: Mask, rng: np.random.Generator, _other: Pixels 
     return _most_different(plain, picture, mask)
 
 
+def _colour(picture: Pixels, mask: Mask, rng: np.random.Generator, _other: Pixels | None) -> Pixels:
+    """Give the content other colours and keep its light and its texture."""
+
+    def recoloured() -> Pixels:
+        # Rows of a matrix near a permutation of the channels: the hue turns, luma hardly changes.
+        turned = np.roll(np.eye(3), rng.integers(1, 3), axis=0) * rng.uniform(0.5, 0.9)
+        mixed = picture @ (turned + (1 - turned.sum(0)) / 3).astype(np.float32)
+        return _to_pixels(mixed + rng.uniform(-16, 16, 3))
+
+    return _most_different((recoloured() for _ in range(TRIES)), picture, mask)
+
+
+def _sticker(
+    picture: Pixels, mask: Mask, rng: np.random.Generator, _other: Pixels | None
+) -> Pixels:
+    """Stick a striped label over the mask, with a plain rim."""
+    height, width = mask.shape
+    rows, columns = np.ogrid[:height, :width]
+    heading, period = rng.uniform(0, np.pi), max(6.0, 0.06 * min(height, width))
+    phase = (rows * np.sin(heading) + columns * np.cos(heading)) / period
+    inside = ndimage.distance_transform_edt(mask) > max(1.5, period / 6)
+
+    def printed() -> Pixels:
+        first, second, rim = rng.integers(0, 256, (3, 3), dtype=np.uint8)
+        stripes = np.where((phase % 1 < 0.5)[..., None], first, second)
+        label: Pixels = np.where(inside[..., None], stripes, rim)
+        return label
+
+    return _most_different((printed() for _ in range(TRIES)), picture, mask)
+
+
 def _most_different(candidates: Iterable[Pixels], picture: Pixels, mask: Mask) -> Pixels:
     """Return the first candidate that changes the whole mask, or the one that changes most."""
     best, best_share = picture, -1.0
@@ -204,4 +240,6 @@ KINDS: dict[str, Callable[[Pixels, Mask, np.random.Generator, Pixels | None], Pi
     "blur": _blur,
     "text": _text,
     "fill": _fill,
+    "colour": _colour,
+    "sticker": _sticker,
 }

@@ -1,9 +1,8 @@
 """How good it is: measured through real files and real encoders, by commands that anyone can run.
 
 imuge calibrate                         sets a release's working points, on training pictures
-python -m imuge.bench.acceptance        the tables of docs/model-card.md, on validation pictures
-python -m imuge.bench.references        systems side by side: the release, other weights, peers
-python -m imuge.bench.bit_marks         watermarks that only carry bits
+imuge bench                             the grid: any systems side by side, tables, plots, examples
+python -m imuge.bench.acceptance        the release beside what its design promises
 python -m imuge.bench.jpeg_simulators   how near training's JPEGs are to real ones
 python -m imuge.bench.speed             time and memory, beside the bare graphs
 python -m imuge.bench.secrecy           what the hidden code tells without its key

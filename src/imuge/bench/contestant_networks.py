@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imuge.bench.contestants import Finding, Published
+from imuge.bench.contestants import Finding, OneSize, Published
 from imuge.bench.scores import Mask
 from imuge.errors import ConfigError, ImageError
 from imuge.image.padding import SIDE_MULTIPLE, to_canvas, to_pixels
@@ -28,13 +28,14 @@ from imuge.weights import load_release
 SMALLEST_SIDE = 2 * SIDE_MULTIPLE  # pixels
 
 
-class NetworksContestant:
+class NetworksContestant(OneSize):
     """Weights of any architecture, used as validation while training uses them.
 
     Args:
         name: What the tables call it.
         path: A weights file, a folder of parts, or a release.
         device: Where to compute, "cpu" or "cuda".
+        threads: Processor threads of torch in this process; None leaves them.
 
     Raises:
         ConfigError: torch has no such device here.
@@ -43,9 +44,13 @@ class NetworksContestant:
 
     restores = True
 
-    def __init__(self, name: str, path: Path, *, device: str = "cpu") -> None:
+    def __init__(
+        self, name: str, path: Path, *, device: str = "cpu", threads: int | None = None
+    ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("expected a CUDA device for torch, found none; use --device cpu")
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.name = name
         self._sha256 = load_release(path).sha256 if is_release(path) else weights_sha256(path)
         self._networks = load_networks(path).to(device)
@@ -65,7 +70,7 @@ class NetworksContestant:
         }
 
     @torch.no_grad()
-    def immunize(self, host: Pixels, *, seed: int) -> Published[Any]:
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[Any]:  # noqa: ARG002
         """Protect a picture; the secret is what the architecture draws, its layout or nothing.
 
         Raises:

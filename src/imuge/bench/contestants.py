@@ -8,13 +8,12 @@ says why. Networks in torch: `imuge.bench.contestant_networks`.
 """
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from imuge.bench.acceptance import localized
 from imuge.bench.published import published_with
 from imuge.bench.scores import Mask
 from imuge.engine import Engine
@@ -24,8 +23,9 @@ from imuge.hidden_copy import HiddenCode, code_keying, erased_blocks, scatter_co
 from imuge.image import from_array
 from imuge.image.padding import Canvas, to_canvas, to_pixels
 from imuge.keys import Key, template
+from imuge.results import Finding as Verdict
 from imuge.results import Pixels
-from imuge.verification import reconstruct, verify, widen
+from imuge.verification import localize, reconstruct, verify, widen
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 
@@ -49,6 +49,8 @@ class Finding(Generic[Evidence]):
     probability: NDArray[np.float32]  # (H, W) in [0, 1], of having been tampered with
     mask: Mask  # at the working point that `describe` names
     evidence: Evidence  # what restoring needs
+    verdict: Verdict | None = None  # None where the contestant gives none
+    identified: bool | None = None  # whether the message names this picture; None: there is none
 
 
 class Contestant(Protocol[Secret, Evidence]):
@@ -62,6 +64,13 @@ class Contestant(Protocol[Secret, Evidence]):
     def restores(self) -> bool:
         """Whether `restore` recovers anything; False for those that only locate."""
 
+    @property
+    def takes_strength(self) -> bool:
+        """Whether `immunize` can do with a strength other than 1."""
+
+    def stranger(self) -> Self:
+        """The same system in other hands: under another key, or itself where it has no keys."""
+
     def describe(self) -> dict[str, Any]:
         """Facts for the report, fit for JSON.
 
@@ -70,12 +79,13 @@ class Contestant(Protocol[Secret, Evidence]):
             `sha256` of the weights or None; and `working_point` in words.
         """
 
-    def immunize(self, host: Pixels, *, seed: int) -> Published[Secret]:
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[Secret]:
         """Protect a picture.
 
         Args:
             host: (H, W, 3).
             seed: Of all that is drawn at random, 0 or more.
+            strength: Scales the change; other than 1 only where `takes_strength`.
 
         Raises:
             ImugeError: it cannot, and why.
@@ -103,31 +113,48 @@ class Contestant(Protocol[Secret, Evidence]):
         """
 
 
+class OneSize:
+    """What those share that have neither a key of their own nor a strength."""
+
+    takes_strength = False
+
+    def stranger(self) -> Self:
+        """Itself: everybody who has the system can do the same."""
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseEvidence:
     """What the release recovers from."""
 
     canvas: Canvas
-    hidden: HiddenCode
+    hidden: HiddenCode | None  # None where no code could be found
 
 
 class ReleaseContestant:
-    """The shipped product, told the key and the image id of every picture it is shown.
+    """The release, as it is shipped or as its networks alone could be used.
 
     Args:
         engine: The release; two contestants may share one.
         key: A full key.
-        shipped: Whether masks are made at the shipped working points; else at probability 0.5
-            without a minimum area.
+        shipped: Whether pictures are verified as the product does: with the key alone, to a
+            verdict, at the shipped working points. Else it is told the image id, and masks are
+            made at probability 0.5 without a minimum area.
     """
 
     restores = True
+    takes_strength = True
 
     def __init__(self, engine: Engine, key: Key, *, shipped: bool) -> None:
-        self.name = f"{engine.record.name}, shipped point" if shipped else engine.record.name
+        self.name = engine.record.name if shipped else f"{engine.record.name}, plain point"
         self._engine = engine
         self._key = key
         self._shipped = shipped
+
+    def stranger(self) -> Self:
+        """The same release under another key."""
+        other = Key.from_secret("stranger", bytes(reversed(range(32))))
+        return type(self)(self._engine, other, shipped=self._shipped)
 
     def describe(self) -> dict[str, Any]:
         """The release, the key and the working point."""
@@ -143,7 +170,7 @@ class ReleaseContestant:
             "onnxruntime": onnxruntime.__version__,
         }
 
-    def immunize(self, host: Pixels, *, seed: int) -> Published[int]:
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[int]:
         """Protect a picture as `Guard` does, but under image ids that follow from the seed.
 
         Raises:
@@ -154,7 +181,7 @@ class ReleaseContestant:
         code = self._engine.encode(canvas.image)
         ids = np.random.default_rng(seed).integers(2**32, size=DRAWS)
         for image_id in ids.tolist():
-            pixels = self._embed(canvas, code, image_id)
+            pixels = self._embed(canvas, code, image_id, strength)
             found = verify(self._engine, to_canvas(pixels), [self._key], recover=False)
             if found.finding == "intact" and found.reading.image_id == image_id:
                 return Published(pixels, image_id)
@@ -165,30 +192,49 @@ class ReleaseContestant:
     def examine(self, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
         """Find what was changed in a copy of the picture with this id."""
         canvas = to_canvas(received)
+        if self._shipped:
+            return self._verify(canvas, received, secret)
         revealed = self._engine.reveal(canvas.image)
         expected, hidden = published_with(self._engine, self._key, secret, canvas, revealed)
-        probability, shipped = localized(self._engine, canvas, revealed, expected, hidden)
+        probability = localize(self._engine, canvas, revealed, expected, hidden)
         return Finding(
             received=received,
             probability=probability,
-            mask=shipped if self._shipped else probability > PLAIN_THRESHOLD,
+            mask=probability > PLAIN_THRESHOLD,
             evidence=ReleaseEvidence(canvas, hidden),
+        )
+
+    def _verify(self, canvas: Canvas, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+        """What the product says, which is not told the image id."""
+        found = verify(self._engine, canvas, [self._key], recover=False)
+        probability = found.probability
+        if probability is None:
+            probability = np.zeros(found.mask.shape, np.float32)
+        return Finding(
+            received=received,
+            probability=probability,
+            mask=found.mask,
+            evidence=ReleaseEvidence(canvas, found.hidden),
+            verdict=found.finding,
+            identified=found.reading.image_id == secret,
         )
 
     def restore(self, finding: Finding[ReleaseEvidence], mask: Mask) -> Pixels:
         """Recover as the product does, from a mask a little wider than the given one."""
-        if not mask.any():
-            return finding.received
         canvas, hidden = finding.evidence.canvas, finding.evidence.hidden
+        if hidden is None or not mask.any():
+            return finding.received
         wide = widen(canvas, mask)
         codes = hidden.without(erased_blocks(wide))
         return reconstruct(self._engine, canvas, mask, wide, codes)
 
-    def _embed(self, canvas: Canvas, code: NDArray[np.float32], image_id: int) -> Pixels:
+    def _embed(
+        self, canvas: Canvas, code: NDArray[np.float32], image_id: int, strength: float
+    ) -> Pixels:
         """What `Guard` publishes under this id (tests/bench/test_contestants.py)."""
         options = self._engine.record.options
         keying = code_keying(options, self._key, image_id, canvas.grid, len(code))
         signs = template(self._key, image_id, *canvas.grid, scales=options.template_scales)
         payload = np.concatenate([scatter_code(code, *keying), signs])
-        immunized = self._engine.embed(canvas.image, payload, 1.0)
+        immunized = self._engine.embed(canvas.image, payload, strength)
         return to_pixels(immunized[:, : canvas.height, : canvas.width])

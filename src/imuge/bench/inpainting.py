@@ -3,43 +3,51 @@
 Whoever recovers must do better than this, or recovers nothing.
 """
 
-import importlib.util
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from imuge.attacks.retouch import tamper
+from imuge.attacks.retouch import fill_smoothly
 from imuge.bench.scores import Mask
+from imuge.errors import ConfigError
 from imuge.results import Pixels
 from imuge.verification import RECOVERY_MARGIN
 
 
-def has_biharmonic() -> bool:
-    """Whether scikit-image is installed."""
-    return importlib.util.find_spec("skimage") is not None
-
-
-def inpainted(picture: Pixels, mask: Mask) -> dict[str, Pixels]:
-    """Fill the mask from its surroundings, in one way or in two.
+def smooth_fill(picture: Pixels, mask: Mask) -> Pixels:
+    """Fill the mask from ever coarser averages; outside it the picture is kept.
 
     Args:
         picture: (H, W, 3), as received.
         mask: (H, W), the true one.
-
-    Returns:
-        `push_pull`, from ever coarser averages, which is what the attack `inpaint` draws; and
-        `biharmonic`, scikit-image's, where it is installed. Outside the mask the picture is kept.
     """
-    fixed = np.random.default_rng(0)  # of the faint noise that goes with the first
-    found = {"push_pull": tamper(picture, "inpaint", rng=fixed, mask=mask).picture}
-    if has_biharmonic():
-        # Here: it comes with the extra `dev` alone.
-        from skimage.restoration import inpaint_biharmonic
+    filled = fill_smoothly(picture.astype(np.float32), _wider(mask))
+    return _inside(mask, filled, picture)
 
-        # It carries the slope at the rim far inside. There encoders and filters have mixed in what
-        # was pasted, so it begins where our own recovery does.
-        wide = ndimage.maximum_filter(mask, 2 * RECOVERY_MARGIN + 1)
-        filled = inpaint_biharmonic(picture, wide, channel_axis=2) * 255
-        rounded = filled.round().clip(0, 255).astype(np.uint8)
-        found["biharmonic"] = np.where(mask[..., None], rounded, picture)
-    return found
+
+def biharmonic_fill(picture: Pixels, mask: Mask) -> Pixels:
+    """Fill the mask as scikit-image does: slower, and smooth up to the slope at the rim.
+
+    After Damelin and Hoang, "On surface completion and image inpainting by biharmonic functions",
+    2018. Arguments are those of `smooth_fill`.
+
+    Raises:
+        ConfigError: scikit-image is not installed.
+    """
+    try:
+        from skimage.restoration import inpaint_biharmonic
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"inpainting needs {error.name}, which is not installed; run: pip install scikit-image"
+        ) from error
+    return _inside(mask, 255 * inpaint_biharmonic(picture, _wider(mask), channel_axis=2), picture)
+
+
+def _wider(mask: Mask) -> Mask:
+    """Begin where our own recovery does: at the rim encoders have mixed in what was pasted."""
+    wide: Mask = ndimage.maximum_filter(mask, 2 * RECOVERY_MARGIN + 1)
+    return wide
+
+
+def _inside(mask: Mask, filled: NDArray[np.floating], picture: Pixels) -> Pixels:
+    return np.where(mask[..., None], filled.round().clip(0, 255).astype(np.uint8), picture)

@@ -4,18 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from imuge.bench.contestants import Finding, Published
-from imuge.bench.inpainting import has_biharmonic, inpainted
+from imuge.bench.contestants import Finding, OneSize, Published
+from imuge.bench.inpainting import biharmonic_fill
 from imuge.bench.scores import Mask
-from imuge.errors import ConfigError, ImageError
+from imuge.errors import ImageError
 from imuge.results import Pixels
 
 
-class Inpainting:
+class Inpainting(OneSize):
     """Fills a mask from its surroundings by biharmonic equations; needs scikit-image.
 
-    After Damelin and Hoang, "On surface completion and image inpainting by biharmonic functions",
-    2018, as `imuge.bench.inpainting` uses it.
+    What `imuge.bench.inpainting.biharmonic_fill` does.
     """
 
     name = "inpainting"
@@ -30,7 +29,7 @@ class Inpainting:
             "working_point": "none: it does not locate",
         }
 
-    def immunize(self, host: Pixels, *, seed: int) -> Published[None]:  # noqa: ARG002
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[None]:  # noqa: ARG002
         """The host as it is."""
         return Published(host, None)
 
@@ -54,8 +53,4 @@ class Inpainting:
             return finding.received
         if mask.all():
             raise ImageError("expected some of the picture outside the mask, to fill it from")
-        if not has_biharmonic():
-            raise ConfigError(
-                "inpainting needs skimage, which is not installed; run: pip install scikit-image"
-            )
-        return inpainted(finding.received, mask)["biharmonic"]
+        return biharmonic_fill(finding.received, mask)

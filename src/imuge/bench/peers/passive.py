@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imuge.bench.contestants import Finding, Published
+from imuge.bench.contestants import Finding, OneSize, Published
 from imuge.bench.scores import Mask
 from imuge.errors import ImugeError
 from imuge.results import Pixels
 
 
-class Passive:
+class Passive(OneSize):
     """A detector that embeds nothing, and so can restore nothing.
 
     Args:
@@ -45,7 +45,7 @@ class Passive:
             "working_point": f"evidence {self._threshold:g}, set on training pictures",
         }
 
-    def immunize(self, host: Pixels, *, seed: int) -> Published[None]:  # noqa: ARG002
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[None]:  # noqa: ARG002
         """The host as it is."""
         return Published(host, None)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from imuge.bench.contestants import Finding, Published
+from imuge.bench.contestants import Finding, OneSize, Published
 from imuge.bench.peers.thumbnails import (
     LUMA,
     SIDE,
@@ -83,7 +83,7 @@ class Hidden:
     intact: Bits  # (N,), whether the check agrees with what the block carries
 
 
-class SelfEmbedding:
+class SelfEmbedding(OneSize):
     """Hides a coarse copy of the picture in itself; locates blocks of 16x16 pixels."""
 
     name = "self-embedding"
@@ -98,7 +98,7 @@ class SelfEmbedding:
             "working_point": f"score {THRESHOLD:g}, set on training pictures",
         }
 
-    def immunize(self, host: Pixels, *, seed: int) -> Published[int]:
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[int]:  # noqa: ARG002
         """Hide two copies of every block's thumbnail; the secret is the seed.
 
         Raises:
