@@ -1,6 +1,7 @@
 """`imuge bench`: from a folder of photographs to tables, plots and examples."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -93,6 +94,14 @@ def test_a_killed_run_goes_on(tmp_path):
         time.sleep(0.05)
     running.send_signal(signal.SIGKILL)
     running.wait()
+    for _ in range(1200):
+        try:
+            os.killpg(running.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("its processes outlive it")
     first = (out / NAME).read_text().splitlines()[1]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert refused.returncode == USAGE

@@ -7,7 +7,9 @@ their number changes no result.
 """
 
 import multiprocessing
+import os
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -104,6 +106,15 @@ class _Process:
 
 def _start(plan: Plan, done: Any) -> None:  # noqa: ANN401
     _Process.plan, _Process.done, _Process.contestants = plan, done, {}
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Where the parent is killed nobody tells its processes to stop; they would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _run(unit: tuple[int, int]) -> list[Row]:
