@@ -19,11 +19,12 @@ EDITS = {"attacks.masks", "attacks.retouch", "attacks.resave", "attacks.picture"
 TRAINING = {"model", "train", "attacks"}  # may have torch, but for the edits
 # Parts of the bench that measure networks in torch; the rest of it imports them lazily.
 BENCH_WITH_TORCH = {"bench.contestant_networks", "bench.jpeg_simulators", "bench.jpeg_gradients"}
-COMMAND = {"cli", "cli_attack", "cli_immunize", "cli_keys", "cli_verify"}
+COMMAND = {"cli", "cli_attack", "cli_batch", "cli_immunize", "cli_keys", "cli_verify"}
 
 # What the modules of a room may import at the top, beside their own room.
 ALLOWED = {
-    **dict.fromkeys(COMMAND, FACE | EDITS | COMMAND | {"demo", "doctor", "terminal"}),
+    **dict.fromkeys(COMMAND, FACE | EDITS | COMMAND | {"batch", "demo", "doctor", "terminal"}),
+    "batch": FACE,
     "demo": FACE | EDITS,
     "doctor": FACE,
     "terminal": FACE,
