@@ -1,6 +1,8 @@
 """`imuge batch`: whole folders and lists of pictures, each exactly once, resumed after any end."""
 
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,23 +15,28 @@ from imuge.batch.record import IMMUNIZED
 from imuge.batch.summary import SHOWN, Summary
 from imuge.batch.tasks import ReportChoice, Wishes
 from imuge.cli_keys import KeyOption, keys_to_immunize, keys_to_verify
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, ImugeError
 from imuge.image import MetadataPolicy
 from imuge.keys import Key
+from imuge.keys.folder import KEY_FILE_VARIABLE
 from imuge.results import EXIT_STATUS
 from imuge.terminal import complain, console, one_sentence, say
 
 FormatChoice = Literal["jpeg", "png", "webp", "tiff", "avif", "heif"]
 
-Source = Annotated[
-    Path,
-    typer.Argument(metavar="IN", readable=False, help="A folder, or a list (.jsonl, .csv)."),
-]
+Source = Annotated[str, typer.Argument(metavar="IN", help="A folder, or a list (.jsonl, .csv).")]
 OutOption = Annotated[
-    Path,
-    typer.Option(
-        "--out", metavar="DIR", readable=False, help="For outputs and manifest.jsonl; resumed."
-    ),
+    str, typer.Option("--out", metavar="DIR", help="For outputs and the manifest; resumed.")
+]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Processes of this machine, or Ray: then IN and DIR may be URIs."),
+]
+AddressOption = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Of a Ray cluster, or auto.")
+]
+GpusOption = Annotated[
+    float, typer.Option(metavar="F", min=0.0, help="Accelerators for each process, for Ray.")
 ]
 GlobOption = Annotated[
     list[str] | None,
@@ -87,6 +94,9 @@ def batch_immunize(
     restart: RestartOption = False,
     retry_errors: RetryOption = False,
     overwrite: OverwriteOption = False,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    gpus: GpusOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Protect many pictures.
@@ -109,7 +119,8 @@ def batch_immunize(
         retry_errors=retry_errors,
         overwrite=overwrite,
     )
-    _run(source, out, wishes, keys_to_immunize(key), settings, as_json=as_json)
+    where = _Where(source, out, engine, address, gpus)
+    _run(where, wishes, keys_to_immunize(key), key or [], settings, as_json=as_json)
 
 
 @batch_app.command("verify")
@@ -127,6 +138,9 @@ def batch_verify(
     restart: RestartOption = False,
     retry_errors: RetryOption = False,
     overwrite: OverwriteOption = False,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    gpus: GpusOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Tell of many pictures whether and where they were changed.
@@ -143,15 +157,36 @@ def batch_verify(
         retry_errors=retry_errors,
         overwrite=overwrite,
     )
-    _run(source, out, wishes, keys_to_verify(key), settings, as_json=as_json)
+    where = _Where(source, out, engine, address, gpus)
+    _run(where, wishes, keys_to_verify(key), key or [], settings, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """The options that say where a batch lies and where it is worked on."""
+
+    source: str
+    out: str
+    engine: str
+    address: str | None
+    gpus: float
 
 
 def _run(
-    source: Path, out: Path, wishes: Wishes, keys: list[Key], settings: Settings, *, as_json: bool
+    where: _Where,
+    wishes: Wishes,
+    keys: list[Key],
+    named: list[str],
+    settings: Settings,
+    *,
+    as_json: bool,
 ) -> None:
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"expected a folder for --out, got the file {out}")
-    summary = run_local(source, out, wishes, keys, settings, Meter(console))
+    meter = Meter(console)
+    if where.engine == "ray":
+        summary = _run_ray(where, wishes, keys, named, settings, meter)
+    else:
+        _refuse_what_only_ray_can(where)
+        summary = run_local(Path(where.source), Path(where.out), wishes, keys, settings, meter)
     for line in remarks(summary):
         say(line)
     for name, error in summary.errors.items():
@@ -162,6 +197,52 @@ def _run(
     if summary.signal is not None:
         say("Stopped; run the same command again to go on.")
     raise typer.Exit(summary.exit_status)
+
+
+def _refuse_what_only_ray_can(where: _Where) -> None:
+    for place in (where.source, where.out):
+        if "://" in place:
+            raise ConfigError(f"{place} is reached with --engine ray; give a path, or that")
+    if where.address is not None or where.gpus:
+        raise ConfigError("--address and --gpus are for --engine ray; add it, or leave them out")
+    if Path(where.out).exists() and not Path(where.out).is_dir():
+        raise ConfigError(f"expected a folder for --out, got the file {where.out}")
+
+
+def _run_ray(
+    where: _Where,
+    wishes: Wishes,
+    keys: list[Key],
+    named: list[str],
+    settings: Settings,
+    meter: Meter,
+) -> Summary:
+    try:
+        from imuge.batch.ray_engine import run_ray
+        from imuge.batch.remote import KeyReference
+    except ModuleNotFoundError as error:
+        raise ImugeError(
+            f"--engine ray needs {error.name}, which is not installed: pip install 'imuge[ray]'"
+        ) from error
+    # Every machine reads the keys itself: those named as they were named, others by their names.
+    chosen: list[str | None] = [*named]
+    if not named and os.environ.get(KEY_FILE_VARIABLE):
+        chosen = [None]
+    finds = chosen + [key.name for key in keys[len(chosen) :]]
+    references = [
+        KeyReference(find=find, key_id=key.key_id) for find, key in zip(finds, keys, strict=True)
+    ]
+    return run_ray(
+        where.source,
+        where.out,
+        wishes,
+        keys,
+        references,
+        settings,
+        meter,
+        address=where.address,
+        gpus=where.gpus,
+    )
 
 
 def remarks(summary: Summary) -> list[str]:

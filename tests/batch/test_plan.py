@@ -31,7 +31,12 @@ def test_one_format_for_all_changes_endings_that_say_otherwise():
 
 @pytest.mark.parametrize(
     ("shown", "name"),
-    [("/else/a.jpg", "a.jpg"), ("../up/a.jpg", "a.jpg"), ("./x//a.jpg", "x/a.jpg")],
+    [
+        ("/else/a.jpg", "a.jpg"),
+        ("../up/a.jpg", "a.jpg"),
+        ("./x//a.jpg", "x/a.jpg"),
+        ("s3://bucket/x/a.jpg", "a.jpg"),
+    ],
 )
 def test_an_input_from_anywhere_gets_an_output_inside(shown, name):
     assert names(shown) == [name]

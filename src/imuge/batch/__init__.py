@@ -6,5 +6,6 @@
                each)
 
 `local` is that way on one machine, `ray_engine` the same over a Ray cluster; `plan`, `resume` and
-`work` serve both. Nothing but `ray_engine` and `remote` imports Ray.
+`work` serve both. Nothing but `ray_engine` imports Ray, and nothing but what it stands on
+(`remote`, `remote_store`, `parquet`, `storage`) imports pyarrow.
 """

@@ -58,7 +58,7 @@ def list_source(source: Path, out: Path, globs: Sequence[str] = ()) -> Listing:
     return read_list(source)
 
 
-def list_folder(folder: Path, out: Path, globs: Sequence[str] = ()) -> Listing:
+def list_folder(folder: Path, out: Path | None, globs: Sequence[str] = ()) -> Listing:
     """List the pictures below a folder, judged by the endings of their names.
 
     Hidden files and folders are passed over, and so is the output folder where it lies inside.
@@ -66,14 +66,14 @@ def list_folder(folder: Path, out: Path, globs: Sequence[str] = ()) -> Listing:
 
     Args:
         folder: Where to look, sub-folders included.
-        out: The output folder; it may not exist yet.
+        out: The output folder, which may not exist yet; None if it is on no disk.
         globs: Patterns such as *.jpg or scans/*.tif, matched from the right; none means all.
 
     Raises:
         ConfigError: a folder cannot be read.
     """
     listing = Listing(str(folder.resolve()))
-    for path, entry in _walk(folder, PurePosixPath(), out.resolve(), listing):
+    for path, entry in _walk(folder, PurePosixPath(), out and out.resolve(), listing):
         choose(listing, str(path), entry, globs)
     listing.found.sort(key=lambda found: found.shown)
     return listing
@@ -91,7 +91,7 @@ def choose(listing: Listing, name: str, source: str, globs: Iterable[str]) -> No
 
 
 def _walk(
-    folder: Path, name: PurePosixPath, out: Path, listing: Listing
+    folder: Path, name: PurePosixPath, out: Path | None, listing: Listing
 ) -> Iterator[tuple[PurePosixPath, str]]:
     """Every file below `folder` that may be looked at: its name below the root, and its path."""
     try:
@@ -178,7 +178,7 @@ def _found(row: dict[str, Any], folder: Path, where: str) -> Found:
         raise ConfigError(f"{where}: expected one of {known} for metadata, got {metadata!r}")
     return Found(
         shown=row["input"],
-        source=str(folder / row["input"]),
+        source=row["input"] if "://" in row["input"] else str(folder / row["input"]),
         output=row.get("output"),
         strength=_number(row.get("strength"), where),
         metadata=cast("MetadataPolicy | None", metadata),

@@ -2,13 +2,9 @@
 
 import errno
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import current_thread, main_thread
-from types import FrameType
 from typing import Any
 
 from imuge import __version__
@@ -16,10 +12,11 @@ from imuge.batch.desk import Desk
 from imuge.batch.journal import MANIFEST, SCHEMA, Journal, locked, read_manifest, set_aside
 from imuge.batch.listing import list_source
 from imuge.batch.plan import Plan, check_places, make_plan
-from imuge.batch.pool import STOP_SIGNALS, Died, Pool, Work
+from imuge.batch.pool import Died, Pool, Work
 from imuge.batch.progress import Meter
 from imuge.batch.record import Record
 from imuge.batch.resume import remaining
+from imuge.batch.stop import Stop, until_told_to_stop
 from imuge.batch.summary import Summary, summarize
 from imuge.batch.tasks import Task, Wishes
 from imuge.batch.work import Worker, begin
@@ -46,17 +43,6 @@ class Settings:
     restart: bool = False
     retry_errors: bool = False
     overwrite: bool = False  # files that no record of this batch accounts for
-
-
-@dataclass(slots=True)
-class Stop:
-    """Whether a signal asked the batch to end."""
-
-    signal: int | None = None
-
-    def __call__(self) -> bool:
-        """Whether no further picture may be begun."""
-        return self.signal is not None
 
 
 def run_local(
@@ -86,7 +72,7 @@ def run_local(
     plan = make_plan(list_source(source, out, settings.globs), wishes)
     wanted = header(source, wishes, keys, overwrite=settings.overwrite)
     desk, manifest = Desk(out), out / MANIFEST
-    with _until_told_to_stop() as stop, locked(desk.work_folder):
+    with until_told_to_stop() as stop, locked(desk.work_folder):
         if settings.restart:
             _begin_again(plan, desk, manifest, wishes, overwrite=settings.overwrite)
             wanted["overwrite"] = True
@@ -286,24 +272,3 @@ def _read(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise ImageError(f"it has more than {MAX_BYTES // 2**20} MiB; use a smaller picture")
     return data
-
-
-@contextmanager
-def _until_told_to_stop() -> Iterator[Stop]:
-    """The first Ctrl-C or SIGTERM lets running pictures finish, a second Ctrl-C ends at once."""
-    stop = Stop()
-
-    def note(number: int, _: FrameType | None) -> None:
-        if stop.signal is not None:
-            raise KeyboardInterrupt
-        stop.signal = number
-
-    held: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
-    try:
-        # Elsewhere Python lets nobody set handlers, and signals are the main thread's affair.
-        for number in STOP_SIGNALS if current_thread() is main_thread() else ():
-            held[number] = signal.signal(number, note)
-        yield stop
-    finally:
-        for held_number, handler in held.items():
-            signal.signal(held_number, handler)

@@ -70,7 +70,7 @@ def _name(found: Found, wishes: Wishes) -> str:
     if found.output is not None:
         return _inside(found.output, found.shown)
     path = PurePosixPath(found.shown)
-    if path.is_absolute() or ".." in path.parts:
+    if "://" in found.shown or path.is_absolute() or ".." in path.parts:
         path = PurePosixPath(path.name)
     if wishes.format is not None and SUFFIXES.get(path.suffix.lower()) != wishes.format:
         path = path.with_suffix(ENDINGS.get(wishes.format, f".{wishes.format.lower()}"))

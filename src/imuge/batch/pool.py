@@ -22,6 +22,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
+from imuge.batch.stop import STOP_SIGNALS
 from imuge.errors import ImugeError
 
 TaskType = TypeVar("TaskType")
@@ -30,7 +31,6 @@ Work: TypeAlias = Callable[[TaskType], ResultType]
 
 POLL_S = 0.5  # how soon a wish to stop is seen while all processes work
 GRACE_S = 10.0  # for idle processes to leave on their own
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NO_MEMORY = "there is not enough memory for this picture; use a smaller one"
 _READY, _DONE, _NO_MEMORY, _BROKEN = "ready", "done", "no memory", "broken"
 _SPAWN = multiprocessing.get_context("spawn")

@@ -43,7 +43,7 @@ class Worker:
             MemoryError: there is too little; the caller may try again when less else is running.
         """
         start = time.perf_counter()
-        begun = replace(begin(task), input_sha256=_sha256(data), input_bytes=len(data))
+        begun = replace(begin(task), input_sha256=sha256(data), input_bytes=len(data))
         try:
             done = self._immunize if self._wishes.command == "immunize" else self._verify
             finished = done(task, data, begun)
@@ -69,7 +69,7 @@ class Worker:
         record = replace(
             begun,
             output=task.name,
-            output_sha256=_sha256(made.image),
+            output_sha256=sha256(made.image),
             verdict=made.verdict.verdict,
             key_id=made.key_id,
             image_id=made.image_id,
@@ -88,7 +88,7 @@ class Worker:
         files = _report(task, picture, verdict) if reported else {}
         record = replace(
             begun,
-            files={name: _sha256(content) for name, content in files.items()},
+            files={name: sha256(content) for name, content in files.items()},
             verdict=verdict.verdict,
             key_id=verdict.key_id,
             image_id=verdict.image_id,
@@ -131,5 +131,6 @@ def _misnamed(task: Task, data: bytes) -> list[str]:
     return [f"the file is {content} although its name ends in {suffix}"]
 
 
-def _sha256(data: bytes) -> str:
+def sha256(data: bytes) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
