@@ -28,7 +28,7 @@ ALLOWED = {
     "demo": FACE | EDITS,
     "doctor": FACE,
     "terminal": FACE,
-    "bench": FACE | EDITS | {"demo"},  # its photograph
+    "bench": FACE | EDITS | {"batch", "demo"},  # its photograph
     **dict.fromkeys(("guard", "verification", "hidden_copy", "sentences"), INSIDE),
     "imuge": {"results", "errors", "_version"},
     "_version": set(),

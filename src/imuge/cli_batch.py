@@ -17,8 +17,9 @@ from imuge.batch.tasks import ReportChoice, Wishes
 from imuge.cli_keys import KeyOption, keys_to_immunize, keys_to_verify
 from imuge.errors import ConfigError, ImugeError
 from imuge.image import MetadataPolicy
-from imuge.keys import Key
+from imuge.keys import Key, key_path
 from imuge.keys.folder import KEY_FILE_VARIABLE
+from imuge.keys.names import is_name
 from imuge.results import EXIT_STATUS
 from imuge.terminal import complain, console, one_sentence, say
 
@@ -225,7 +226,7 @@ def _run_ray(
             f"--engine ray needs {error.name}, which is not installed: pip install 'imuge[ray]'"
         ) from error
     # Every machine reads the keys itself: those named as they were named, others by their names.
-    chosen: list[str | None] = [*named]
+    chosen: list[str | None] = [_key_everywhere(name) for name in named]
     if not named and os.environ.get(KEY_FILE_VARIABLE):
         chosen = [None]
     finds = chosen + [key.name for key in keys[len(chosen) :]]
@@ -243,6 +244,12 @@ def _run_ray(
         address=where.address,
         gpus=where.gpus,
     )
+
+
+def _key_everywhere(name: str) -> str:
+    """A key as any process finds it: by its name, or by the whole path of its file."""
+    by_name = is_name(name) and key_path(name).exists()
+    return name if by_name else str(Path(name).absolute())
 
 
 def remarks(summary: Summary) -> list[str]:

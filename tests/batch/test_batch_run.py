@@ -280,6 +280,10 @@ def test_verdicts_reports_and_the_exit_status(photos, out, run, tmp_path, other_
     assert files(checked).keys() == made == verdicts["a00.png"]["files"].keys()
     assert run("verify", out, "--out", checked, status=10).count("3 were finished") == 1
 
+    shutil.copy(out / "sub/b01.jpg", out / "a00.png")  # intact now: its report would mislead
+    assert "3 pictures: 3 intact" in run("verify", out, "--out", checked)
+    assert files(checked) == {}
+
 
 def test_a_list_with_wishes_of_its_own(photos, out, run, tmp_path, guard):
     folder = photos(2)

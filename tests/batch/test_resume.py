@@ -73,3 +73,9 @@ def test_an_untouched_input_is_not_read():
 def test_every_file_of_a_report_must_be_there():
     record = replace(DONE, output=None, output_sha256=None, files={"a.mask": "out", "a.page": "x"})
     assert remaining([TASK], {"a.png": record}, Disk()) == [TASK]
+
+
+def test_told_to_stop_the_rest_counts_as_left():
+    records = {"a.png": DONE}
+    assert remaining([TASK], records, Disk()) == []
+    assert remaining([TASK], records, Disk(), stop=lambda: True) == [TASK]

@@ -1,7 +1,6 @@
 """A batch on one machine: processes that share an output folder, resumed where a kill left it."""
 
 import errno
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from imuge import __version__
 from imuge.batch.desk import Desk
 from imuge.batch.journal import MANIFEST, SCHEMA, Journal, locked, read_manifest, set_aside
 from imuge.batch.listing import list_source
+from imuge.batch.machine import default_processes
 from imuge.batch.plan import Plan, check_places, make_plan
 from imuge.batch.pool import Died, Pool, Work
 from imuge.batch.progress import Meter
@@ -20,7 +20,6 @@ from imuge.batch.stop import Stop, until_told_to_stop
 from imuge.batch.summary import Summary, summarize
 from imuge.batch.tasks import Task, Wishes
 from imuge.batch.work import Worker, begin
-from imuge.engine.engine import available_threads
 from imuge.errors import ConfigError, ImageError
 from imuge.files import reason
 from imuge.guard import Guard
@@ -28,7 +27,6 @@ from imuge.image.load import MAX_BYTES
 from imuge.keys import Key
 from imuge.weights import load_release
 
-BYTES_A_WORKER = 1_500_000_000  # what 12 megapixels take at most; docs/scores/speed.md
 # The disk's state, not the picture's: no other picture would fare better.
 HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
@@ -102,16 +100,6 @@ def header(
     }
 
 
-def default_processes(threads: int) -> int:
-    """One process for every `threads` processors, and none without memory for 12 megapixels."""
-    by_processor = max(1, available_threads() // threads)
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return by_processor
-    return max(1, min(by_processor, free // BYTES_A_WORKER))
-
-
 def _begin_again(
     plan: Plan, desk: Desk, manifest: Path, wishes: Wishes, *, overwrite: bool
 ) -> None:
@@ -167,10 +155,12 @@ class _Batch:
                 self.desk,
                 retry_errors=settings.retry_errors,
                 tick=self.meter.tick,
+                stop=stop,
             )
         overwrite = bool(self.journal.header["overwrite"])
         _check(self.plan, self.desk, self.wishes, left, self.owned, overwrite=overwrite)
-        self.desk.clear()  # what no record speaks of is made again
+        if not stop():  # else not all was looked at, and a record may wait for a staged file
+            self.desk.clear()  # what no record speaks of is made again
         open_names = {task.name for task in left}
         processes = min(settings.processes or default_processes(settings.threads), len(left))
         build = _Builder(tuple(keys), self.wishes, settings.threads, self.desk)
@@ -183,7 +173,8 @@ class _Batch:
                 open_names.discard(task.name)
                 self.meter.tick(self.journal.records[task.name].megapixels)
             pace = self.meter.pace
-        self.desk.clear()
+        if not stop():
+            self.desk.clear()
         return summarize(
             self.plan,
             self.journal.records,
@@ -199,9 +190,11 @@ class _Batch:
         if isinstance(result, Died):
             result = replace(self._marked(task), error=result.reason)
         earlier = self.journal.records.get(task.name)
-        if result.error is not None and earlier is not None:
+        if earlier is not None and result.error is not None:
             # Made from an earlier state of the input; it stays, and stays this batch's.
             result = replace(result, files=earlier.written)
+        elif earlier is not None:
+            self._remove_stale(earlier, result)
         self.journal.append(result)
         if result.error is not None:
             return
@@ -215,6 +208,12 @@ class _Batch:
             why = "it exists and is not this batch's" if exists else reason(error)
             sentence = f"cannot write {self.desk.out / name}: {why}"
             self.journal.append(replace(self._marked(task), error=sentence))
+
+    def _remove_stale(self, earlier: Record, result: Record) -> None:
+        """A report on what a picture was before would be taken for one on what it is now."""
+        for name in earlier.written.keys() - result.written.keys():
+            if self.desk.output_is(name, earlier.written[name]):
+                (self.desk.out / name).unlink(missing_ok=True)
 
     def _marked(self, task: Task) -> Record:
         size, mtime_ns = self.desk.input_mark(task) or (None, None)

@@ -105,6 +105,12 @@ class Parts:
             self._storage.remove(name)
         self._parts.clear()
 
+    def remove_files(self, names: Iterable[str]) -> None:
+        """Remove what an earlier record spoke of and its successor does not: it would mislead."""
+        for name in names:
+            if self._storage.info(name).is_file:
+                self._storage.remove(name)
+
     def _write(self, name: str, records: Iterable[Record]) -> None:
         metadata = {HEADER: json.dumps(self.header).encode()}
         buffer = io.BytesIO()

@@ -10,6 +10,7 @@ are written every half minute, and an output may have been written since.
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -203,7 +204,9 @@ def _stream(
         num_cpus=settings.threads,
         num_gpus=gpus or None,
     )
-    given = 0
+    given, ended = 0, threading.Event()
+    teller = threading.Thread(target=_tell, args=(register, stop, ended), daemon=True)
+    teller.start()
     try:
         for table in records.iter_batches(batch_size=None, batch_format="pyarrow"):
             given += table.num_rows
@@ -212,6 +215,17 @@ def _stream(
                 return  # nothing runs, and nothing that ran is still on its way
     except RayError as error:
         raise ImugeError(f"the cluster gave up: {_last_line(error)}") from error
+    finally:
+        ended.set()
+        teller.join()
+
+
+def _tell(register: Any, stop: Stop, ended: threading.Event) -> None:  # noqa: ANN401 - Ray's
+    """Pass a wish to stop on at once, not only when the next block is finished."""
+    while not ended.wait(0.5):
+        if stop():
+            register.stop.remote()
+            return
 
 
 def _collect(
@@ -224,9 +238,12 @@ def _collect(
         for block in records:
             for found in block:
                 record = found
-                if found.error is not None and (earlier := parts.records.get(found.name)):
+                earlier = parts.records.get(found.name)
+                if earlier is not None and found.error is not None:
                     # Made from an earlier state of the input; it stays, and stays this batch's.
                     record = replace(found, files=earlier.written)
+                elif earlier is not None:
+                    parts.remove_files(earlier.written.keys() - found.written.keys())
                 waiting.append(record)
                 open_names.discard(record.name)
                 meter.tick(record.megapixels)

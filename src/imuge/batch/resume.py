@@ -39,10 +39,23 @@ def remaining(
     *,
     retry_errors: bool = False,
     tick: Tick = lambda: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Task]:
-    """Give the tasks that are to be done, in order; `tick` is called for every one looked at."""
+    """Give the tasks that are to be done, in order.
+
+    Args:
+        tasks: All of the batch.
+        records: Of earlier runs, by the task's name.
+        store: Where the files lie.
+        retry_errors: Whether failures are to be done again.
+        tick: Called for every task looked at.
+        stop: Once it says yes, nothing more is looked at, and the rest counts as left.
+    """
     left = []
     for task in tasks:
+        if stop():
+            left.append(task)
+            continue
         if not _is_done(task, records.get(task.name), store, retry_errors=retry_errors):
             left.append(task)
         tick()
