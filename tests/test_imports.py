@@ -19,15 +19,17 @@ EDITS = {"attacks.masks", "attacks.retouch", "attacks.resave", "attacks.picture"
 TRAINING = {"model", "train", "attacks"}  # may have torch, but for the edits
 # Parts of the bench that measure networks in torch; the rest of it imports them lazily.
 BENCH_WITH_TORCH = {"bench.contestant_networks", "bench.jpeg_simulators", "bench.jpeg_gradients"}
-COMMAND = {"cli", "cli_attack", "cli_bench", "cli_immunize", "cli_keys", "cli_verify"}
+COMMAND = {"cli", "cli_attack", "cli_batch", "cli_bench", "cli_immunize", "cli_keys"}
+COMMAND |= {"cli_verify"}
 
 # What the modules of a room may import at the top, beside their own room.
 ALLOWED = {
-    **dict.fromkeys(COMMAND, FACE | EDITS | COMMAND | {"demo", "doctor", "terminal"}),
+    **dict.fromkeys(COMMAND, FACE | EDITS | COMMAND | {"batch", "demo", "doctor", "terminal"}),
+    "batch": FACE,
     "demo": FACE | EDITS,
     "doctor": FACE,
     "terminal": FACE,
-    "bench": FACE | EDITS | {"demo"},  # its photograph
+    "bench": FACE | EDITS | {"batch", "demo"},  # its photograph
     **dict.fromkeys(("guard", "verification", "hidden_copy", "sentences"), INSIDE),
     "imuge": {"results", "errors", "_version"},
     "_version": set(),
@@ -49,7 +51,10 @@ LAZILY = {  # inside a function
     "cli": {"bench.calibrate", "train.export", "train.__main__"},
     "imuge": {"guard"},
 }
+RAY_ENGINE = {"batch.ray_engine", "batch.remote", "batch.remote_store"}  # extra [ray]
+RAY_ENGINE |= {"batch.parquet", "batch.storage"}
 NEED_TORCH = {"torch", "onnx", "onnxscript", "safetensors", "tensorboard"}
+UNWANTED = NEED_TORCH | {"imuge.model", "imuge.train", "ray", "pyarrow"}  # in the command
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -101,8 +106,13 @@ def test_a_module_imports_only_what_lies_below_it(path):
             may = own in TRAINING and dotted(path) not in EDITS
             may = may or dotted(path) in BENCH_WITH_TORCH
             assert may or name.partition(".")[0] not in NEED_TORCH, name
+            top = name.partition(".")[0]
+            assert top != "ray" or dotted(path) == "batch.ray_engine", name
+            assert top != "pyarrow" or dotted(path) in RAY_ENGINE, name
             continue
         inner = name.removeprefix("imuge.")
+        if at_top and dotted(path) not in RAY_ENGINE:
+            assert not allows(RAY_ENGINE, inner), f"{dotted(path)} imports {name} at its top"
         allowed = ALLOWED[own] | {own} | (set() if at_top else LAZILY.get(own, set()))
         if dotted(path) in BENCH_WITH_TORCH:
             allowed |= TRAINING
@@ -115,11 +125,8 @@ def test_every_room_has_its_rule():
     assert {name.partition(".")[0] for name in NAMES} == ALLOWED.keys()
 
 
-def test_the_command_is_there_without_torch():
-    script = (
-        "import sys, imuge, imuge.cli\n"
-        f"print(*(sys.modules.keys() & {NEED_TORCH | {'imuge.model', 'imuge.train'}!r}))"
-    )
+def test_the_command_is_there_without_torch_and_ray():
+    script = f"import sys, imuge, imuge.cli\nprint(*(sys.modules.keys() & {UNWANTED!r}))"
     command = [sys.executable, "-c", script]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.split() == []

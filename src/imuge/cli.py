@@ -14,6 +14,7 @@ import typer
 from imuge import __version__
 from imuge.cli_attack import attack
 from imuge.cli_bench import bench_app
+from imuge.cli_batch import batch_app
 from imuge.cli_immunize import immunize
 from imuge.cli_keys import keys_app
 from imuge.cli_verify import verify
@@ -44,6 +45,7 @@ app.command()(verify)
 app.command()(attack)
 app.add_typer(keys_app, name="keys")
 app.add_typer(bench_app, name="bench")
+app.add_typer(batch_app, name="batch")
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def write_atomically(
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        _put(temporary, path, overwrite=overwrite)
+        put_in_place(temporary, path, overwrite=overwrite)
     except FileExistsError as error:
         raise ImageError(_EXISTS.format(path=path)) from error
     except OSError as error:
@@ -54,8 +54,13 @@ def write_atomically(
     return path
 
 
-def _put(temporary: Path, path: Path, *, overwrite: bool) -> None:
-    """Give the finished file its name; without `overwrite`, of several writers exactly one wins."""
+def put_in_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name; without `overwrite`, of several writers exactly one wins.
+
+    Raises:
+        FileExistsError: there is a file at `path`, and `overwrite` is false.
+        OSError: the disk refused.
+    """
     if not overwrite:
         try:
             os.link(temporary, path)

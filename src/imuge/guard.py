@@ -53,11 +53,13 @@ class Guard:
             all are tried when a picture is verified.
         weights: Folder of a release; None means the one shipped with imuge.
         threads: Processor threads; None means all that this process may use.
+        device: "cpu", or "cuda" where onnxruntime-gpu is installed.
         progress: Called with the step's name and the share of it that is done, 0..1.
 
     Raises:
         KeyFileError: a key is missing, malformed or readable by others.
         WeightsError: a model file is missing or altered.
+        ConfigError: the device cannot be used.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Guard:
         *,
         weights: Path | None = None,
         threads: int | None = None,
+        device: str = "cpu",
         progress: Progress | None = None,
     ) -> None:
         given = [key] if key is None or isinstance(key, AnyKey) else list(key)
@@ -74,7 +77,9 @@ class Guard:
                 "expected a key or several, got an empty list; make one: imuge keys new NAME"
             )
         self.keys = [k if isinstance(k, Key) else find_key(k) for k in given]
-        self.engine = Engine(load_release(weights), threads=threads, progress=progress)
+        self.engine = Engine(
+            load_release(weights), threads=threads, device=device, progress=progress
+        )
 
     @overload
     def immunize(

@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from imuge.engine.strips import strips
-from imuge.errors import ImageError
+from imuge.errors import ConfigError, ImageError
 from imuge.weights import Release, ReleaseRecord, load_release
 
 Array = NDArray[np.float32]
@@ -23,6 +23,10 @@ Progress = Callable[[str, float], None]
 BLOCK = 8
 # Pixels computed at once: more is faster (less halo) and needs more memory.
 PIXEL_BUDGET = 8_000_000
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}
 
 
 def available_threads() -> int:
@@ -30,6 +34,21 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _providers(device: str) -> list[str]:
+    """ONNX Runtime's names for where to compute.
+
+    Raises:
+        ConfigError: the device is unknown, or this ONNX Runtime cannot use it.
+    """
+    if device not in PROVIDERS:
+        raise ConfigError(f"expected a device of {', '.join(PROVIDERS)}, got {device!r}")
+    if PROVIDERS[device][0] not in onnxruntime.get_available_providers():
+        raise ConfigError(
+            f"this onnxruntime cannot use {device}; install onnxruntime-gpu in its place"
+        )
+    return PROVIDERS[device]
 
 
 class Engine:
@@ -40,11 +59,13 @@ class Engine:
         release: Release | None = None,
         *,
         threads: int | None = None,
+        device: str = "cpu",
         pixel_budget: int = PIXEL_BUDGET,
         progress: Progress | None = None,
     ) -> None:
         self._release = load_release() if release is None else release
         self.threads = threads or available_threads()
+        self._providers = _providers(device)
         self.pixel_budget = pixel_budget
         self._progress = progress
         self._sessions: dict[str, Any] = {}
@@ -66,9 +87,13 @@ class Engine:
             options.intra_op_num_threads = self.threads
             options.log_severity_level = 3
             options.enable_cpu_mem_arena = False
-            self._sessions[name] = onnxruntime.InferenceSession(
-                self._release.graphs[name], options, providers=["CPUExecutionProvider"]
+            session = onnxruntime.InferenceSession(
+                self._release.graphs[name], options, providers=self._providers
             )
+            # ONNX Runtime falls back to the processor with no more than a warning.
+            if (used := session.get_providers()[0]) != self._providers[0]:
+                raise ConfigError(f"expected {self._providers[0]} to work, and got {used}")
+            self._sessions[name] = session
         return self._sessions[name]
 
     def encode(self, image: Array) -> Array:

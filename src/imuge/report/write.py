@@ -58,17 +58,7 @@ def write_report(
             refused.
     """
     check_report_name(folder, name, overwrite=overwrite)
-    page = build_page(verdict, name, file_facts=file_facts, made=made or datetime.now(UTC))
-    contents = {
-        "verdict.json": f"{verdict.to_json()}\n".encode("utf-8", "replace"),
-        "mask.png": png(np.where(verdict.mask, np.uint8(255), np.uint8(0))),
-        "overlay.png": png(overlay(verdict)),
-    }
-    if verdict.recovered is not None:
-        contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
-    if verdict.hidden_copy_image is not None:
-        contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
-    contents["report.html"] = page.encode("utf-8", "replace")
+    contents = report_files(verdict, name, file_facts=file_facts, made=made)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,6 +70,28 @@ def write_report(
     for ending in OPTIONAL - contents.keys():
         (folder / f"{name}.{ending}").unlink(missing_ok=True)
     return written
+
+
+def report_files(
+    verdict: Verdict,
+    name: str,
+    *,
+    file_facts: Mapping[str, str] = NO_FACTS,
+    made: datetime | None = None,
+) -> dict[str, bytes]:
+    """Give what `write_report` writes, by the ending of each file's name, the page last."""
+    page = build_page(verdict, name, file_facts=file_facts, made=made or datetime.now(UTC))
+    contents = {
+        "verdict.json": f"{verdict.to_json()}\n".encode("utf-8", "replace"),
+        "mask.png": png(np.where(verdict.mask, np.uint8(255), np.uint8(0))),
+        "overlay.png": png(overlay(verdict)),
+    }
+    if verdict.recovered is not None:
+        contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
+    if verdict.hidden_copy_image is not None:
+        contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    contents["report.html"] = page.encode("utf-8", "replace")
+    return contents
 
 
 def check_report_name(folder: Path, name: str, *, overwrite: bool) -> None:

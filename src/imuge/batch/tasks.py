@@ -1,0 +1,38 @@
+"""What a batch is made of: the wishes that hold for all of it, and one task for every picture."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from imuge.image import MetadataPolicy
+
+Command: TypeAlias = Literal["immunize", "verify"]
+ReportChoice: TypeAlias = Literal["none", "tampered", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is to be done with every picture; a batch is resumed only under the same wishes."""
+
+    command: Command
+    strength: float = 1.0  # immunize: 0.25..3
+    replace: bool = False  # immunize: also what is protected already
+    metadata: MetadataPolicy = "keep"  # immunize
+    format: str | None = None  # immunize: as in `imuge.image.SUFFIXES`; None means by the ending
+    reports: ReportChoice = "none"  # verify: for which pictures a report is written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One picture of a batch."""
+
+    name: str  # below the output folder, with /; what immunize writes, or how reports' names begin
+    source: str  # the path to read
+    shown: str  # how records name the input: below its folder, or as the list has it
+    strength: float | None = None  # where the list asks for another than the wishes
+    metadata: MetadataPolicy | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What this picture's line in the list asks for beyond the wishes."""
+        asked = {"strength": self.strength, "metadata": self.metadata}
+        return {name: value for name, value in asked.items() if value is not None}

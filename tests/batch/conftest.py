@@ -1,0 +1,77 @@
+"""What the batch's tests share: folders of small photographs, a key that is held, the command."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imuge.batch.journal import MANIFEST
+from imuge.keys import store_key
+
+IMUGE = Path(sys.executable).with_name("imuge")
+
+
+@pytest.fixture
+def held(key):
+    """The key of the session, held as `default`."""
+    return store_key(replace(key, name="default"))
+
+
+@pytest.fixture
+def crops(photograph, other_photograph):
+    """Any number of different small photographs, (128, 160, 3) uint8."""
+
+    def cut(count, width=160, height=128):
+        sources = (photograph, other_photograph)
+        for number in range(count):
+            left, top = number * 7 % (257 - width), number * 11 % (257 - height)
+            yield sources[number % 2][top : top + height, left : left + width]
+
+    return cut
+
+
+@pytest.fixture
+def photos(tmp_path, crops):
+    """Makes a folder of pictures in three formats, one deep and one deeper."""
+
+    def make(count, **size):
+        places = ("a{:02}.png", "sub/b{:02}.jpg", "sub/deep/ü{:02}.webp")
+        for number, pixels in enumerate(crops(count, **size)):
+            path = tmp_path / "photos" / places[number % 3].format(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.ascontiguousarray(pixels)).save(path, quality=92)
+        return tmp_path / "photos"
+
+    return make
+
+
+@pytest.fixture
+def start(tmp_path):
+    """The command as a process that the test goes on beside; it never outlives the test."""
+    running = []
+
+    def begin(*arguments):
+        log = (tmp_path / f"log{len(running)}").open("wb")
+        command = [IMUGE, *map(str, arguments)]
+        running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
+        running[-1].log = Path(log.name)
+        log.close()
+        return running[-1]
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def manifest(out):
+    """Header and records, one parsed object a line."""
+    lines = (out / MANIFEST).read_text("utf-8").splitlines()
+    header, *records = map(json.loads, lines)
+    return header, records
