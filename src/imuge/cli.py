@@ -13,8 +13,8 @@ import typer
 
 from imuge import __version__
 from imuge.cli_attack import attack
-from imuge.cli_bench import bench_app
 from imuge.cli_batch import batch_app
+from imuge.cli_bench import bench_app
 from imuge.cli_immunize import immunize
 from imuge.cli_keys import keys_app
 from imuge.cli_verify import verify
