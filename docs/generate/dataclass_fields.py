@@ -14,13 +14,10 @@ from dataclasses import is_dataclass
 def describe_fields(
     _app: object, what: str, _name: str, thing: object, _options: object, lines: list[str]
 ) -> None:
-    """Add an `Attributes:` section to the docstring of a dataclass, for napoleon to read."""
-    if what != "class" or not isinstance(thing, type) or not is_dataclass(thing):
-        return
-    described = fields_of(thing)
-    if described:
-        lines += ["", "Attributes:"]
-        lines += [f"    {name}: {text}" for name, text in described.items()]
+    """Add the fields to the docstring of a dataclass, as Sphinx shows parameters."""
+    if what == "class" and isinstance(thing, type) and is_dataclass(thing):
+        lines += ["", ":Fields:"]
+        lines += [f"    * **{name}** {text}" for name, text in fields_of(thing).items()]
         lines.append("")
 
 
@@ -43,7 +40,7 @@ def fields_of(thing: type) -> dict[str, str]:
     assert isinstance(tree, ast.ClassDef)
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            kind = f"``{ast.unparse(node.annotation)}``"
+            kind = f"(``{ast.unparse(node.annotation)}``)"
             comment = comments.get(node.lineno)
-            found[node.target.id] = f"{kind}. {comment}" if comment else kind
+            found[node.target.id] = f"{kind} – {comment}" if comment else kind
     return found
