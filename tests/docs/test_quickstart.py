@@ -57,7 +57,12 @@ def test_protect_and_break(shell):
         assert result.returncode == 0, f"{line}\n{result.stderr.decode()}"
     with Image.open(shell.folder / "true.png") as truth:
         assert 0.01 < (np.asarray(truth) > 0).mean() < 0.1
-    shutil.copy(shell.folder / "forged.jpg", shell.folder / "suspicious.jpg")
+    with (
+        Image.open(shell.folder / "published.jpg") as copy,
+        Image.open(shell.folder / "other.jpg") as other,
+    ):
+        copy.paste(other.crop((0, 0, 64, 64)), (64, 64))
+        copy.save(shell.folder / "suspicious.jpg", quality=90)
     for line in commands("Verify"):
         result = shell(line)
         assert result.returncode in VERDICTS, f"{line}\n{result.stderr.decode()}"
