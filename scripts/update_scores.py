@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from imuge.bench import alarms, calibrate, jpeg_simulators, speed, tables
+from imuge.bench import alarms, answers, calibrate, jpeg_simulators, speed, tables
 from imuge.weights import read_record, release_folder, write_record
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +64,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "jpeg_simulators": jpeg_simulators.to_markdown(load("jpeg_simulators"))
         },
         ROOT / "docs" / "model-card.md": card,
+        ROOT / "docs" / "faq.md": answers.to_answers(measured, other, load("secrecy"), timed),
         ROOT / "README.md": {"scores": summary(measured, timed)},
     }
 

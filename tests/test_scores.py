@@ -16,7 +16,13 @@ spec.loader.exec_module(scores)
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/model-card.md", "docs/training.md", "docs/jpeg-simulators.md"],
+    [
+        "README.md",
+        "docs/faq.md",
+        "docs/model-card.md",
+        "docs/training.md",
+        "docs/jpeg-simulators.md",
+    ],
 )
 def test_generated_parts_are_up_to_date(page):
     text = (ROOT / page).read_text()

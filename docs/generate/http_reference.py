@@ -21,9 +21,9 @@ def to_markdown() -> str:
 
 def description() -> dict[str, Any]:
     """The OpenAPI description that the service publishes at /openapi.json."""
-    from imuge.serve.openapi import schema  # type: ignore[import-not-found]
+    from imuge.serve.openapi import document  # type: ignore[import-not-found]
 
-    found: dict[str, Any] = schema()
+    found: dict[str, Any] = json.loads(document())
     return found
 
 
@@ -63,14 +63,19 @@ def _operation(
     yield "| status | answer | |\n|---|---|---|"
     for status, answer in operation["responses"].items():
         found = _resolved(answer, api)
-        content = ", ".join(
-            f"`{media}`: {kind(inner.get('schema', {}))}" if inner.get("schema") else f"`{media}`"
-            for media, inner in found.get("content", {}).items()
-        )
+        held = found.get("content", {})
+        content = ", ".join(_content(media, inner.get("schema")) for media, inner in held.items())
         headers = ", ".join(f"`{name}`" for name in found.get("headers", {}))
         remark = _line(found.get("description", ""))
         yield _row(f"`{status}`", content, remark + (f" Headers: {headers}." if headers else ""))
     yield ""
+
+
+def _content(media: str, schema: Mapping[str, Any] | None) -> str:
+    """What an answer holds; JSON by its schema's name alone."""
+    if schema and media == "application/json":
+        return kind(schema)
+    return f"`{media}`"
 
 
 def _body(body: Mapping[str, Any], api: Mapping[str, Any]) -> Iterator[str]:
@@ -140,14 +145,14 @@ def kind(schema: Mapping[str, Any]) -> str:
 
 def _remark(schema: Mapping[str, Any]) -> str:
     """Description, bounds and default."""
-    words = [_line(schema.get("description", ""))]
-    bounds = {"minimum": "≥", "maximum": "≤", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
-    words += [f"{sign} {schema[name]}" for name, sign in bounds.items() if name in schema]
+    text = _line(schema.get("description", ""))
+    signs = {"minimum": "≥", "maximum": "≤", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
+    facts = [f"{sign} {schema[name]}" for name, sign in signs.items() if name in schema]
     if schema.get("pattern"):
-        words.append(f"pattern `{schema['pattern']}`")
+        facts.append(f"pattern `{schema['pattern']}`")
     if schema.get("default") is not None:
-        words.append(f"default `{json.dumps(schema['default'])}`")
-    return " ".join(word for word in words if word)
+        facts.append(f"default `{json.dumps(schema['default'])}`")
+    return " ".join(part for part in (text, f"({', '.join(facts)})" if facts else "") if part)
 
 
 def _line(text: str) -> str:
