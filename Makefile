@@ -6,9 +6,10 @@ DATA ?= ../shared/data
 OUT ?= out
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
+DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-all calibrate bench scores clean
+.PHONY: help setup demo check format test test-all docs calibrate bench scores clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +22,11 @@ $(CORE): pyproject.toml constraints.txt
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif,bench,ray]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,ray]'
+	touch $@
+
+$(DOCS): $(CORE)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs,serve]'
 	touch $@
 
 demo: setup ## Immunize, tamper, re-save as JPEG 70 and verify a bundled photograph
@@ -41,6 +46,10 @@ test: $(DEV) ## The tests that take minutes
 
 test-all: $(DEV) ## All tests, the slow ones too
 	$(BIN)/pytest -m ""
+
+docs: $(DOCS) ## Build the pages into out/docs; warnings are errors
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs $(OUT)/docs
+	@echo "open $(OUT)/docs/index.html"
 
 calibrate: $(DEV) ## Set the release's working point on training pictures
 	$(BIN)/imuge calibrate --data $(DATA)/train

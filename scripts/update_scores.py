@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import calibrate, jpeg_simulators, speed, tables
+from imuge.bench import answers, calibrate, jpeg_simulators, speed, tables
 from imuge.bench.bench_table import ALARMS, provenance, table, to_markdown
 from imuge.bench.plots import plots
 from imuge.bench.summary import chosen, untouched
@@ -88,6 +88,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "peers": to_markdown(load("peers")),
         },
         ROOT / "docs" / "model-card.md": card,
+        ROOT / "docs" / "faq.md": answers.to_answers(measured, bench, load("secrecy"), timed),
         ROOT / "README.md": {"scores": summary(bench, timed)},
     }
 

@@ -19,6 +19,7 @@ spec.loader.exec_module(scores)
     [
         "README.md",
         "docs/bench.md",
+        "docs/faq.md",
         "docs/model-card.md",
         "docs/training.md",
         "docs/jpeg-simulators.md",

@@ -1,5 +1,6 @@
 """Immunize photographs: see later where a copy was changed and what was there before."""
 
+import os
 from typing import TYPE_CHECKING
 
 from imuge._version import __version__
@@ -12,6 +13,10 @@ from imuge.errors import (
     WeightsError,
 )
 from imuge.results import Immunized, Region, Verdict
+
+# ONNX Runtime from 1.32 on reports to Microsoft from the moment it is imported, and its own
+# `disable_telemetry_events` comes too late. imuge promises to stay offline (docs/faq.md).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from imuge.guard import Guard
