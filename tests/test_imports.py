@@ -20,7 +20,7 @@ TRAINING = {"model", "train", "attacks"}  # may have torch, but for the edits
 # Parts of the bench that measure networks in torch; the rest of it imports them lazily.
 BENCH_WITH_TORCH = {"bench.contestant_networks", "bench.jpeg_simulators", "bench.jpeg_gradients"}
 COMMAND = {"cli", "cli_attack", "cli_batch", "cli_bench", "cli_immunize", "cli_keys"}
-COMMAND |= {"cli_verify"}
+COMMAND |= {"cli_serve", "cli_verify"}
 
 # What the modules of a room may import at the top, beside their own room.
 ALLOWED = {
@@ -39,6 +39,7 @@ ALLOWED = {
     "keys": {"errors", "files"},
     "report": {"results", "errors", "files"},
     "results": {"errors", "files"},
+    "serve": {"guard", "image", "keys", "report", "results", "errors", "files", "imuge"},
     "files": {"errors"},
     "errors": set(),
     "settings": {"errors"},
@@ -49,12 +50,15 @@ ALLOWED = {
 LAZILY = {  # inside a function
     "cli_bench": {"bench"},
     "cli": {"bench.calibrate", "train.export", "train.__main__"},
+    "cli_serve": {"serve"},
     "imuge": {"guard"},
 }
 RAY_ENGINE = {"batch.ray_engine", "batch.remote", "batch.remote_store"}  # extra [ray]
 RAY_ENGINE |= {"batch.parquet", "batch.storage"}
+NEED_SERVE = {"fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client"}
 NEED_TORCH = {"torch", "onnx", "onnxscript", "safetensors", "tensorboard"}
-UNWANTED = NEED_TORCH | {"imuge.model", "imuge.train", "ray", "pyarrow"}  # in the command
+EXTRA_ROOMS = {"imuge.model", "imuge.train", "imuge.serve"}
+UNWANTED = NEED_TORCH | NEED_SERVE | EXTRA_ROOMS | {"ray", "pyarrow"}  # in the command
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -109,6 +113,7 @@ def test_a_module_imports_only_what_lies_below_it(path):
             top = name.partition(".")[0]
             assert top != "ray" or dotted(path) == "batch.ray_engine", name
             assert top != "pyarrow" or dotted(path) in RAY_ENGINE, name
+            assert own == "serve" or top not in NEED_SERVE, name
             continue
         inner = name.removeprefix("imuge.")
         if at_top and dotted(path) not in RAY_ENGINE:
@@ -125,7 +130,7 @@ def test_every_room_has_its_rule():
     assert {name.partition(".")[0] for name in NAMES} == ALLOWED.keys()
 
 
-def test_the_command_is_there_without_torch_and_ray():
+def test_the_command_is_there_without_what_extras_bring():
     script = f"import sys, imuge, imuge.cli\nprint(*(sys.modules.keys() & {UNWANTED!r}))"
     command = [sys.executable, "-c", script]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)

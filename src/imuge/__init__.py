@@ -10,6 +10,8 @@ from imuge.errors import (
     ImugeError,
     KeyFileError,
     ProtectionError,
+    TooLargeError,
+    UnsupportedError,
     WeightsError,
 )
 from imuge.results import Immunized, Region, Verdict
@@ -30,6 +32,8 @@ __all__ = [
     "KeyFileError",
     "ProtectionError",
     "Region",
+    "TooLargeError",
+    "UnsupportedError",
     "Verdict",
     "WeightsError",
     "__version__",

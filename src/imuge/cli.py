@@ -17,6 +17,7 @@ from imuge.cli_batch import batch_app
 from imuge.cli_bench import bench_app
 from imuge.cli_immunize import immunize
 from imuge.cli_keys import keys_app
+from imuge.cli_serve import serve, tokens_app
 from imuge.cli_verify import verify
 from imuge.demo import run_demo
 from imuge.doctor import examine
@@ -46,6 +47,8 @@ app.command()(attack)
 app.add_typer(keys_app, name="keys")
 app.add_typer(bench_app, name="bench")
 app.add_typer(batch_app, name="batch")
+app.command()(serve)
+app.add_typer(tokens_app, name="tokens")
 
 
 def main() -> None:

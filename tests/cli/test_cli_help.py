@@ -8,7 +8,9 @@ from imuge.cli import app
 from imuge.terminal import FAILED, USAGE
 
 COMMANDS = ["immunize", "verify", "attack", "keys", "doctor", "demo", "export", "calibrate"]
-COMMANDS += ["batch"]
+COMMANDS += ["batch", "bench", "serve", "tokens"]
+BELOW = ["keys new", "keys list", "keys export", "tokens new", "tokens list", "tokens remove"]
+BELOW += ["batch immunize", "batch verify"]
 
 
 def test_alone_it_shows_help(imuge):
@@ -20,10 +22,7 @@ def test_alone_it_shows_help(imuge):
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize(
-    "name",
-    [*COMMANDS, "keys new", "keys list", "keys export", "batch immunize", "batch verify", ""],
-)
+@pytest.mark.parametrize("name", [*COMMANDS, *BELOW, ""])
 def test_every_command_explains_itself_within_80_columns(imuge, name, flag):
     result = imuge(*name.split(), flag)
     assert result.exit_code == 0

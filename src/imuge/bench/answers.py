@@ -25,6 +25,7 @@ PLATFORM_NAMES = {
     "whatsapp": "WhatsApp",
 }
 
+
 def to_answers(
     measured: dict[str, Any], bench: dict[str, Any], secrecy: dict[str, Any], timed: dict[str, Any]
 ) -> dict[str, str]:
