@@ -48,6 +48,7 @@ export function setUpImmunize({ toPlayground, toVerify }) {
       shownAt = size ? address : null;
       byId("immunize-chosen").replaceChildren(...described(picture, size, shownAt));
       form.hidden = false;
+      panel.querySelector(".drop").classList.add("used");
       form.querySelector(".primary").focus();
     } catch (error) {
       jobs.show(error);
@@ -78,8 +79,9 @@ export function setUpImmunize({ toPlayground, toVerify }) {
     const address = resultAddresses.of(made);
     const words = visibility(record.psnr_db);
     byId("immunize-sentence").textContent =
-      `Immunized with key ${record.key_name ?? record.key_id}: ${record.psnr_db.toFixed(1)} dB, ${words}. ` +
-      `Image id ${record.image_id}.`;
+      `Protected with key ${record.key_name ?? record.key_id}; the change is ${words} ` +
+      `(PSNR ${record.psnr_db.toFixed(1)} dB).`;
+    byId("immunize-id").textContent = record.image_id;
     byId("immunize-warnings").replaceChildren(...record.warnings.map((text) => make("li", {}, text)));
     download(byId("immunize-download"), address, name);
     byId("immunize-download").textContent = `Download (${bytes(made.size)})`;

@@ -3,6 +3,7 @@
 import { isCancel, runJob } from "./api.js";
 import { clearAlert, showAlert } from "./alerts.js";
 import { announce, fromTemplate } from "./dom.js";
+import { Progress } from "./progress.js";
 import { stepInWords } from "./words.js";
 
 export class JobPanel {
@@ -43,7 +44,8 @@ export class JobPanel {
     // Whoever started it with the keyboard finds Cancel at hand.
     card.querySelector(".cancel").focus({ preventScroll: true });
     card.scrollIntoView({ block: "nearest" });
-    const onProgress = (job) => showProgress(card.querySelector(".step"), bar, job);
+    const whole = new Progress(kind);
+    const onProgress = (job) => showProgress(card.querySelector(".step"), bar, job, whole);
     try {
       const finished = await runJob(kind, await form(), { signal: running.signal, onProgress });
       if (this.#running !== running) return;
@@ -67,13 +69,14 @@ export class JobPanel {
   }
 }
 
-function showProgress(step, bar, job) {
-  const known = job.progress > 0 && job.state !== "queued" && job.state !== "fetching";
+function showProgress(step, bar, job, whole) {
   const words =
     { sending: "Sending the picture", fetching: "Fetching the result" }[job.state] ??
     stepInWords(job);
-  step.textContent = known ? `${words}: ${Math.round(100 * job.progress)} %` : `${words} …`;
-  if (known) bar.value = job.progress;
+  const share = job.state === "sending" ? job.progress : whole.after(job);
+  const known = share > 0 && ["sending", "running"].includes(job.state);
+  step.textContent = known ? `${words}: ${Math.round(100 * share)} %` : `${words} …`;
+  if (known) bar.value = share;
   else bar.removeAttribute("value");
   announce(words);
 }

@@ -130,7 +130,7 @@ export async function drawMarked(picture, mask, target, { colour = [0, 110, 230]
   await inStrips(picture, (top, rows) => {
     const data = new ImageData(width, rows);
     for (let i = 0, at = top * width; i < data.data.length; i += 4, at += 1) {
-      if (mask.pixels[at]) data.data.set([...colour, edge(mask, at) ? 255 : 120], i);
+      if (mask.pixels[at]) data.data.set([...colour, edge(mask, at) ? 255 : 150], i);
     }
     tint.getContext("2d").putImageData(data, 0, top);
   });

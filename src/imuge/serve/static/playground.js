@@ -66,6 +66,9 @@ class Playground {
       this.#forgetResult();
       this.#name = file.name || "pasted.png";
       byId("editor").hidden = false;
+      byId("play-drop").classList.add("used");
+      byId("stage").style.setProperty("--ratio", canvas.width / canvas.height);
+      byId("stage").style.setProperty("--natural", `${canvas.width}px`);
       this.#editor.open(canvas);
       this.#showTool();
       announce(`Opened ${this.#name} for editing.`);
@@ -261,14 +264,8 @@ class Playground {
     const name = this.#copyName(blob);
     await this.#jobs.run("verify", () => verifyForm(blob, name), async (finished) => {
       const root = byId("play-result");
-      const verdictRoot = make("div");
-      root.replaceChildren(verdictRoot);
-      const clear = await showVerdict(verdictRoot, { ...finished, copy: blob, name });
-      this.#clear = () => {
-        clear();
-        root.replaceChildren();
-      };
-      root.append(await compared(canvas, truth, finished));
+      this.#clear = await showVerdict(root, { ...finished, copy: blob, name });
+      root.querySelector(".look").before(await compared(canvas, truth, finished));
     });
   }
 }

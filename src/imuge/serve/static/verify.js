@@ -36,6 +36,7 @@ export function setUpVerify() {
     } finally {
       address.release();
     }
+    drop.classList.add("used");
     const name = file.name || "pasted.png";
     const form = () => verifyForm(file, name, { hiddenCopy: byId("hidden-copy").checked });
     await jobs.run("verify", form, async (finished) => {

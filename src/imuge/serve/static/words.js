@@ -49,7 +49,7 @@ const STEPS = {
 /** What a job is doing. */
 export function stepInWords(job) {
   if (job.state === "queued") {
-    const before = job.position ?? 0;
+    const before = (job.position ?? 1) - 1; // 1 is the next
     return before > 0 ? `Waiting; ${count(before, "picture")} before it` : "Waiting for its turn";
   }
   return STEPS[job.step] ?? "Working on the picture";
