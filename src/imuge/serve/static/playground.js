@@ -15,13 +15,13 @@ const FORMATS = { "image/jpeg": "JPEG", "image/webp": "WebP", "image/png": "PNG"
 const ENDINGS = { "image/jpeg": "jpg", "image/webp": "webp", "image/png": "png" };
 const ENCODE_AFTER_MS = 400; // without an edit
 
-const MOVES = "Arrow keys move the cursor by 1 % of the picture, with Shift by one pixel.";
+const MOVES = "arrow keys move the cursor by 1 % of the picture, with Shift by one pixel.";
 const HELP = {
-  brush: `Paint with the pointer. With the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
-  blur: `Blur with the pointer. With the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
-  select: `Draw a rectangle, then move or remove it. With the keyboard: fill in the numbers, or ${MOVES.toLowerCase()} Enter sets its corners.`,
-  paste: "Drag the piece. With the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
-  text: "Place the text, then drag it. With the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
+  brush: `Paint with the pointer, or the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
+  blur: `Blur with the pointer, or the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
+  select: `Draw a rectangle, then move or remove what is in it. With the keyboard: fill in the numbers, or ${MOVES} Enter sets its corners.`,
+  paste: "Drag the piece, or use the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
+  text: "Place the text, then drag it, or use the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
 };
 
 /** Set the panel up. Returns `accept(file, { pasted })`. */
