@@ -103,9 +103,9 @@ class Page:
         """Choose a file, as with the browser's own dialog."""
         self.find(css).send_keys(str(file))
 
-    def pick(self, css: str, value: str) -> None:
-        """Pick an option of a <select>."""
-        Select(self.find(css)).select_by_value(value)
+    def pick(self, css: str, words: str) -> None:
+        """Pick an option of a <select> by its words."""
+        Select(self.find(css)).select_by_visible_text(words)
 
     def fill(self, css: str, value: object) -> None:
         """Type a number or words into a field, and leave it."""
@@ -115,6 +115,10 @@ class Page:
     def press(self, *keys: str) -> None:
         """Press keys where the focus is."""
         ActionChains(self.driver).send_keys(*keys).perform()
+
+    def chord(self, held: str, key: str) -> None:
+        """Press a key while another is held."""
+        ActionChains(self.driver).key_down(held).send_keys(key).key_up(held).perform()
 
     def focused(self) -> str:
         """The id of the focused element."""

@@ -37,7 +37,6 @@ def test_a_photo_goes_in_and_an_immunized_one_comes_out(page, pictures, desk):
 
 
 def test_the_residual_is_ten_times_the_difference(page, pictures):
-    page.find("#format")
     page.choose("#immunize-file", pictures / "photo.jpg")
     page.shown("#immunize-form")
     page.run("document.querySelector('.options').open = true")

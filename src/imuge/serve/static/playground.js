@@ -173,7 +173,7 @@ class Playground {
     byId("edit-count").textContent = photo.edits ? count(photo.edits, "edit") : "No edits yet";
     byId("brush-size-value").textContent = `${brushSize} px`;
     for (const id of ["lift-cut", "lift-copy", "fill"]) byId(id).disabled = !selection;
-    fillIn("select", selection ?? { x: 0, y: 0, w: 0, h: 0 });
+    if (selection) fillIn("select", selection); // else somebody may be filling in the numbers
     byId("floating").hidden = !floating;
     if (floating) fillIn("float", floating);
     this.#encodeLater();
