@@ -63,12 +63,16 @@ class Page:
 
     def open(self, panel: str = "", *, size: tuple[int, int] = DESKTOP, dark: bool = False) -> None:
         """Load the page afresh."""
-        self.resize(size)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.look(size, dark=dark)
         self.driver.get("about:blank")  # the same address with another # would not be loaded
         self.driver.get(f"{self.address}#{panel}")
         self.until(lambda: self.run("return document.documentElement.dataset.ready === 'yes'"))
+
+    def look(self, size: tuple[int, int], *, dark: bool) -> None:
+        """Give the screen a size and the person a taste for light or dark."""
+        self.resize(size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
     def resize(self, size: tuple[int, int]) -> None:
         width, height = size

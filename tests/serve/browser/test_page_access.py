@@ -1,6 +1,7 @@
 """Whom the page must not shut out: keyboard, screen reader, contrast, dark, narrow, calm."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from browser_page import DESKTOP, PHONE
@@ -8,11 +9,16 @@ from selenium.webdriver import Keys
 
 pytestmark = pytest.mark.browser
 
+LOOKS = [("phone-light", PHONE, False), ("phone-dark", PHONE, True), ("dark", DESKTOP, True)]
 CONTROLS = "button, input, select, a[href], [role=slider], [role=application], summary"
 NAMELESS = f"""
     const named = (e) =>
       e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.[0]?.textContent.trim();
     return [...document.querySelectorAll("{CONTROLS}")].filter((e) => !named(e)).map((e) => e.outerHTML);
+"""
+HEADINGS = """
+    return [...document.querySelectorAll("h1, h2, h3, h4")]
+      .filter((e) => e.checkVisibility()).map((e) => Number(e.tagName[1]));
 """
 CONTRASTS = r"""
     // Of every text that is seen: [ratio, needed, text]. Backgrounds of this page are plain.
@@ -65,6 +71,7 @@ def states(page, pictures):
     page.run("document.querySelector('.facts-details').open = true")
     yield "tampered"
     page.click("#tab-playground")
+    yield "playground-start"
     page.choose("#play-file", pictures / "immunized.png")
     page.shown("#editor")
     page.drag("#marks", [(0.2, 0.6), (0.4, 0.7), (0.3, 0.8)])
@@ -74,35 +81,31 @@ def states(page, pictures):
     yield "playground-result"
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "dark"),
-    [("phone-light", PHONE, False), ("phone-dark", PHONE, True), ("dark", DESKTOP, True)],
-)
-def test_all_can_be_read_and_nothing_is_cut_off(page, pictures, name, size, dark):
-    page.open(size=size, dark=dark)
+def test_every_state_can_be_read_whatever_the_screen(page, pictures):
+    """Contrast, width, names, texts and headings, in one walk: the walk is what takes time."""
     for state in states(page, pictures):
-        page.screenshot(f"{state}-{name}")
-        contrasts = page.run(CONTRASTS)
-        assert len(contrasts) > 10
-        assert [text for text in contrasts if text[0] < text[1]] == []
-        wide = page.run("return [document.documentElement.scrollWidth, innerWidth]")
-        assert wide[0] <= wide[1], state
-
-
-def test_every_control_has_a_name_and_every_picture_a_text(page, pictures):
-    for state in states(page, pictures):
+        for name, size, dark in LOOKS:
+            page.look(size, dark=dark)
+            assert unreadable(page) == [], f"{state} {name}"
+            wide, seen = page.run("return [document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= seen, f"{state} {name}"
+            page.screenshot(f"{state}-{name}")
+        page.look(DESKTOP, dark=False)
         assert page.run(NAMELESS) == [], state
         images = page.run("return [...document.images].map((e) => e.getAttribute('alt'))")
         assert None not in images, state
         ids = page.run("return [...document.querySelectorAll('[id]')].map((e) => e.id)")
         assert len(ids) == len(set(ids)), state
-    headings = page.run(
-        "return [...document.querySelectorAll('h1, h2, h3, h4')]"
-        ".filter((e) => e.checkVisibility()).map((e) => Number(e.tagName[1]))"
-    )
-    steps = [below - above for above, below in zip(headings, headings[1:], strict=False)]
-    assert headings[0] == 1
-    assert max(steps) == 1  # no level is left out
+        levels = page.run(HEADINGS)
+        assert levels[0] == 1, state
+        assert max(b - a for a, b in pairwise(levels)) == 1, state  # no level is left out
+
+
+def unreadable(page):
+    """Texts whose contrast is below WCAG AA: [ratio, needed, text]."""
+    contrasts = page.run(CONTRASTS)
+    assert len(contrasts) > 10
+    return [text for text in contrasts if text[0] < text[1]]
 
 
 def test_the_tabs_are_tabs(page):
