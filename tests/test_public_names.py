@@ -14,6 +14,8 @@ PUBLIC = [
     "KeyFileError",
     "ProtectionError",
     "Region",
+    "TooLargeError",
+    "UnsupportedError",
     "Verdict",
     "WeightsError",
     "__version__",

@@ -9,6 +9,8 @@ from imuge.errors import (
     ImugeError,
     KeyFileError,
     ProtectionError,
+    TooLargeError,
+    UnsupportedError,
     WeightsError,
 )
 from imuge.results import Immunized, Region, Verdict
@@ -25,6 +27,8 @@ __all__ = [
     "KeyFileError",
     "ProtectionError",
     "Region",
+    "TooLargeError",
+    "UnsupportedError",
     "Verdict",
     "WeightsError",
     "__version__",

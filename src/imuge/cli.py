@@ -15,6 +15,7 @@ from imuge import __version__
 from imuge.cli_attack import attack
 from imuge.cli_immunize import immunize
 from imuge.cli_keys import keys_app
+from imuge.cli_serve import serve, tokens_app
 from imuge.cli_verify import verify
 from imuge.demo import run_demo
 from imuge.doctor import examine
@@ -42,6 +43,8 @@ app.command()(immunize)
 app.command()(verify)
 app.command()(attack)
 app.add_typer(keys_app, name="keys")
+app.command()(serve)
+app.add_typer(tokens_app, name="tokens")
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
     ImugeError
     ├── ImageError       a picture that cannot be read, is not supported, or cannot be written
-    │   └── ProtectionError   a picture that cannot be immunized as asked
+    │   ├── ProtectionError   a picture that cannot be immunized as asked
+    │   ├── TooLargeError     a picture with more pixels than the limit
+    │   └── UnsupportedError  a file that is no picture, or of a format that is not taken
     ├── KeyFileError     a key that is missing, malformed or kept carelessly
     ├── WeightsError     released model files that are missing or altered
     └── ConfigError      a setting that is unknown or out of range
@@ -21,6 +23,14 @@ class ImageError(ImugeError):
 
 class ProtectionError(ImageError):
     """A picture cannot be immunized as asked: protected already, or too plain to carry it."""
+
+
+class TooLargeError(ImageError):
+    """A picture has more pixels than the limit; its header says so, nothing was decoded."""
+
+
+class UnsupportedError(ImageError):
+    """A file is not a picture, or one of a format that imuge does not take."""
 
 
 class KeyFileError(ImugeError):

@@ -79,7 +79,7 @@ class Guard:
     @overload
     def immunize(
         self,
-        image: str | Path | bytes,
+        image: str | Path | bytes | Picture,
         strength: float = ...,
         *,
         replace: bool = ...,
@@ -98,7 +98,7 @@ class Guard:
     ) -> Immunized[PictureType]: ...
     def immunize(
         self,
-        image: AnyPicture,
+        image: AnyPicture | Picture,
         strength: float = 1.0,
         *,
         replace: bool = False,
@@ -109,7 +109,8 @@ class Guard:
 
         Args:
             image: A path, the bytes of a file, a binary file object, a PIL image, or an array
-                (H, W, 3) or (H, W, 4), uint8, RGB(A). From 128x128 pixels to 24 megapixels.
+                (H, W, 3) or (H, W, 4), uint8, RGB(A); or a `Picture` that `imuge.image.load` has
+                read. From 128x128 pixels to 24 megapixels.
             strength: Scales the change; more survives more and is seen sooner.
             replace: Whether protection that is there already may be written over.
             format: Of the file made: "JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"; None keeps
@@ -117,8 +118,8 @@ class Guard:
             metadata: "keep", "no-gps" or "none"; only for pictures given as files.
 
         Returns:
-            The picture in the type it came in (a path gives bytes; `.save` writes them), and the
-            verdict on exactly what was made.
+            The picture in the type it came in (a path or a `Picture` gives bytes; `.save` writes
+            them), and the verdict on exactly what was made.
 
         Raises:
             ImageError: the picture cannot be read, is of a kind not taken, or cannot be encoded.
@@ -181,7 +182,7 @@ class Guard:
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
         """
-        picture = image if isinstance(image, Picture) else _read(image)
+        picture = _read(image)
         return self._verify(picture, recover=recover, hidden_copy=hidden_copy)
 
     def recover(self, image: PictureType) -> PictureType | bytes:
@@ -271,7 +272,9 @@ class Guard:
         )
 
 
-def _read(image: AnyPicture) -> Picture:
+def _read(image: AnyPicture | Picture) -> Picture:
+    if isinstance(image, Picture):
+        return image
     if isinstance(image, np.ndarray):
         return from_array(image)
     if isinstance(image, Image.Image):
@@ -279,10 +282,10 @@ def _read(image: AnyPicture) -> Picture:
     return load(image)
 
 
-def _as_given(image: AnyPicture, made: Picture, file: bytes | None) -> Any:  # noqa: ANN401
+def _as_given(image: AnyPicture | Picture, made: Picture, file: bytes | None) -> Any:  # noqa: ANN401
     """The picture in the type in which `image` came."""
     if file is not None:
-        return file if isinstance(image, str | Path | bytes) else io.BytesIO(file)
+        return file if isinstance(image, str | Path | bytes | Picture) else io.BytesIO(file)
     pixels = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
     return Image.fromarray(pixels) if isinstance(image, Image.Image) else pixels
 

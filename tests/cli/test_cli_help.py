@@ -8,6 +8,8 @@ from imuge.cli import app
 from imuge.terminal import FAILED, USAGE
 
 COMMANDS = ["immunize", "verify", "attack", "keys", "doctor", "demo", "export", "calibrate"]
+COMMANDS += ["serve", "tokens"]
+BELOW = ["keys new", "keys list", "keys export", "tokens new", "tokens list", "tokens remove"]
 
 
 def test_alone_it_shows_help(imuge):
@@ -19,7 +21,9 @@ def test_alone_it_shows_help(imuge):
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("name", [*COMMANDS, "keys new", "keys list", "keys export", ""])
+@pytest.mark.parametrize(
+    "name", [*COMMANDS, "keys new", "keys list", "keys export", "tokens new", ""]
+)
 def test_every_command_explains_itself_within_80_columns(imuge, name, flag):
     result = imuge(*name.split(), flag)
     assert result.exit_code == 0

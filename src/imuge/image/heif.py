@@ -6,7 +6,7 @@ from types import ModuleType
 
 from PIL import Image
 
-from imuge.errors import ImageError
+from imuge.errors import ImageError, UnsupportedError
 
 # libde265, which most readers use, gives up on single frames of some 20 MB; cameras tile too.
 _MOST_SIDE = 2048
@@ -16,12 +16,12 @@ def require() -> ModuleType:
     """Import pillow-heif.
 
     Raises:
-        ImageError: It is not installed; the message says how to install it.
+        UnsupportedError: It is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module("pillow_heif")
     except ImportError as error:
-        raise ImageError(
+        raise UnsupportedError(
             "HEIC and HEIF need the optional package pillow-heif; "
             "install it with: pip install 'imuge[heif]'"
         ) from error

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from imuge.errors import ImageError
+from imuge.errors import ImageError, TooLargeError
 from imuge.files import reason
 from imuge.image import heif, sniff
 from imuge.image.decode import to_picture
@@ -54,7 +54,7 @@ def load(
     try:
         picture = _decode(data, max_pixels=max_pixels, min_side=min_side)
     except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
     named = SUFFIXES.get(path.suffix.lower(), picture.format)
     if named == picture.format:
         return picture
@@ -125,7 +125,7 @@ def _open(data: bytes, kind: str, max_pixels: int) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=(kind,))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         safe = Image.MAX_IMAGE_PIXELS or max_pixels
-        raise ImageError(
+        raise TooLargeError(
             f"the picture has more than {safe:,} pixels, above the limit of "
             f"{min(safe, max_pixels):,}; scale it down"
         ) from error

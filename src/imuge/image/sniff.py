@@ -6,7 +6,7 @@ memory and where Pillow silently cuts 16 bits per channel down to 8.
 
 import re
 
-from imuge.errors import ImageError
+from imuge.errors import ImageError, TooLargeError, UnsupportedError
 from imuge.image.containers import PNG_SIGNATURE, iso_boxes, iso_brands, png_chunks, webp_size
 
 _MAGIC = (
@@ -50,7 +50,7 @@ def identify(data: bytes) -> str:
     """Name the format of a file's content: JPEG, PNG, WEBP, TIFF, AVIF or HEIF.
 
     Raises:
-        ImageError: The content is none of these; the message says what it is, where known.
+        UnsupportedError: The content is none of these; the message says what it is, where known.
     """
     for magic, name in _MAGIC:
         if data.startswith(magic):
@@ -63,7 +63,7 @@ def identify(data: bytes) -> str:
     if brands & (_HEIF_BRANDS | _HEIF_SEQUENCES):
         return "HEIF"
     what = next((name for magic, name in _FOREIGN if data.startswith(magic)), "unknown")
-    raise ImageError(
+    raise UnsupportedError(
         f"the content is {what}, and imuge reads JPEG, PNG, WebP, TIFF, AVIF and, with "
         "pillow-heif, HEIC; convert it to one of these"
     )
@@ -93,7 +93,8 @@ def check_size(width: int, height: int, *, max_pixels: int, min_side: int) -> No
     """Refuse a picture that is too small to carry the mark or too large to decode.
 
     Raises:
-        ImageError: A side is below `min_side`, or there are more than `max_pixels` pixels.
+        ImageError: A side is below `min_side`.
+        TooLargeError: There are more than `max_pixels` pixels.
     """
     if min(width, height) < min_side:
         raise ImageError(
@@ -101,7 +102,7 @@ def check_size(width: int, height: int, *, max_pixels: int, min_side: int) -> No
             f"{min_side} on each side; use a larger copy"
         )
     if width * height > max_pixels:
-        raise ImageError(
+        raise TooLargeError(
             f"the picture is {width}×{height} = {width * height:,} pixels, above the limit of "
             f"{max_pixels:,}; scale it down or raise the limit"
         )

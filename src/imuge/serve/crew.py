@@ -1,0 +1,209 @@
+"""Those who do the jobs: worker processes, or a guard in this very process.
+
+Both have `start`, `run`, `stop` and what they say of the model. A worker process that overruns its
+time, is cancelled or dies is killed and replaced; the job that it had is the only one lost.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from imuge.errors import ImugeError
+from imuge.guard import Guard
+from imuge.serve import frames
+from imuge.serve.limits import Limits
+from imuge.serve.settings import GuardSettings
+from imuge.serve.tasks import File, JobError, Outcome, Task, perform
+
+START_TIMEOUT_S = 120.0
+END_TIMEOUT_S = 5.0
+READ_AHEAD = 2**20  # bytes
+OnStep = Callable[[str, float], None]
+
+
+class Worker(Protocol):
+    """One who does one job at a time."""
+
+    async def start(self) -> Mapping[str, str]:
+        """Get ready; gives model and model_sha256.
+
+        Raises:
+            ImugeError: it cannot work with these keys, weights or limits.
+        """
+
+    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+        """Do one job.
+
+        Raises:
+            JobError: refused, out of time or memory, or the worker died.
+        """
+
+    async def stop(self) -> None:
+        """End at once."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a job."""
+
+
+class ProcessWorker:
+    """A process of its own, with a memory limit."""
+
+    def __init__(self, settings: GuardSettings, limits: Limits) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, for tests and logs."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> Mapping[str, str]:
+        """Start the process and wait until its networks are loaded."""
+        await self.stop()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # modules come from where imuge lies, never from the working folder
+            "-m",
+            "imuge.serve.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=READ_AHEAD,
+            # Fewer arenas: memory of a big picture goes back instead of staying in each thread's.
+            env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+        )
+        await self._send({**self._settings.to_dict(), "memory_bytes": self._limits.memory_bytes})
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                head, _ = await frames.receive(self._output)
+        except (TimeoutError, EOFError) as error:
+            await self.stop()
+            raise ImugeError(
+                "a worker process did not start; give it more memory (--memory) or look at what "
+                "it printed"
+            ) from error
+        if head["type"] != "ready":
+            await self.stop()
+            raise ImugeError(f"a worker process cannot work: {head.get('message', '')}")
+        return {"model": head["model"], "model_sha256": head["model_sha256"]}
+
+    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+        """Do one job, or kill the process."""
+        try:
+            async with asyncio.timeout(self._limits.job_timeout_s):
+                outcome = await self._converse(task, data, on_step)
+        except TimeoutError as error:
+            await self.stop()
+            raise JobError(
+                "timeout",
+                f"the job took more than {self._limits.job_timeout_s:g} s and was ended; "
+                "use a smaller picture",
+                detail="timeout",
+            ) from error
+        except (EOFError, OSError) as error:
+            code = await self._ended()
+            raise JobError("internal", "", detail=f"worker ended with status {code}") from error
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        return outcome
+
+    async def _converse(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+        await self._send({"type": "job", "task": task.to_dict()}, [data])
+        while True:
+            head, blobs = await frames.receive(self._output)
+            if head["type"] == "step":
+                on_step(str(head["step"]), float(head["progress"]))
+            elif head["type"] == "done":
+                return unpacked(head, blobs)
+            else:
+                raise JobError(head["code"], head["message"], detail=head.get("detail", ""))
+
+    async def stop(self) -> None:
+        """Kill the process; it holds nothing that would be lost."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()
+        with suppress(OSError):
+            if process.stdout is not None:
+                while await process.stdout.read(READ_AHEAD):  # so that the pipe can be closed
+                    pass
+
+    async def _ended(self) -> int | None:
+        process = self._process
+        if process is None:
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_TIMEOUT_S):
+                await process.wait()
+        code = process.returncode
+        await self.stop()
+        return code
+
+    async def _send(self, head: Mapping[str, Any], blobs: list[bytes] | None = None) -> None:
+        if self._process is None or self._process.stdin is None:
+            raise EOFError
+        for piece in frames.pack(head, blobs or []):
+            self._process.stdin.write(piece)
+        await self._process.stdin.drain()
+
+    @property
+    def _output(self) -> asyncio.StreamReader:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+
+class InProcessWorker:
+    """A guard in a thread of this process, for tests and notebooks: no limit of time or memory."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._one_at_a_time = threading.Lock()  # a cancelled job's thread may still be at work
+
+    alive = True
+
+    async def start(self) -> Mapping[str, str]:
+        """Nothing to do."""
+        engine = self._guard.engine
+        return {"model": engine.record.name, "model_sha256": engine.sha256}
+
+    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+        """Do one job in a thread; once begun it cannot be ended."""
+        on_step("working", 0.0)
+        return await asyncio.to_thread(self._perform, task, data)
+
+    def _perform(self, task: Task, data: bytes) -> Outcome:
+        with self._one_at_a_time:
+            return perform(self._guard, task, data)
+
+    async def stop(self) -> None:
+        """Nothing to do."""
+
+
+def unpacked(head: Mapping[str, Any], blobs: list[bytes]) -> Outcome:
+    """The outcome that a worker packed."""
+    files = tuple(
+        File(**facts, content=blob) for facts, blob in zip(head["files"], blobs, strict=True)
+    )
+    return Outcome(
+        record=head["record"],
+        verdict=head["verdict"],
+        image_id=head["image_id"],
+        files=files,
+    )

@@ -1,0 +1,49 @@
+"""What the service takes and for how long, in one frozen record; every limit is on by default."""
+
+from dataclasses import dataclass, fields
+
+from imuge.errors import ConfigError
+from imuge.image import MAX_PIXELS
+
+MULTIPART_ROOM = 64 * 2**10  # bytes a body may have beyond its picture: boundaries and fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of one service.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+
+    max_bytes: int = 64 * 2**20  # of the uploaded picture
+    max_pixels: int = MAX_PIXELS  # width x height, read from the header before anything is decoded
+    workers: int = 1  # processes that compute, each with its own networks
+    queue: int = 16  # jobs that may wait, beyond those that run
+    queue_per_caller: int = 8  # of these, for one token or, without tokens, one address
+    job_timeout_s: float = 600.0  # for one job, without its time in the queue
+    upload_timeout_s: float = 60.0  # for the whole body of a request
+    uploads: int = 8  # bodies being received at once
+    memory_bytes: int = 6 * 2**30  # address space of a worker; 0 means no limit
+    keep_s: float = 600.0  # how long a finished job can be asked for
+    held_bytes: int = 2**30  # uploads that wait and results that are kept, all together
+    jobs_per_minute: float = 60.0  # for each token and each address; 0 means no limit
+    requests_per_minute: float = 1200.0  # the same, for requests of any kind
+    grace_s: float = 60.0  # after SIGTERM, for jobs that run or wait
+
+    def __post_init__(self) -> None:
+        may_be_zero = {"memory_bytes", "jobs_per_minute", "requests_per_minute", "grace_s", "queue"}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value < 0 or (value == 0 and item.name not in may_be_zero):
+                raise ConfigError(f"expected {item.name} to be above 0, got {value}")
+        if self.max_pixels > MAX_PIXELS:
+            raise ConfigError(
+                f"expected max_pixels of at most {MAX_PIXELS:,}, which is what imuge takes, "
+                f"got {self.max_pixels:,}"
+            )
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body of a request."""
+        return self.max_bytes + MULTIPART_ROOM

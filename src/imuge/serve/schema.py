@@ -1,0 +1,255 @@
+"""What the answers look like, for OpenAPI: models that describe and are never run in production.
+
+tests/serve hold every answer against them.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from imuge.serve.refusals import STATUS
+from imuge.serve.tasks import ENDINGS, IMMUNIZE_FILES, MEDIA_TYPES, VERIFY_FILES
+from imuge.serve.wishes import METADATA
+
+KEY_ID = r"^[0-9a-f]{8}$"
+SHA256 = r"^[0-9a-f]{64}$"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorFacts(_Answer):
+    """What went wrong."""
+
+    code: Literal[tuple(STATUS)] = Field(description="For programs.")  # type: ignore[valid-type]
+    message: str = Field(description="For people: what came, what was wanted, what to do.")
+    status: int
+
+
+class ErrorShape(_Answer):
+    """Every error has this form."""
+
+    error: ErrorFacts
+
+
+class LimitsFacts(_Answer):
+    """What the service takes."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+class Health(_Answer):
+    """The service works."""
+
+    status: Literal["ok"]
+    version: str
+    model: str
+    model_sha256: str = Field(pattern=SHA256)
+    auth: Literal["none", "token"]
+    roles: list[Literal["verify-coarse", "verify", "immunize"]] = Field(
+        description="What a caller without a token may."
+    )
+    limits: LimitsFacts
+
+
+class KeyFacts(_Answer):
+    """A key of the service, without its secret."""
+
+    id: str = Field(pattern=KEY_ID)
+    name: str
+    can_immunize: bool
+
+
+class KeyList(_Answer):
+    """The service's keys, the one that immunizes by default first."""
+
+    keys: list[KeyFacts]
+
+
+class RegionFacts(_Answer):
+    """One connected piece that changed."""
+
+    box: tuple[int, int, int, int] = Field(description="Left, top, right, bottom in pixels.")
+    area_pixels: int
+    area: float
+    mean_probability: float
+
+
+class VerdictRecord(_Answer):
+    """What one picture says about itself; never that it is authentic."""
+
+    schema_: Literal["imuge.verdict/1"] = Field(alias="schema")
+    verdict: Literal["intact", "tampered", "degraded", "foreign", "unprotected"]
+    sentence: str
+    key_name: str | None
+    key_id: str | None
+    image_id: str | None
+    presence_p: float
+    tag_p: float | None
+    identity_p: float | None
+    layout_p: float | None
+    corrected_for: dict[str, int]
+    tampered_area: float
+    regions: list[RegionFacts]
+    hidden_copy: Literal["agrees", "disagrees", "not checked"]
+    hidden_copy_agreement: float | None
+    width: int
+    height: int
+    model: str
+    model_sha256: str
+    threshold: float | None
+    minimum_area: int | None
+    small_spots: int
+    input_sha256: str | None
+    tool_version: str
+    warnings: list[str]
+
+
+class CoarseMask(_Answer):
+    """Where the picture changed, in blocks."""
+
+    block: Literal[32] = Field(description="Pixels on a side of a block.")
+    levels: Literal[3]
+    rows: list[list[int]] = Field(
+        description="0 nothing reported, 1 a part of the block, 2 at least half of it."
+    )
+
+
+class CoarseVerdict(_Answer):
+    """All that the role verify-coarse is told."""
+
+    schema_: Literal["imuge.verdict-coarse/1"] = Field(alias="schema")
+    verdict: Literal["intact", "tampered", "degraded", "foreign", "unprotected"]
+    sentence: str
+    width: int
+    height: int
+    coarse_mask: CoarseMask
+
+
+class ImmunizedRecord(_Answer):
+    """What was made; the picture itself is the job's file `immunized`."""
+
+    image_id: str = Field(pattern=KEY_ID)
+    key_id: str = Field(pattern=KEY_ID)
+    key_name: str
+    psnr_db: float
+    strength: float
+    format: Literal[tuple(ENDINGS)]  # type: ignore[valid-type]
+    warnings: list[str]
+    verdict: VerdictRecord
+
+
+class JobRecord(_Answer):
+    """A job: how far it is, and what it gave."""
+
+    id: str
+    kind: Literal["immunize", "verify"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    position: int = Field(description="In the queue, 1 is the next; 0 when not queued.")
+    step: str | None = Field(description="What is being computed.")
+    progress: float = Field(ge=0, le=1, description="Share of that step.")
+    created: datetime
+    expires: datetime = Field(description="Set anew when the job ends; then it is forgotten.")
+    error: ErrorFacts | None
+    result: ImmunizedRecord | VerdictRecord | CoarseVerdict | None
+    files: list[Literal[IMMUNIZE_FILES + VERIFY_FILES]]  # type: ignore[valid-type]
+
+
+BINARY = {"type": "string", "format": "binary"}
+BOOLEAN = {"type": "string", "enum": ["true", "false"]}
+FILE = {**BINARY, "description": "One JPEG, PNG, WebP, TIFF, AVIF or HEIC picture."}
+
+
+def form(required: dict[str, Any], optional: dict[str, Any]) -> dict[str, Any]:
+    """The request body of a route that takes a multipart form."""
+    table = {
+        "type": "object",
+        "required": list(required),
+        "properties": required | optional,
+        "additionalProperties": False,
+    }
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": table}}}
+    }
+
+
+IMMUNIZE_FORM = form(
+    {"file": FILE},
+    {
+        "strength": {
+            "type": "number",
+            "minimum": 0.25,
+            "maximum": 3,
+            "default": 1,
+            "description": "More survives rougher treatment and is seen sooner.",
+        },
+        "format": {
+            "type": "string",
+            "enum": list(MEDIA_TYPES),
+            "description": "Of the file made; default: that of the input.",
+        },
+        "metadata": {"type": "string", "enum": list(METADATA), "default": "keep"},
+        "replace": {
+            **BOOLEAN,
+            "default": "false",
+            "description": "Immunize what is protected already; earlier changes are then hidden.",
+        },
+        "key": {
+            "type": "string",
+            "pattern": KEY_ID,
+            "description": "The id of a key; default: the service's first.",
+        },
+    },
+)
+VERIFY_FORM = form(
+    {"file": FILE},
+    {
+        "recover": {**BOOLEAN, "default": "true", "description": "Reconstruct what was there."},
+        "hidden_copy": {
+            **BOOLEAN,
+            "default": "false",
+            "description": "Render the whole hidden copy, for a person to look at.",
+        },
+    },
+)
+
+_RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
+_REASONS = {
+    400: "The request cannot be read.",
+    401: "A token is missing or unknown.",
+    403: "The token's role does not allow this, or a page of another site asks.",
+    404: "There is no such thing, or it is not yours.",
+    405: "The path does not take this method.",
+    408: "The file did not arrive in time.",
+    413: "The file has too many bytes, or the picture too many pixels.",
+    415: "This is no picture of a kind that is taken.",
+    422: "A field is wrong, or the picture cannot be used, or it is protected already.",
+    429: "The queue is full, or you ask too often.",
+    500: "Something went wrong in the service.",
+    503: "The service is stopping, or has no worker.",
+    504: "The job took too long.",
+}
+_LOGIN = {"WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}}}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, with those that every route has."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({400, 405, 429, 500, *statuses}):
+        found[status] = {"model": ErrorShape, "description": _REASONS[status]}
+        if status in {429, 503}:
+            found[status]["headers"] = _RETRY
+        if status == 401:
+            found[status]["headers"] = _LOGIN
+    return found
+
+
+def headers(**described: str) -> dict[str, Any]:
+    """Headers of an answer; `Imuge_Image_Id` stands for `Imuge-Image-Id`."""
+    return {
+        name.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
+        for name, text in described.items()
+    }

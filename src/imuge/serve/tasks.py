@@ -1,0 +1,214 @@
+"""One job as a worker does it: a picture and wishes in, a record and files out.
+
+Pure functions of a `Guard`; neither HTTP nor processes are known here.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from imuge.errors import (
+    ConfigError,
+    ImageError,
+    ImugeError,
+    KeyFileError,
+    ProtectionError,
+    TooLargeError,
+    UnsupportedError,
+)
+from imuge.guard import Guard
+from imuge.image import MetadataPolicy, Picture, load
+from imuge.report.overlay import overlay
+from imuge.report.page import build_page
+from imuge.report.pictures import RECONSTRUCTION, png
+from imuge.results import Verdict
+from imuge.serve.coarse import coarse_record
+
+Kind: TypeAlias = Literal["immunize", "verify"]
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIF": "image/heic",
+}
+ENDINGS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "AVIF": "avif"}
+ENDINGS["HEIF"] = "heic"
+IMMUNIZE_FILES = ("immunized",)
+VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy")
+TOO_MUCH_MEMORY = (
+    "the picture needs more memory than the service gives to one job; use a smaller one"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is wanted of one picture; the fields of a request, checked."""
+
+    kind: Kind
+    max_pixels: int
+    strength: float = 1.0
+    format: str | None = None
+    metadata: MetadataPolicy = "keep"
+    replace: bool = False
+    key: str | None = None  # 8 hexadecimal digits; None is the service's first key
+    recover: bool = True
+    hidden_copy: bool = False
+    coarse: bool = False  # the answer of the role verify-coarse
+    files: bool = False  # whether the files beside the verdict are wanted
+
+    def to_dict(self) -> dict[str, Any]:
+        """The task as JSON takes it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a result, in memory."""
+
+    name: str  # as in the path of the request for it
+    media_type: str
+    ending: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a job gave."""
+
+    record: Mapping[str, Any]  # what the caller gets
+    verdict: str
+    image_id: str | None
+    files: tuple[File, ...] = ()
+
+
+class JobError(Exception):
+    """A job that ended without an outcome, with the code and the sentence for its caller."""
+
+    def __init__(self, code: str, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail  # for the operator's log alone
+
+
+def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
+    """Do one job.
+
+    Args:
+        guard: With the service's keys, the default one first.
+        task: What is wanted.
+        data: The bytes of the picture's file.
+
+    Raises:
+        JobError: the picture or the wish was refused, or there was not enough memory.
+    """
+    try:
+        picture = load(data, max_pixels=task.max_pixels)
+        if task.kind == "immunize":
+            return _immunize(guard, task, picture)
+        return _verify(guard, task, picture)
+    except ImugeError as error:
+        raise JobError(code_of(error), str(error)) from error
+    except MemoryError as error:
+        raise JobError("too_large", TOO_MUCH_MEMORY, detail="memory") from error
+    except Exception as error:
+        if "alloc" in str(error).lower():  # ONNX Runtime has no type of its own for it
+            raise JobError("too_large", TOO_MUCH_MEMORY, detail="memory") from error
+        raise
+
+
+def code_of(error: ImugeError) -> str:
+    """The error code for what imuge refused."""
+    codes: tuple[tuple[type[ImugeError], str], ...] = (
+        (ProtectionError, "protection"),
+        (TooLargeError, "too_large"),
+        (UnsupportedError, "unsupported_media"),
+        (ImageError, "unprocessable"),
+        (KeyFileError, "invalid_request"),
+        (ConfigError, "invalid_request"),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), "internal")
+
+
+def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
+    made = _with_first(guard, task.key).immunize(
+        picture, task.strength, replace=task.replace, format=task.format, metadata=task.metadata
+    )
+    form = task.format or picture.format
+    record = {
+        "image_id": made.image_id,
+        "key_id": made.key_id,
+        "key_name": made.key_name,
+        "psnr_db": round(made.psnr_db, 3),
+        "strength": made.strength,
+        "format": form,
+        "warnings": list(made.warnings),
+        "verdict": made.verdict.to_dict(),
+    }
+    file = File(
+        name="immunized", media_type=MEDIA_TYPES[form], ending=ENDINGS[form], content=made.image
+    )
+    return Outcome(
+        record=record,
+        verdict=made.verdict.verdict,
+        image_id=made.image_id,
+        files=(file,),
+    )
+
+
+def _with_first(guard: Guard, key_id: str | None) -> Guard:
+    """A guard that shares everything but the order of its keys: the wanted one comes first."""
+    if key_id is None or guard.keys[0].key_id == key_id:
+        return guard
+    turned = copy.copy(guard)
+    turned.keys = sorted(guard.keys, key=lambda key: key.key_id != key_id)
+    if turned.keys[0].key_id != key_id:
+        raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
+    return turned
+
+
+def _verify(guard: Guard, task: Task, picture: Picture) -> Outcome:
+    wanted = {"recover": task.recover, "hidden_copy": task.hidden_copy}
+    if task.coarse:
+        wanted = dict.fromkeys(wanted, False)
+    verdict = guard.verify(picture, **wanted)
+    return Outcome(
+        record=coarse_record(verdict) if task.coarse else verdict.to_dict(),
+        verdict=verdict.verdict,
+        image_id=None if task.coarse else verdict.image_id,
+        files=tuple(_evidence(verdict)) if task.files and not task.coarse else (),
+    )
+
+
+def _evidence(verdict: Verdict) -> list[File]:
+    """The report and the pictures of one verdict; nothing in them comes from the file's name."""
+    # By the hash a report can be told apart; the name a file had is no business of a service.
+    name = f"sha256-{(verdict.input_sha256 or '')[:12]}"
+    page = build_page(verdict, name, file_facts={}, made=datetime.now(UTC))
+    pictures = {
+        "mask": png(np.where(verdict.mask, np.uint8(255), np.uint8(0))),
+        "overlay": png(overlay(verdict)),
+    }
+    if verdict.recovered is not None:
+        pictures["recovered"] = png(verdict.recovered, RECONSTRUCTION)
+    if verdict.hidden_copy_image is not None:
+        pictures["hidden-copy"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    report = File(
+        name="report",
+        media_type="text/html; charset=utf-8",
+        ending="html",
+        content=page.encode("utf-8", "replace"),
+    )
+    return [
+        report,
+        *(
+            File(name=what, media_type="image/png", ending="png", content=content)
+            for what, content in pictures.items()
+        ),
+    ]
