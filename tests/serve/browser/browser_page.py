@@ -71,8 +71,16 @@ class Page:
     def look(self, size: tuple[int, int], *, dark: bool) -> None:
         """Give the screen a size and the person a taste for light or dark."""
         self.resize(size)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        # Without motion, or colours would be read while they change.
+        self.prefer(color_scheme="dark" if dark else "light", reduced_motion="reduce")
+
+    def prefer(self, **wishes: str) -> None:
+        """Set what the person prefers, all else as by default: `color_scheme="dark"`."""
+        features = [
+            {"name": f"prefers-{name.replace('_', '-')}", "value": value}
+            for name, value in wishes.items()
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def resize(self, size: tuple[int, int]) -> None:
         width, height = size

@@ -163,9 +163,11 @@ def test_progress_and_verdict_are_announced(page, pictures):
 
 
 def test_people_who_want_no_motion_get_none(page):
-    feature = [{"name": "prefers-reduced-motion", "value": "reduce"}]
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
-    assert page.find("#immunize .drop").value_of_css_property("transition-property") == "none"
+    moving = "return getComputedStyle(document.querySelector('.drop')).transitionDuration"
+    page.prefer(reduced_motion="no-preference")
+    assert "0.15s" in page.run(moving)
+    page.prefer(reduced_motion="reduce")
+    assert "0.15s" not in page.run(moving)
 
 
 def test_the_page_says_what_is_kept_and_runs_no_inline_code(page):
