@@ -19,11 +19,22 @@ const ADVICE = {
   unreachable: "Check that it is running and that you are connected, then try again.",
   unauthorized: "Enter a valid token above, then try again.",
   forbidden: "Use another token above, or ask the people who run this service.",
-  busy: "Wait a little and try again; your picture was not taken.",
+  busy: "Nothing of your picture was kept.",
+  unavailable: "Try again in a minute.",
   internal: "Nothing of your picture was kept. Try again; if it stays so, tell the people who run this service.",
   timeout: "Try again, or try a smaller picture.",
   not_found: "Results are forgotten after a while. Send the picture again.",
 };
+
+// What may go differently the next time; the rest needs another picture or another wish.
+const PASSING = new Set(["unreachable", "unauthorized", "forbidden", "busy", "unavailable", "timeout", "internal", "not_found"]);
+
+// Hints in the service's sentences that are meant for programs, in the words of this page.
+const FOR_PEOPLE = [
+  ["pass --replace (replace=True)", "tick “Replace protection that is there already” under More options"],
+  ["try --strength", "under More options, try strength"],
+  ["; send it as Authorization: Bearer TOKEN", ""],
+];
 
 /** Take away what `root` says. */
 export function clearAlert(root) {
@@ -33,7 +44,7 @@ export function clearAlert(root) {
 /**
  * Show an error in `root`.
  *
- * `retry` is called when the person asks to try again; without it there is no such button. After
+ * `retry` is called when the person asks to try again, where that can help. After
  * a 429 the button can be used once the service's Retry-After is over. `more` are further buttons.
  */
 export function showAlert(root, error, { retry = null, more = [] } = {}) {
@@ -43,7 +54,7 @@ export function showAlert(root, error, { retry = null, more = [] } = {}) {
   box.querySelector(".alert-text").textContent = sentence(error.message);
   box.querySelector(".alert-advice").textContent = ADVICE[error.code] ?? "";
   const row = box.querySelector(".row");
-  if (retry) {
+  if (retry && PASSING.has(error.code ?? "internal")) {
     const button = make("button", { type: "button", className: "retry" }, "Try again");
     button.addEventListener("click", () => {
       clearAlert(root);
@@ -56,7 +67,8 @@ export function showAlert(root, error, { retry = null, more = [] } = {}) {
 }
 
 function sentence(text) {
-  const shown = text.charAt(0).toUpperCase() + text.slice(1);
+  const said = FOR_PEOPLE.reduce((words, [from, to]) => words.replace(from, to), text);
+  const shown = said.charAt(0).toUpperCase() + said.slice(1);
   return /[.!?]$/.test(shown) ? shown : `${shown}.`;
 }
 

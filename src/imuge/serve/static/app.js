@@ -65,10 +65,12 @@ for (const type of ["dragover", "drop"]) document.addEventListener(type, (event)
 
 function askForToken() {
   byId("token-form").hidden = false;
+  byId("token-form").classList.remove("settled");
   byId("token").focus();
 }
 
 addEventListener("token-needed", askForToken);
+byId("token-change").addEventListener("click", askForToken);
 byId("token-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   api.token.set(byId("token").value.trim());
@@ -88,7 +90,10 @@ async function meetService() {
       if (!api.token.get()) return;
     }
     showKeys(await api.keys());
-    if (service.auth === "token") byId("token-state").textContent = "The token was accepted.";
+    if (service.auth === "token") {
+      byId("token-state").textContent = "The token was accepted.";
+      byId("token-form").classList.add("settled");
+    }
   } catch (error) {
     if (error.code === undefined) throw error;
     if (error.code === "unauthorized") {

@@ -34,7 +34,9 @@ export class Slider {
       this.#handle.setAttribute(name, value);
     }
     this.#root = make("div", { className: "slider" });
-    this.#root.append(this.#right, this.#left, this.boxes, this.#names.left, this.#names.right, this.#handle);
+    // Names are cut where their picture is, so that none stands over the other picture.
+    const layer = (side) => make("div", { className: `layer ${side}` }, this.#names[side]);
+    this.#root.append(this.#right, this.#left, this.boxes, layer("left"), layer("right"), this.#handle);
     root.replaceChildren(this.#root);
     this.setRight(right);
     this.setLeft(left);
@@ -54,8 +56,6 @@ export class Slider {
       "aria-valuetext",
       `${value} % ${this.#names.left.textContent}, ${100 - value} % ${this.#names.right.textContent}`,
     );
-    this.#names.left.hidden = value < 12;
-    this.#names.right.hidden = value > 88;
   }
 
   setLeft({ src, alt, name }) {
