@@ -14,7 +14,8 @@ CONTROLS = "button, input, select, a[href], [role=slider], [role=application], s
 NAMELESS = f"""
     const named = (e) =>
       e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.[0]?.textContent.trim();
-    return [...document.querySelectorAll("{CONTROLS}")].filter((e) => !named(e)).map((e) => e.outerHTML);
+    const controls = [...document.querySelectorAll("{CONTROLS}")];
+    return controls.filter((e) => !named(e)).map((e) => e.outerHTML);
 """
 HEADINGS = """
     return [...document.querySelectorAll("h1, h2, h3, h4")]
@@ -32,8 +33,9 @@ CONTRASTS = r"""
       const own = parse(getComputedStyle(element).backgroundColor);
       return own[3] === 1 ? own.slice(0, 3) : over(own, background(element.parentElement));
     };
+    const linear = (c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
     const light = (rgb) => {
-      const [r, g, b] = rgb.map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+      const [r, g, b] = rgb.map((c) => linear(c / 255));
       return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const found = [];
@@ -47,8 +49,9 @@ CONTRASTS = r"""
       const size = parseFloat(style.fontSize);
       const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
       const below = background(element);
-      const [one, two] = [light(over(parse(style.color), below)), light(below)].sort((a, b) => b - a);
-      found.push([(one + 0.05) / (two + 0.05), large ? 3 : 4.5, text.slice(0, 40)]);
+      const lights = [light(over(parse(style.color), below)), light(below)];
+      const ratio = (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+      found.push([ratio, large ? 3 : 4.5, text.slice(0, 40)]);
     }
     return found;
 """

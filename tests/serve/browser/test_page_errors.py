@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 from browser_page import Page
-from conftest import serving
+from page_service import serving
 from PIL import Image
 from selenium.webdriver import Keys
 
