@@ -4,12 +4,17 @@ Chromium and its driver are Debian's (`make browser`); nothing is downloaded. Th
 each time.
 """
 
+import base64
+import io
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.service import Service
@@ -118,6 +123,12 @@ class Page:
     def pick(self, css: str, words: str) -> None:
         """Pick an option of a <select> by its words."""
         Select(self.find(css)).select_by_visible_text(words)
+
+    def pixels(self, canvas_id: str) -> NDArray[np.int16]:
+        """What a canvas shows, (H, W, 3)."""
+        address = self.run("return document.getElementById(arguments[0]).toDataURL()", canvas_id)
+        with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as image:
+            return np.asarray(image.convert("RGB"), np.int16)
 
     def fill(self, css: str, value: object) -> None:
         """Type a number or words into a field, and leave it."""

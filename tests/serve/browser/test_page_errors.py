@@ -28,6 +28,12 @@ def verify_error(page, file):
     return page.shown("#verify-job [role=alert]").text
 
 
+def use_token(page, token):
+    page.fill("#token", token)
+    page.click("#token-form button")
+    page.until(lambda: "accepted" in page.find("#token-state").text)
+
+
 def posted(page):
     return [sent["url"] for sent in page.sent() if sent["method"] == "POST"]
 
@@ -70,35 +76,43 @@ def test_a_picture_that_is_too_small_is_told_by_the_service(page, folder):
 
 @pytest.fixture
 def guarded(chrome, tmp_path_factory, desk_key):
-    """A page whose service wants tokens and takes two pictures a minute, and the process."""
+    """A page whose service wants tokens and takes three pictures a minute; tokens; the process."""
     folder = tmp_path_factory.mktemp("guarded")
-    text, token = new_token("press", "immunize")
-    write_tokens(folder / "tokens.json", (token,))
-    options = ("--tokens", str(folder / "tokens.json"), "--rate", "2")
+    made = {role: new_token(role, role) for role in ("verify-coarse", "verify")}
+    write_tokens(folder / "tokens.json", tuple(token for _, token in made.values()))
+    options = ("--tokens", str(folder / "tokens.json"), "--rate", "3")
     with serving(folder, desk_key, *options) as (address, process):
-        yield Page(chrome, address, folder), text, process
+        yield (
+            Page(chrome, address, folder),
+            {role: text for role, (text, _) in made.items()},
+            process,
+        )
         chrome.get("about:blank")
 
 
 def test_token_then_too_many_requests_then_no_service(guarded, pictures):
-    page, token, process = guarded
+    page, tokens, process = guarded
     page.open("verify")
     assert page.shown("#token-form").is_displayed()
-    page.choose("#verify-file", pictures / "immunized.png")
+    page.choose("#verify-file", pictures / "edited.jpg")
     assert "token" in page.shown("#verify-job [role=alert]").text
     assert page.focused() == "token"
     page.screenshot("token-light")
 
     page.press("wrong", Keys.ENTER)
     page.until(lambda: "does not know" in page.find("#token-state").text)
-    page.fill("#token", token)
-    page.click("#token-form button")
-    page.until(lambda: "accepted" in page.find("#token-state").text)
+    use_token(page, tokens["verify-coarse"])
     page.click("#verify-job .retry")
-    assert page.shown("#verify-result .sentence").text.startswith("No change was found")
-    assert page.run("return [...Object.values(sessionStorage)]") == [token]
+    assert page.shown("#verify-result .badge").text.endswith("Tampered")
+    blocks = page.shown("#verify-result canvas")
+    assert blocks.get_attribute("width") == "384"
+    assert not page.find("#verify-result .facts-details").is_displayed()
+    page.screenshot("coarse-light")
 
-    for _ in range(3):  # more than the minute allows
+    page.click("#token-change")
+    use_token(page, tokens["verify"])
+    assert page.run("return [...Object.values(sessionStorage)]") == [tokens["verify"]]
+    for _ in range(4):  # more than the minute allows
         page.choose("#verify-file", pictures / "immunized.png")
         page.until(lambda: page.all("#verify-result .sentence") or page.all("#verify-job .retry"))
     retry = page.shown("#verify-job .retry")

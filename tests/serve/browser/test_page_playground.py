@@ -10,15 +10,6 @@ from selenium.webdriver import Keys
 
 pytestmark = pytest.mark.browser
 
-PIXELS = """
-    const view = document.getElementById("view");
-    const copy = document.createElement("canvas");
-    Object.assign(copy, { width: view.width, height: view.height });
-    const drawing = copy.getContext("2d", { willReadFrequently: true });
-    drawing.drawImage(view, 0, 0);
-    return [copy.width, copy.height, [...drawing.getImageData(0, 0, copy.width, copy.height).data]];
-"""
-
 
 @pytest.fixture
 def editing(page, pictures):
@@ -31,8 +22,7 @@ def editing(page, pictures):
 
 def seen(page):
     """The edited photo as it is seen, (H, W, 3)."""
-    width, height, data = page.run(PIXELS)
-    return np.array(data, np.int16).reshape(height, width, 4)[..., :3]
+    return page.pixels("view")
 
 
 def use(page, tool):
