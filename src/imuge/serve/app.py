@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -81,6 +82,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
     app.state.service = service
@@ -89,8 +91,23 @@ def create_app(
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     app.add_middleware(Edge, limits=limits, metrics=metrics, log=log, hosts=hosts)
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's OpenAPI document without the error shape that FastAPI has by default."""
+    document = FastAPI.openapi(app)
+    shapes = document["components"]["schemas"]
+    if shapes.pop("HTTPValidationError", None) is None:
+        return document  # made before
+    shapes.pop("ValidationError", None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422", "")):
+                del operation["responses"]["422"]  # its parameters are words: none can be wrong
+    return document
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -57,11 +57,13 @@ class ProcessWorker:
         self._settings = settings
         self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
+        self._ready = False
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process is not None and self._process.returncode is None
+        """Whether the process runs and its networks are loaded."""
+        process = self._process
+        return self._ready and process is not None and process.returncode is None
 
     @property
     def pid(self) -> int | None:
@@ -95,6 +97,7 @@ class ProcessWorker:
         if head["type"] != "ready":
             await self.stop()
             raise ImugeError(f"a worker process cannot work: {head.get('message', '')}")
+        self._ready = True
         return {"model": head["model"], "model_sha256": head["model_sha256"]}
 
     async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
@@ -127,11 +130,13 @@ class ProcessWorker:
             elif head["type"] == "done":
                 return unpacked(head, blobs)
             else:
+                if head["final"]:  # it ends itself; the next job must not meet it
+                    await self.stop()
                 raise JobError(head["code"], head["message"], detail=head.get("detail", ""))
 
     async def stop(self) -> None:
         """Kill the process; it holds nothing that would be lost."""
-        process, self._process = self._process, None
+        process, self._process, self._ready = self._process, None, False
         if process is None:
             return
         with suppress(ProcessLookupError):

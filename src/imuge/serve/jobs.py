@@ -94,6 +94,7 @@ class Board:
         self._jobs: dict[str, Job] = {}
         self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._failing: set[Worker] = set()  # could not be started again, and are tried anew
         self._average_s = FIRST_GUESS_S
 
     async def start(self) -> None:
@@ -135,8 +136,8 @@ class Board:
 
     @property
     def able(self) -> bool:
-        """Whether new jobs are taken and somebody can do them."""
-        return not self.draining and any(worker.alive for worker in self._workers)
+        """Whether new jobs are taken and somebody can do them, if not yet at this moment."""
+        return not self.draining and len(self._failing) < len(self._workers)
 
     @property
     def waiting(self) -> int:
@@ -186,7 +187,7 @@ class Board:
     @property
     def _capacity(self) -> int:
         """Waiting jobs, with one place for each worker that is free to take it at once."""
-        idle = sum(worker.alive for worker in self._workers) - self._running
+        idle = len(self._workers) - len(self._failing) - self._running
         return self.limits.queue + max(0, idle)
 
     @property
@@ -269,10 +270,11 @@ class Board:
         while True:
             if not worker.alive:
                 await self._restart(worker)
-            while not self._queue:
+            if self._queue:
+                await self._do(worker, self._queue.popleft())
+            else:
                 self._arrived.clear()
                 await self._arrived.wait()
-            await self._do(worker, self._queue.popleft())
 
     async def _do(self, worker: Worker, job: Job) -> None:
         job.state = "running"
@@ -333,8 +335,10 @@ class Board:
                 await worker.start()
             except (ImugeError, OSError):
                 failures += 1
+                self._failing.add(worker)
                 self._on_restart("start")
             else:
+                self._failing.discard(worker)
                 return
 
     async def _sweep(self) -> None:

@@ -79,8 +79,14 @@ def serve(app: FastAPI, listener: socket.socket, *, trusted_proxies: Sequence[st
         listener: A bound socket.
         trusted_proxies: Addresses or networks whose X-Forwarded-For is believed.
     """
-    service: Service = app.state.service
     logging.getLogger("uvicorn.error").addHandler(_Lines(logging.WARNING))
+    with contextlib.suppress(KeyboardInterrupt):
+        build_server(app, trusted_proxies=trusted_proxies).run(sockets=[listener])
+
+
+def build_server(app: FastAPI, *, trusted_proxies: Sequence[str] = ()) -> GracefulServer:
+    """The server for an application made by `create_app`; its `run` takes the sockets."""
+    service: Service = app.state.service
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -96,9 +102,7 @@ def serve(app: FastAPI, listener: socket.socket, *, trusted_proxies: Sequence[st
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(service.limits.grace_s)),
     )
-    server = GracefulServer(config, service)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+    return GracefulServer(config, service)
 
 
 class _Lines(logging.Handler):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from imuge.serve.refusals import Refusal
@@ -28,6 +28,20 @@ class Upload:
 class _InMemory(MultiPartParser):
     # Larger than any body that the edge lets through: nothing is ever spooled to disk.
     spool_max_size = 2**40
+    complete = False
+
+    def on_end(self) -> None:
+        """Note that the last boundary came."""
+        self.complete = True
+
+    async def parse(self) -> FormData:
+        """Parse a body that is whole; Starlette would take what there is of one cut short."""
+        form = await super().parse()
+        if not self.complete:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it is cut short")
+        return form
 
 
 async def receive(request: Request, known: Collection[str]) -> Upload:

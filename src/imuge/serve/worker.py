@@ -70,19 +70,23 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
 def _one(guard: Guard, task: Task, data: bytes, sink: BinaryIO) -> bool:
     """Do one job; False where this process had better not go on."""
     try:
+        # Said at once: in a picture of one strip the first step is told when it is over.
+        frames.write(sink, {"type": "step", "step": "read", "progress": 0.0})
         outcome = perform(guard, task, data)
         frames.write(sink, *packed(outcome))
     except JobError as error:
+        final = error.detail == "memory"
         failed = {"type": "failed", "code": error.code, "message": error.message}
-        frames.write(sink, failed | {"detail": error.detail})
-        return error.detail != "memory"
+        frames.write(sink, failed | {"detail": error.detail, "final": final})
+        return not final
     except BrokenPipeError:
         raise
     except Exception as error:
         # The last place alone: a message or a local variable could show what was in the picture.
         place = traceback.extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-        frames.write(sink, {"type": "failed", "code": "internal", "message": "", "detail": detail})
+        failed = {"type": "failed", "code": "internal", "message": ""}
+        frames.write(sink, failed | {"detail": detail, "final": True})
         return False
     return True
 
