@@ -15,7 +15,7 @@ DESKTOP = {
     "page-verify": "tampered-light",
     "page-playground": "playground-light",
 }
-PHONES = ("start-phone-light", "immunized-phone-dark", "playground-phone-light")
+PHONES = ("tampered-phone-light", "immunized-phone-dark", "playground-phone-light")
 
 
 def desktop(screenshot: Image.Image) -> Image.Image:

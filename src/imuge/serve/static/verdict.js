@@ -2,7 +2,7 @@
 
 import { Addresses, download, fromTemplate, make, pictureSize, stem } from "./dom.js";
 import { Slider } from "./slider.js";
-import { count, percent, place, probability, VERDICTS } from "./words.js";
+import { count, percent, place, probability, REBUILT, VERDICTS } from "./words.js";
 
 const MOST_REGIONS = 50; // as the service numbers in its overlay
 const RECEIVED = "As received";
@@ -25,7 +25,7 @@ export async function showVerdict(root, { result, files, copy, name }) {
   find(".sign").textContent = sign;
   find(".badge .name").textContent = badge;
   find(".sentence").textContent = result.sentence;
-  find(".meaning").textContent = meaning;
+  find(".meaning").textContent = files.has("recovered") ? `${meaning} ${REBUILT}` : meaning;
   const warnings = result.warnings ?? [];
   find(".warnings").replaceChildren(...warnings.map((text) => make("li", {}, text)));
   find(".facts").replaceChildren(...facts(result).flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));

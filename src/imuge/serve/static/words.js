@@ -2,9 +2,9 @@
 // "authentic".
 
 export function bytes(count) {
-  if (count < 1000) return `${count} bytes`;
-  if (count < 1e6) return `${Math.round(count / 1000)} kB`;
-  return `${(count / 1e6).toFixed(1)} MB`;
+  if (count < 1000) return `${count}\u00a0bytes`; // no line ends before the unit
+  if (count < 1e6) return `${Math.round(count / 1000)}\u00a0kB`;
+  return `${(count / 1e6).toFixed(1)}\u00a0MB`;
 }
 
 /** A share as per cent with two digits that tell something, as in the report. */
@@ -55,6 +55,10 @@ export function stepInWords(job) {
   return STEPS[job.step] ?? "Working on the picture";
 }
 
+/** Belongs to every reconstruction that is shown. */
+export const REBUILT =
+  "What is shown in their place is a reconstruction from the hidden description, not the photo itself.";
+
 export const VERDICTS = {
   intact: {
     sign: "✓",
@@ -66,7 +70,7 @@ export const VERDICTS = {
     sign: "!",
     name: "Tampered",
     meaning:
-      "Somebody changed the picture after it was immunized, in the places marked below. What is shown in their place is a reconstruction from the hidden description, not the photo itself.",
+      "Somebody changed the picture after it was immunized, in the places marked below.",
   },
   degraded: {
     sign: "~",
