@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-all docs calibrate bench scores clean
+.PHONY: help setup demo serve check format browser test test-all docs calibrate bench scores clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,10 +41,16 @@ format: $(DEV) ## Put the code into our format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(DEV) ## The tests that take minutes
+browser: ## Debian's Chromium for the tests of the page, installed where root may
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    chromium chromium-driver fonts-dejavu-core; \
+	else echo 'No chromium and chromedriver: the tests of the page are skipped.'; fi
+
+test: $(DEV) browser ## The tests that take minutes
 	$(BIN)/pytest
 
-test-all: $(DEV) ## All tests, the slow ones too
+test-all: $(DEV) browser ## All tests, the slow ones too
 	$(BIN)/pytest -m ""
 
 docs: $(DOCS) ## Build the pages into out/docs; warnings are errors

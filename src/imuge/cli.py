@@ -45,10 +45,10 @@ app.command()(immunize)
 app.command()(verify)
 app.command()(attack)
 app.add_typer(keys_app, name="keys")
-app.add_typer(bench_app, name="bench")
 app.add_typer(batch_app, name="batch")
 app.command()(serve)
 app.add_typer(tokens_app, name="tokens")
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

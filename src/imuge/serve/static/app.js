@@ -1,0 +1,110 @@
+// The page: tabs, the service's state, the token, the clipboard. Each panel is a module.
+
+import { clearAlert, showAlert } from "./alerts.js";
+import * as api from "./api.js";
+import { byId } from "./dom.js";
+import { pastedPicture } from "./drop.js";
+import { setUpImmunize, showKeys } from "./immunize.js";
+import { setUpPlayground } from "./playground.js";
+import { service } from "./state.js";
+import { setUpVerify } from "./verify.js";
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+const panelOf = (tab) => byId(tab.getAttribute("aria-controls"));
+
+function select(tab, { focus = false } = {}) {
+  for (const each of tabs) {
+    const selected = each === tab;
+    each.setAttribute("aria-selected", selected);
+    each.tabIndex = selected ? 0 : -1;
+    panelOf(each).hidden = !selected;
+  }
+  if (focus) tab.focus();
+  history.replaceState(null, "", `#${panelOf(tab).id}`);
+  dispatchEvent(new CustomEvent("panel-shown", { detail: panelOf(tab).id }));
+}
+
+function open(id) {
+  const tab = tabs.find((each) => panelOf(each).id === id);
+  if (tab) select(tab);
+}
+
+tabs.forEach((tab, index) => {
+  tab.addEventListener("click", () => select(tab));
+  tab.addEventListener("keydown", ({ key }) => {
+    const to = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[key];
+    if (to !== undefined) select(tabs.at(to % tabs.length), { focus: true });
+  });
+});
+addEventListener("hashchange", () => open(location.hash.slice(1)));
+
+const accept = {};
+accept.verify = setUpVerify();
+accept.playground = setUpPlayground();
+accept.immunize = setUpImmunize({
+  toPlayground: (blob, name) => {
+    open("playground");
+    accept.playground(new File([blob], name, { type: blob.type }));
+  },
+  toVerify: (file) => {
+    open("verify");
+    accept.verify(file);
+  },
+});
+open(location.hash.slice(1));
+
+document.addEventListener("paste", (event) => {
+  const picture = pastedPicture(event);
+  if (!picture) return; // text for a field
+  event.preventDefault();
+  const shown = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
+  accept[panelOf(shown).id](picture, { pasted: true });
+});
+// A picture dropped beside the zones must not replace this page.
+for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
+
+function askForToken() {
+  byId("token-form").hidden = false;
+  byId("token-form").classList.remove("settled");
+  byId("token").focus();
+}
+
+addEventListener("token-needed", askForToken);
+byId("token-change").addEventListener("click", askForToken);
+byId("token-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  api.token.set(byId("token").value.trim());
+  byId("token").value = "";
+  await meetService();
+});
+
+/** Ask what the service is and may do, and say so. */
+async function meetService() {
+  clearAlert(byId("service-alert"));
+  try {
+    Object.assign(service, await api.health());
+    byId("about").textContent = `imuge ${service.version}, model ${service.model}`;
+    if (service.auth === "token") {
+      byId("token-form").hidden = false;
+      byId("token-state").textContent = api.token.get() ? "" : "No token yet.";
+      if (!api.token.get()) return;
+    }
+    showKeys(await api.keys());
+    if (service.auth === "token") {
+      byId("token-state").textContent = "The token was accepted.";
+      byId("token-form").classList.add("settled");
+    }
+  } catch (error) {
+    if (error.code === undefined) throw error;
+    if (error.code === "unauthorized") {
+      api.token.set("");
+      byId("token-state").textContent = "The service does not know this token.";
+      askForToken();
+    } else if (error.code !== "forbidden") {
+      showAlert(byId("service-alert"), error, { retry: meetService });
+    }
+  }
+}
+
+await meetService();
+document.documentElement.dataset.ready = "yes";
