@@ -22,7 +22,7 @@ $(CORE): pyproject.toml constraints.txt
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,ray]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,serve,ray]'
 	touch $@
 
 $(DOCS): $(CORE)
