@@ -21,6 +21,10 @@ $(CORE): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+$(SERVE): $(CORE)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve]'
+	touch $@
+
 $(DEV): $(CORE)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,serve,ray]'
 	touch $@
@@ -31,6 +35,9 @@ $(DOCS): $(CORE)
 
 demo: setup ## Immunize, tamper, re-save as JPEG 70 and verify a bundled photograph
 	$(BIN)/imuge demo --out $(OUT)/demo
+
+serve: $(SERVE) ## Run the service and its page on http://127.0.0.1:8000
+	$(BIN)/imuge serve
 
 check: $(DEV) ## Lint, format and types
 	$(BIN)/ruff check .
