@@ -21,7 +21,7 @@ $(CORE): pyproject.toml constraints.txt
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif,bench]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif,bench,openvino]'
 	touch $@
 
 demo: setup ## Immunize, tamper, re-save as JPEG 70 and verify a bundled photograph

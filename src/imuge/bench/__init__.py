@@ -5,6 +5,6 @@ python -m imuge.bench.acceptance        the tables of docs/model-card.md, on val
 python -m imuge.bench.references        systems side by side: the release, other weights, peers
 python -m imuge.bench.bit_marks         watermarks that only carry bits
 python -m imuge.bench.jpeg_simulators   how near training's JPEGs are to real ones
-python -m imuge.bench.speed             time and memory, beside the bare graphs
+python -m imuge.bench.speed             time and memory of calls and stages, in several backends
 python -m imuge.bench.secrecy           what the hidden code tells without its key
 """
