@@ -6,5 +6,7 @@ python -m imuge.bench.references        systems side by side: the release, other
 python -m imuge.bench.bit_marks         watermarks that only carry bits
 python -m imuge.bench.jpeg_simulators   how near training's JPEGs are to real ones
 python -m imuge.bench.speed             time and memory of calls and stages, in several backends
+python -m imuge.bench.security          verdicts where the protection itself is attacked
+python -m imuge.bench.presence          whether presence p-values mean what they say
 python -m imuge.bench.secrecy           what the hidden code tells without its key
 """
