@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -88,11 +89,13 @@ def test_a_tall_picture_is_measured_by_its_middle_strip():
 def test_what_does_not_fit_is_left_out_and_named(monkeypatch):
     done = []
     monkeypatch.setattr(speed.Findings, "measure", lambda _self, task, _repeats: done.append(task))
-    found = speed.run(settings(minutes=0.05), QUIET)  # less than it takes to start anything
+    now = time.monotonic()
+    # Less than it takes to start anything.
+    found = speed.run(settings(minutes=0.05), QUIET, started_s=now)
     planned = list(speed.tasks(settings().sizes, (1, 2)))
     assert done == []
     assert [line.rpartition(", about")[0] for line in found.left_out] == [str(t) for t in planned]
-    assert speed.run(settings(), QUIET).left_out == []
+    assert speed.run(settings(), QUIET, started_s=now).left_out == []
     assert done == planned
 
 
@@ -120,6 +123,11 @@ def test_a_size_that_the_product_refuses_gives_its_sentence():
     assert "immunize_s" not in found
 
 
+def test_a_process_that_comes_to_nothing_is_no_end_of_the_run():
+    found = whole_calls.large_in_own_process(-1, 128, threads=1)
+    assert found["failed"] == "the process ended with status 1"
+
+
 @pytest.mark.skipif(not memory.FORGET.exists(), reason="the peak cannot be forgotten here")
 def test_the_peak_is_that_since_it_was_forgotten():
     before = memory.peak_mb()
@@ -140,7 +148,12 @@ def test_tables_tell_ratios_refusals_failures_and_what_is_missing():
         "threads": 2,
         "overheads": OVERHEADS,
         "large": {"12": WHOLE, "48": {"megapixels": 48.0, "refused": "too large; use less"}},
-        "large_fewer_threads": {"1": {"12": WHOLE | {"immunize_s": 120.0}}},
+        "large_fewer_threads": {
+            "1": {
+                "12": WHOLE | {"immunize_s": 120.0},
+                "24": {"megapixels": 24.0, "failed": "the process ended with status -9"},
+            }
+        },
         "stages": [
             {**cell, "backends": {"onnxruntime": product, "openvino": other}},
             {**cell, "stage": "embed", "backends": {"torch": {"error": "no memory"}}},
@@ -152,6 +165,7 @@ def test_tables_tell_ratios_refusals_failures_and_what_is_missing():
     assert "| 12.0 | 1 | 120.0 |" in text
     assert "| reveal | 48.0 | 2 | 9 | 1000 | 1500 (1.50, 1.40 to 1.70) |  |" in text
     assert "48.0 megapixels are refused: too large" in text
+    assert "Whole calls failed at 24.0 megapixels, 1 threads: the process ended" in text
     assert "torch failed at embed, 48.0 Mpx, 2 threads: no memory" in text
     assert "its middle one was run" in text
     assert "Left out: recover, 48 Mpx, 1 threads" in text

@@ -154,11 +154,11 @@ class Findings:
         self.stages.append(measure(cell, self.backends, repeats=repeats, torch_weights=weights))
 
 
-def run(settings: Settings, console: Console) -> Findings:
-    """Do all tasks that fit."""
+def run(settings: Settings, console: Console, *, started_s: float) -> Findings:
+    """Do all tasks that fit into the minutes since `started_s`, of `time.monotonic`."""
     findings = Findings(settings, [name for name in settings.backends if not missing(name)])
     findings.left_out += [why for name in settings.backends if (why := missing(name))]
-    clock = Clock(time.monotonic() + 60 * (settings.minutes or float("inf")))
+    clock = Clock(started_s + 60 * (settings.minutes or float("inf")))
     planned = list(tasks(settings.sizes, settings.threads))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -199,9 +199,10 @@ def main(arguments: list[str] | None = None) -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     most = max(settings.threads)
     console = Console(stderr=True)
+    started_s = time.monotonic()
     with console.status("512x512 beside the bare graphs"):
         beside = overheads(most, settings.repeats or REPEATS)
-    found = run(settings, console)
+    found = run(settings, console, started_s=started_s)
     result = {
         "command": "python -m imuge.bench.speed --out DIR",
         "imuge": __version__,

@@ -44,7 +44,7 @@ def _wholes(rows: Iterable[dict[str, Any]]) -> list[str]:
         f"| {row['immunize_s']:.1f} | {row['immunize_s_per_mpx']:.1f} "
         f"| {row['verify_s']:.1f} | {row['verify_s_per_mpx']:.1f} | {row['peak_gb']:.2f} |"
         for row in rows
-        if "refused" not in row
+        if "immunize_s" in row
     ]
 
 
@@ -117,6 +117,9 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
     for row in _large_rows(result):
         if "refused" in row:
             yield f"- Whole pictures of {_size(row)} megapixels are refused: {row['refused']}."
+        if "failed" in row:
+            place = f"{_size(row)} megapixels, {row['threads']} threads"
+            yield f"- Whole calls failed at {place}: {row['failed']}."
     cells = result.get("stages", [])
     for cell in cells:
         for name, row in cell["backends"].items():
