@@ -26,7 +26,7 @@ $(SERVE): $(CORE)
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,serve,ray]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,openvino,serve,ray]'
 	touch $@
 
 $(DOCS): $(CORE)

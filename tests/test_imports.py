@@ -19,6 +19,7 @@ EDITS = {"attacks.masks", "attacks.retouch", "attacks.resave", "attacks.picture"
 TRAINING = {"model", "train", "attacks"}  # may have torch, but for the edits
 # Parts of the bench that measure networks in torch; the rest of it imports them lazily.
 BENCH_WITH_TORCH = {"bench.contestant_networks", "bench.jpeg_simulators", "bench.jpeg_gradients"}
+BENCH_WITH_TORCH |= {"bench.torch_sessions"}
 COMMAND = {"cli", "cli_attack", "cli_batch", "cli_bench", "cli_immunize", "cli_keys"}
 COMMAND |= {"cli_serve", "cli_verify"}
 

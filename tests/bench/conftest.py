@@ -1,6 +1,10 @@
-"""Untrained networks of both architectures, as weights files."""
+"""Untrained networks of both architectures, as weights files; property tests without a deadline."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # how fast this machine is today is no bug
+settings.load_profile("unhurried")
 
 CONFIGS = {"imuge": "tiny", "imuge_plus": "imuge_plus_tiny"}
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from imuge.bench import acceptance, calibrate, speed, tables
+from imuge.bench import acceptance, calibrate, tables
 from imuge.bench.promised import PROMISED
 from imuge.weights import read_record, release_folder
 
@@ -31,14 +31,6 @@ def test_calibrate_writes_the_record_of_a_copy(tmp_path, request):
     data = request.config.rootpath / PHOTOGRAPHS
     calibrate.main(["--data", str(data), "--release", str(release), "--bound", "0.5"])
     assert read_record(release).calibration.pictures == 2
-
-
-@pytest.mark.slow
-def test_speed_reports_ratios_and_memory(tmp_path):
-    speed.main(["--out", str(tmp_path), "--sizes", "1"])
-    result = json.loads((tmp_path / "speed.json").read_text())
-    assert result["large"]["1"]["verdict"] == "tampered"
-    assert result["overheads"]["immunize"]["inside_ratio"] > 1
 
 
 def test_shortfalls_are_named():

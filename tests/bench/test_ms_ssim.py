@@ -77,7 +77,7 @@ def test_as_many_scales_as_fit(photograph, height, width, scales):
     assert ms_ssim(*pair) == pytest.approx(slow_ms_ssim(*pair, scales), abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(a=PICTURES, b=PICTURES)
 def test_symmetric_within_bounds_and_one_for_equal_pictures(a, b):
     assert 0 <= ms_ssim(a, b) <= 1

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from imuge.bench.uniformity import band, ecdf, quantiles, uniformity
+from imuge.bench.uniformity import band, ecdf, quantiles, small_excess_p, uniformity
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
@@ -32,6 +33,22 @@ def test_values_too_great_are_no_excess():
     timid = uniformity(np.sqrt(np.random.default_rng(0).random(2000)))
     assert timid.ks_p < 1e-6
     assert timid.excess_p > 0.5
+
+
+def test_an_excess_of_small_values_is_told_from_one_in_the_middle():
+    rng = np.random.default_rng(0)
+    crowded = rng.beta(3, 3, 2000)
+    assert uniformity(crowded).excess_p < 1e-6
+    assert small_excess_p(crowded, (0.1, 0.01)) > 0.5
+    few = np.append(rng.random(2000), np.full(20, 1e-4))
+    assert small_excess_p(few, (0.1, 0.01, 0.001)) < 1e-6
+
+
+@given(values=P_VALUES, level=st.sampled_from([0.01, 0.1, 0.5]))
+def test_the_chance_of_small_values_is_that_of_coins(values, level):
+    below = sum(value <= level for value in values)
+    expected = stats.binomtest(below, len(values), level, alternative="greater").pvalue
+    assert small_excess_p(np.array(values), (level,)) == pytest.approx(expected)
 
 
 @given(values=P_VALUES)

@@ -26,6 +26,7 @@ from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.cases import PROCESSING, SIDE, blob, contents
 from imuge.bench.pictures import Photograph, photographs
+from imuge.bench.presence import presence_values, resampled_keys
 from imuge.bench.promised import PROMISED
 from imuge.bench.published import published_with
 from imuge.bench.scores import f1, psnr_db, ssim
@@ -35,7 +36,7 @@ from imuge.errors import ProtectionError
 from imuge.guard import Guard
 from imuge.hidden_copy import HiddenCode, erased_blocks
 from imuge.image.padding import Canvas, to_canvas
-from imuge.keys import TEMPLATE_CHANNELS, Key, read
+from imuge.keys import TEMPLATE_CHANNELS, Key
 from imuge.results import Immunized, Pixels
 from imuge.verification import (
     Array,
@@ -50,7 +51,6 @@ from imuge.verification import (
 AREAS = (0.05, 0.1, 0.2, 0.3)  # in turn, picture by picture
 MESSAGE_AREA = 0.2
 SIGNIFICANT = 0.001  # of a picture; more of it falsely marked is counted
-RESAMPLED_KEYS = 200
 Rows = dict[str, list[dict[str, float]]]
 
 
@@ -209,18 +209,12 @@ def stranger_rows(
 
 def chance_rows(guard: Guard, pictures: list[Photograph], steps: Iterable[int]) -> dict[str, float]:
     """Whether presence p-values mean what they say: many keys on pictures never protected."""
-    values = []
-    for i in steps:
-        canvas = to_canvas(pictures[i].pixels)
-        signs = guard.engine.reveal(canvas.image)[-TEMPLATE_CHANNELS:]
-        for number in range(RESAMPLED_KEYS):
-            key = Key.from_secret("resampled", number.to_bytes(32, "big"))
-            values.append(read(key, signs, valid=canvas.inside).presence_p)
-    found = {
-        f"share at or below {level:g}": float(np.mean(np.array(values) <= level))
-        for level in LEVELS
-    }
-    return {"keys times pictures": float(len(values)), "least p": min(values), **found}
+    keys = resampled_keys()
+    values = np.concatenate(
+        [presence_values(guard.engine, pictures[i].pixels, keys) for i in steps]
+    )
+    found = {f"share at or below {level:g}": float(np.mean(values <= level)) for level in LEVELS}
+    return {"keys times pictures": float(len(values)), "least p": float(values.min()), **found}
 
 
 def average(rows: Rows) -> dict[str, dict[str, float]]:

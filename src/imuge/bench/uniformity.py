@@ -4,6 +4,7 @@ Then the share of p-values at or below x, their empirical distribution function 
 this diagonal there are more false alarms than told; below it fewer, which errs on the safe side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,25 @@ def uniformity(p_values: Values) -> Uniformity:
         excess=float(above.statistic),
         excess_p=float(above.pvalue),
     )
+
+
+def small_excess_p(p_values: Values, levels: Sequence[float]) -> float:
+    """The chance of so many small values among independent, uniform ones.
+
+    Where few things are summed up, p-values crowd in the middle: not uniform, and yet no alarm too
+    many. This looks at small values alone: binomial tests, corrected for their number.
+
+    Args:
+        p_values: (n,), in [0, 1], one or more.
+        levels: Values at or below each of them are counted.
+
+    Raises:
+        ValueError: there is no p-value, or one is not in [0, 1].
+    """
+    values = _checked(p_values)
+    counts = [int((values <= level).sum()) for level in levels]
+    tails = [stats.binom.sf(k - 1, len(values), x) for k, x in zip(counts, levels, strict=True)]
+    return float(min(1.0, len(levels) * min(tails)))
 
 
 def ecdf(p_values: Values, levels: Values) -> Values:

@@ -1,0 +1,130 @@
+"""Whole tool and contract: every attack is made, counted and held against what it should say."""
+
+import json
+
+import numpy as np
+import pytest
+
+from imuge.bench import security, security_cases
+from imuge.bench.contestants import Published
+from imuge.bench.security_cases import GROUPS, Row, Studio
+from imuge.bench.security_table import TITLES, shortfalls, to_markdown
+
+ROW = Row(
+    group="collage",
+    name="pieces",
+    words="tampered",
+    should=frozenset({"tampered"}),
+    harmful=frozenset({"intact"}),
+)
+
+
+@pytest.fixture(scope="module")
+def studio(guard, photograph, other_photograph):
+    """Two photographs of 256x256."""
+    return Studio(guard.engine, [photograph, other_photograph])
+
+
+def of(pixels, image_id):
+    return Published(pixels, image_id)
+
+
+def test_a_picture_is_published_once_and_always_the_same(studio, photograph):
+    assert studio.published(2) is studio.published(0)
+    again = Studio(studio.engine, [photograph]).published(0)
+    np.testing.assert_array_equal(again.pixels, studio.published(0).pixels)
+    assert again.secret == studio.published(0).secret != studio.published(1).secret
+
+
+def test_wrong_keys_and_shifts_say_unprotected(studio):
+    rows = security.measure(studio, [0], ["shifts", "wrong key"])
+    assert [row["group"] for row in rows] == ["shifts", "shifts", "wrong key", "wrong key"]
+    assert [row["pictures"] for row in rows] == [7, 1, 1, 1]
+    assert all(row["verdicts"] == {"unprotected": row["pictures"]} for row in rows)
+    assert [row["as_it_should"] for row in rows] == [0, 0, 1, 1]
+    assert all(row["least_presence_p"] > 1e-6 for row in rows)
+
+
+def test_a_pasted_piece_of_the_same_key_is_found(studio):
+    case = next(security_cases.collage(studio, 0))
+    tally = security.Tally(case.row)
+    tally.add(case, studio.engine)
+    facts = tally.facts()
+    assert facts["verdicts"] == {"tampered": 1}
+    assert facts["f1"] > 0.8
+    assert facts["keys"] == {studio.key.name: 1}
+
+
+def test_a_patchwork_counts_as_tampered_all_that_is_not_of_the_picture_recognized():
+    plain = [np.full((8, 8, 3), value, np.uint8) for value in (0, 50, 100, 150)]
+    studio = Studio(None, plain)
+    sources = [of(plain[n], 100 + n) for n in range(4)]
+    for name, image_id, expected in (
+        ("same key", 102, 2),
+        ("same key", None, 0),
+        ("same key", 7, 0),
+        ("other key", 102, 0),  # ids of another key mean nothing
+    ):
+        case = next(security_cases._patchworks(studio, name, sources))
+        np.testing.assert_array_equal(case.true(image_id), case.received[..., 0] != 50 * expected)
+
+
+def test_averages_leave_the_attacked_picture_out(monkeypatch, studio):
+    monkeypatch.setattr(security_cases, "AVERAGED", (1, 2))
+    cases = list(security_cases.averaging(studio, 1))
+    assert [case.row.name.partition(",")[0] for case in cases] == ["mean of 1"] * 4
+    added, taken = cases[0].received, cases[1].received
+    residual = security_cases.estimated_residual(studio.published(0).pixels, "Wiener")
+    np.testing.assert_array_equal(
+        added, security_cases.add(studio.original(1), residual.astype(np.float32))
+    )
+    assert np.abs(taken.astype(int) - studio.published(1).pixels).max() > 0
+
+
+def test_immunizing_again_is_refused(guard, immunized, photograph):
+    row = security.refusals(guard, [immunized.image, photograph])
+    assert row["verdicts"] == {"refused": 1, "taken": 1}
+    assert (row["as_it_should"], row["harmful"], row["pictures"]) == (1, 1, 2)
+
+
+def test_verdicts_are_counted_by_what_they_should_be():
+    tally = security.Tally(ROW)
+    tally.verdicts.update({"tampered": 3, "intact": 1, "degraded": 2})
+    tally.f1 += [1.0, 0.5]
+    facts = tally.facts()
+    assert (facts["pictures"], facts["as_it_should"], facts["harmful"]) == (6, 3, 1)
+    assert (facts["f1"], facts["least_f1"]) == (0.75, 0.5)
+
+
+def test_tables_hide_no_shortfall():
+    tally = security.Tally(ROW)
+    tally.verdicts.update({"tampered": 3, "intact": 1})
+    bad = tally.facts() | {"keys": {"a": 3, "b": 1}}
+    good = security.Tally(ROW).facts() | {"row": "all well", "pictures": 2, "as_it_should": 2}
+    assert list(shortfalls([good, bad])) == [
+        "collage, pieces: 1 of 4 not as they should be, 1 of them harmful "
+        "(intact 1, tampered 3; key a 3, key b 1)."
+    ]
+    result = {"command": "c", "model": "m", "attacked": ["x"], "rows": [good, bad]}
+    assert "| pieces | tampered | intact 1, tampered 3; key a 3, key b 1 | 3 of 4 | 1 |" in (
+        to_markdown(result)
+    )
+    assert "- nothing." in to_markdown(result | {"rows": [good]})
+
+
+def test_every_group_has_its_title():
+    assert list(GROUPS) == list(TITLES)
+
+
+@pytest.mark.slow
+def test_security_attacks_in_every_way(tmp_path, capsys, request, monkeypatch):
+    monkeypatch.setattr(security_cases, "AVERAGED", (1,))
+    data = request.config.rootpath / "tests/data"
+    security.main(["--data", str(data), "--out", str(tmp_path), "--pictures", "1"])
+    result = json.loads((tmp_path / "security.json").read_text())
+    rows = {(row["group"], row["row"]): row for row in result["rows"]}
+    assert {group for group, _ in rows} == set(GROUPS)
+    assert rows["again", "same key, without --replace"]["verdicts"] == {"refused": 1}
+    assert rows["again", "same key, --replace"]["verdicts"] == {"intact": 1}
+    assert rows["copy attack", "difference known exactly"]["harmful"] == 0
+    assert (tmp_path / "security.md").read_text() == capsys.readouterr().out

@@ -1,0 +1,193 @@
+"""Whole tool and property: what is measured, in which order, and what happens to what is not."""
+
+import json
+import sys
+import time
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from imuge.bench import memory, speed, stages, whole_calls
+from imuge.bench.speed_table import to_markdown
+from imuge.engine import Engine
+
+QUIET = Console(quiet=True)
+OVERHEADS = {
+    "immunize": {"s": 1.0, "alone_s": 0.8, "ratio": 1.25, "inside_s": 0.9, "inside_ratio": 1.1}
+}
+WHOLE = {
+    "megapixels": 12.0,
+    "immunize_s": 60.0,
+    "immunize_s_per_mpx": 5.0,
+    "verify_s": 36.0,
+    "verify_s_per_mpx": 3.0,
+    "peak_gb": 1.5,
+}
+
+
+def settings(**changes):
+    given = {
+        "sizes": ("0.25", "1", "24", "48"),
+        "threads": (1, 2),
+        "backends": ("onnxruntime",),
+        "repeats": None,
+        "minutes": 0,
+        "torch_weights": None,
+    }
+    return speed.Settings(**given | changes)
+
+
+def test_every_stage_and_size_comes_once_and_whole_24_megapixels_last():
+    planned = list(speed.tasks(("0.25", "24", "48"), (1, 2)))
+    assert len(planned) == len(set(planned)) == 2 * (5 + 1 + 1 + 5 + 1)
+    assert [task.threads for task in planned[:12]] == [2] * 12
+    assert [str(task) for task in planned[-2:]] == [
+        "immunize and verify, 24 Mpx, 2 threads",
+        "immunize and verify, 24 Mpx, 1 threads",
+    ]
+    assert not [task for task in planned if task.size == "24" and task.stage]
+
+
+def test_one_cell_by_turns_in_fresh_processes():
+    cell = stages.Cell(stage="reveal", width=128, height=160, threads=1)
+    found = stages.measure(cell, ("onnxruntime", "torch"), repeats=2)
+    product, other = found["backends"]["onnxruntime"], found["backends"]["torch"]
+    assert found["strips"] == 1
+    assert product["ratio"] == 1
+    assert product["difference"] == 0
+    assert 0 < other["difference"] < 1e-3
+    low, high = other["ratio_quartiles"]
+    assert 0 < low <= other["ratio"] <= high
+    assert other["peak_mb"] > product["peak_mb"] > product["above_mb"] > 0
+
+
+def test_a_backend_that_fails_says_why_and_the_others_go_on(tmp_path):
+    cell = stages.Cell(stage="encode", width=128, height=128, threads=1)
+    weights = tmp_path / "none.safetensors"
+    found = stages.measure(cell, ("onnxruntime", "torch"), repeats=1, torch_weights=weights)
+    assert "none.safetensors" in found["backends"]["torch"]["error"]
+    assert found["backends"]["onnxruntime"]["ms_per_mpx"] > 0
+
+
+def test_a_tall_picture_is_measured_by_its_middle_strip():
+    engine = Engine(threads=1, pixel_budget=128 * 480)
+    cell = stages.Cell(stage="reveal", width=128, height=960, threads=1)
+    runner = stages.Runner(engine, cell)
+    assert runner.plan.strips > 2
+    assert 1 < runner.plan.scale <= runner.plan.strips
+    assert runner.run() > 0
+    whole = Engine(threads=1).reveal(stages.inputs("reveal", 128, 960, engine)["image"])
+    first, last = (row // 8 for row in runner.plan.rows)
+    middle = whole[:, first:last].ravel()
+    sample = np.array(runner.sample())
+    expected = middle[:: max(1, middle.size // stages.SAMPLED)]
+    np.testing.assert_allclose(sample, expected, atol=1e-4)
+    assert runner.rest_mb() == pytest.approx((whole.nbytes - middle.nbytes) / 1e6)
+
+
+def test_what_does_not_fit_is_left_out_and_named(monkeypatch):
+    done = []
+    monkeypatch.setattr(speed.Findings, "measure", lambda _self, task, _repeats: done.append(task))
+    now = time.monotonic()
+    # Less than it takes to start anything.
+    found = speed.run(settings(minutes=0.05), QUIET, started_s=now)
+    planned = list(speed.tasks(settings().sizes, (1, 2)))
+    assert done == []
+    assert [line.rpartition(", about")[0] for line in found.left_out] == [str(t) for t in planned]
+    assert speed.run(settings(), QUIET, started_s=now).left_out == []
+    assert done == planned
+
+
+def test_the_clock_learns_from_what_was_measured():
+    clock = speed.Clock(end_s=0.0)
+    small, large = (speed.Task(size, 2, "reveal") for size in ("1", "4"))
+    guessed = clock.needs_s(large, 1)
+    clock.took(small, 1, 100.0)
+    assert clock.needs_s(large, 1) > guessed
+    assert clock.needs_s(small, 1) == pytest.approx(100)
+    assert clock.needs_s(speed.Task("48", 2), 1) < clock.needs_s(speed.Task("24", 2), 1)
+
+
+def test_whole_calls_are_timed_in_their_own_process():
+    found = whole_calls.large_in_own_process(256, 192, threads=1)
+    assert found["verdict"] == "tampered"
+    assert found["immunize_s"] > 0
+    assert found["verify_s"] > 0
+    assert found["peak_gb"] >= found["verify_peak_gb"] > 0.05
+
+
+def test_a_size_that_the_product_refuses_gives_its_sentence():
+    found = whole_calls.large(48, 6000, threads=1)
+    assert "48×6000" in found["refused"]
+    assert "immunize_s" not in found
+
+
+def test_a_process_that_comes_to_nothing_is_no_end_of_the_run():
+    found = whole_calls.large_in_own_process(-1, 128, threads=1)
+    assert found["failed"] == "the process ended with status 1"
+
+
+@pytest.mark.skipif(not memory.FORGET.exists(), reason="the peak cannot be forgotten here")
+def test_the_peak_is_that_since_it_was_forgotten():
+    before = memory.peak_mb()
+    block = np.ones(30_000_000)
+    assert memory.peak_mb() > 200
+    del block
+    memory.forget_peak()
+    assert memory.peak_mb() < memory.resident_mb() + 50
+    assert before > 0
+
+
+def test_tables_tell_ratios_refusals_failures_and_what_is_missing():
+    row = {"peak_mb": 200.0, "above_mb": 50.0}
+    product = row | {"ms_per_mpx": 1000.0, "ratio": 1.0, "ratio_quartiles": [1.0, 1.0]}
+    other = row | {"ms_per_mpx": 1500.0, "ratio": 1.5, "ratio_quartiles": [1.4, 1.7]}
+    cell = {"stage": "reveal", "megapixels": 48.0, "threads": 2, "strips": 9}
+    result = {
+        "threads": 2,
+        "overheads": OVERHEADS,
+        "large": {"12": WHOLE, "48": {"megapixels": 48.0, "refused": "too large; use less"}},
+        "large_fewer_threads": {
+            "1": {
+                "12": WHOLE | {"immunize_s": 120.0},
+                "24": {"megapixels": 24.0, "failed": "the process ended with status -9"},
+            }
+        },
+        "stages": [
+            {**cell, "backends": {"onnxruntime": product, "openvino": other}},
+            {**cell, "stage": "embed", "backends": {"torch": {"error": "no memory"}}},
+        ],
+        "left_out": ["recover, 48 Mpx, 1 threads, about 300 s more"],
+    }
+    text = to_markdown(result)
+    assert "| 12.0 | 2 | 60.0 | 5.0 | 36.0 | 3.0 | 1.50 |" in text
+    assert "| 12.0 | 1 | 120.0 |" in text
+    assert "| reveal | 48.0 | 2 | 9 | 1000 | 1500 (1.50, 1.40 to 1.70) |  |" in text
+    assert "48.0 megapixels are refused: too large" in text
+    assert "Whole calls failed at 24.0 megapixels, 1 threads: the process ended" in text
+    assert "torch failed at embed, 48.0 Mpx, 2 threads: no memory" in text
+    assert "its middle one was run" in text
+    assert "Left out: recover, 48 Mpx, 1 threads" in text
+
+
+def test_results_from_before_the_stages_still_have_their_tables(request):
+    path = request.config.rootpath / "docs" / "scores" / "speed.json"
+    result = json.loads(path.read_text())
+    for name in ("stages", "left_out", "large_fewer_threads"):
+        result.pop(name, None)
+    assert to_markdown(result).count("\n\n|") == 1
+
+
+@pytest.mark.slow
+def test_speed_reports_ratios_and_memory(tmp_path, capsys):
+    backends = ["--backends", "onnxruntime", "torch"]
+    speed.main(["--out", str(tmp_path), "--quick", "--sizes", "0.25", "48", *backends])
+    result = json.loads((tmp_path / "speed.json").read_text())
+    assert result["large"]["0.25"]["verdict"] == "tampered"
+    assert "24" in result["large"]["48"]["refused"]
+    assert result["overheads"]["immunize"]["inside_ratio"] > 1
+    assert {cell["stage"] for cell in result["stages"]} == set(stages.STAGES)
+    assert all("error" not in row for cell in result["stages"] for row in cell["backends"].values())
+    assert (tmp_path / "speed.md").read_text() == capsys.readouterr().out
+    assert sys.platform != "linux" or result["processor"]
