@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,7 +23,7 @@ OutOption = Annotated[
 ]
 GridOption = Annotated[
     GridChoice,
-    typer.Option(help="quick: minutes; standard: a minute a picture; full: hours."),
+    typer.Option(help="quick: minutes; standard: minutes a picture; full: hours."),
 ]
 ModelOption = Annotated[
     list[str] | None,
@@ -109,3 +109,46 @@ def bench(
     )
     run(wishes, console=console)
     say(f"Results: {out / 'bench.html'}")
+
+
+# They read their options themselves, so that `python -m imuge.bench.NAME` is the same command.
+_own_options: dict[str, Any] = {
+    "add_help_option": False,
+    "context_settings": {"ignore_unknown_options": True, "allow_extra_args": True},
+}
+
+
+@bench_app.command(**_own_options)
+@one_sentence
+def speed(context: typer.Context) -> None:
+    """Time and memory of every stage, by size, threads and runtime.
+
+    imuge bench speed --help lists its options.
+    """
+    from imuge.bench.speed import main
+
+    main(context.args)
+
+
+@bench_app.command(**_own_options)
+@one_sentence
+def security(context: typer.Context) -> None:
+    """Attacks on the protection itself, and what the verdicts are.
+
+    imuge bench security --help lists its options.
+    """
+    from imuge.bench.security import main
+
+    main(context.args)
+
+
+@bench_app.command(**_own_options)
+@one_sentence
+def presence(context: typer.Context) -> None:
+    """Whether p-values on unprotected pictures are uniform.
+
+    imuge bench presence --help lists its options.
+    """
+    from imuge.bench.presence import main
+
+    main(context.args)

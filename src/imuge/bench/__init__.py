@@ -4,8 +4,8 @@ imuge calibrate                         sets a release's working points, on trai
 imuge bench                             the grid: any systems side by side, tables, plots, examples
 python -m imuge.bench.acceptance        the release beside what its design promises
 python -m imuge.bench.jpeg_simulators   how near training's JPEGs are to real ones
-python -m imuge.bench.speed             time and memory of calls and stages, in several backends
-python -m imuge.bench.security          verdicts where the protection itself is attacked
-python -m imuge.bench.presence          whether presence p-values mean what they say
+imuge bench speed                       time and memory of calls and stages, in several backends
+imuge bench security                    verdicts where the protection itself is attacked
+imuge bench presence                    whether presence p-values mean what they say
 python -m imuge.bench.secrecy           what the hidden code tells without its key
 """
