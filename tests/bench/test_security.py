@@ -7,8 +7,9 @@ import pytest
 
 from imuge.bench import security, security_cases
 from imuge.bench.contestants import Published
-from imuge.bench.security_cases import GROUPS, Row, Studio
+from imuge.bench.security_cases import GROUPS, Case, Row, Studio
 from imuge.bench.security_table import TITLES, shortfalls, to_markdown
+from imuge.errors import ProtectionError
 
 ROW = Row(
     group="collage",
@@ -36,8 +37,10 @@ def test_a_picture_is_published_once_and_always_the_same(studio, photograph):
     assert again.secret == studio.published(0).secret != studio.published(1).secret
 
 
-def test_wrong_keys_and_shifts_say_unprotected(studio):
-    rows = security.measure(studio, [0], ["shifts", "wrong key"])
+def test_wrong_keys_and_shifts_say_unprotected(guard, studio):
+    report = security.Report(guard, studio, ["shifts", "wrong key"])
+    report.attack(0)
+    rows = report.rows()
     assert [row["group"] for row in rows] == ["shifts", "shifts", "wrong key", "wrong key"]
     assert [row["pictures"] for row in rows] == [7, 1, 1, 1]
     assert all(row["verdicts"] == {"unprotected": row["pictures"]} for row in rows)
@@ -82,9 +85,25 @@ def test_averages_leave_the_attacked_picture_out(monkeypatch, studio):
 
 
 def test_immunizing_again_is_refused(guard, immunized, photograph):
-    row = security.refusals(guard, [immunized.image, photograph])
-    assert row["verdicts"] == {"refused": 1, "taken": 1}
-    assert (row["as_it_should"], row["harmful"], row["pictures"]) == (1, 1, 2)
+    assert security.refused_or_taken(guard, immunized.image) == "refused"
+    assert security.refused_or_taken(guard, photograph) == "taken"
+
+
+def test_what_cannot_be_protected_is_left_out_or_counted_apart(guard, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise ProtectionError("nothing can be read back")
+
+    monkeypatch.setattr(security_cases.ReleaseContestant, "immunize", refuse)
+    studio = Studio(guard.engine, [np.zeros((128, 128, 3), np.uint8)])
+    report = security.Report(guard, studio, ["wrong key"])
+    report.attack(0)
+    assert report.left_out == ["wrong key, picture 0: nothing can be read back"]
+    assert report.rows() == []
+    assert studio.again(studio.original(0), studio.key, 0) is None
+    tally = security.Tally(ROW)
+    tally.add(Case(row=ROW, received=None, keys=(studio.key,)), studio.engine)
+    assert tally.facts()["verdicts"] == {"not made": 1}
+    assert (tally.facts()["as_it_should"], tally.facts()["harmful"]) == (0, 0)
 
 
 def test_verdicts_are_counted_by_what_they_should_be():

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from imuge.bench.cases import SIDE
 from imuge.bench.pictures import photographs
 from imuge.bench.scores import f1
 from imuge.bench.security_cases import GROUPS, Case, Row, Studio
-from imuge.bench.security_table import shortfalls, to_markdown
+from imuge.bench.security_table import to_markdown
 from imuge.engine import Engine
 from imuge.errors import ProtectionError
 from imuge.files import write_atomically
@@ -35,7 +35,14 @@ from imuge.results import Pixels
 from imuge.verification import verify
 
 COMMAND = "python -m imuge.bench.security --data ../shared/data/validation --out DIR"
-REFUSED, TAKEN = "refused", "taken"
+REFUSED, TAKEN, NOT_MADE = "refused", "taken", "not made"
+REFUSAL = Row(
+    group="again",
+    name="same key, without --replace",
+    words="refused: it would hide what was done since",
+    should=frozenset({REFUSED}),
+    harmful=frozenset({TAKEN}),
+)
 
 
 @dataclass(slots=True)
@@ -50,6 +57,9 @@ class Tally:
 
     def add(self, case: Case, engine: Engine) -> None:
         """Verify one picture and count."""
+        if case.received is None:
+            self.verdicts[NOT_MADE] += 1
+            return
         found = verify(engine, to_canvas(case.received), case.keys, recover=False)
         self.verdicts[found.finding] += 1
         self.least_p = min(self.least_p, found.reading.presence_p)
@@ -76,49 +86,46 @@ class Tally:
         }
 
 
-def measure(
-    studio: Studio, steps: Iterable[int], groups: Sequence[str] = tuple(GROUPS)
-) -> list[dict[str, Any]]:
-    """All rows of these groups.
+@dataclass(slots=True)
+class Report:
+    """All rows, growing picture by picture."""
 
-    Args:
-        studio: The pictures.
-        steps: Numbers of the pictures that are attacked; the others are there to be pasted from.
-        groups: Out of `GROUPS`.
-    """
-    tallies: dict[tuple[str, str], Tally] = {}
-    for i in steps:
-        for group in groups:
-            for case in GROUPS[group](studio, i):
-                tally = tallies.setdefault((case.row.group, case.row.name), Tally(case.row))
-                tally.add(case, studio.engine)
-    order = sorted(tallies.values(), key=lambda tally: groups.index(tally.row.group))
-    return [tally.facts() for tally in order]
+    guard: Guard  # with the studio's key
+    studio: Studio
+    groups: Sequence[str] = tuple(GROUPS)
+    attacked: list[int] = field(default_factory=list)  # numbers of the studio's pictures
+    left_out: list[str] = field(default_factory=list)  # what could not be protected, and why
+    _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+
+    def attack(self, number: int) -> None:
+        """Make and judge every case of one picture; the others are there to be pasted from."""
+        for group in self.groups:
+            try:
+                for case in GROUPS[group](self.studio, number):
+                    name = (case.row.group, case.row.name)
+                    self._tallies.setdefault(name, Tally(case.row)).add(case, self.studio.engine)
+                if group == REFUSAL.group:
+                    name = (group, REFUSAL.name)
+                    tally = self._tallies.setdefault(name, Tally(REFUSAL))
+                    protected = self.studio.published(number).pixels
+                    tally.verdicts[refused_or_taken(self.guard, protected)] += 1
+            except ProtectionError as error:
+                self.left_out.append(f"{group}, picture {number}: {error}")
+        self.attacked.append(number)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was found so far, in the order of the groups."""
+        order = sorted(self._tallies.values(), key=lambda one: self.groups.index(one.row.group))
+        return [tally.facts() for tally in order]
 
 
-def refusals(guard: Guard, published: Iterable[Pixels]) -> dict[str, Any]:
-    """Whether a protected picture is refused when it shall be immunized again without --replace."""
-    counts: Counter[str] = Counter()
-    for pixels in published:
-        try:
-            guard.immunize(pixels)
-        except ProtectionError:
-            counts[REFUSED] += 1
-        else:
-            counts[TAKEN] += 1
-    return {
-        "group": "again",
-        "row": "same key, without --replace",
-        "should": "refused: it would hide what was done since",
-        "pictures": counts.total(),
-        "verdicts": dict(counts),
-        "as_it_should": counts[REFUSED],
-        "harmful": counts[TAKEN],
-        "keys": {},
-        "f1": None,
-        "least_f1": None,
-        "least_presence_p": None,
-    }
+def refused_or_taken(guard: Guard, pixels: Pixels) -> str:
+    """What becomes of a picture that shall be immunized without --replace."""
+    try:
+        guard.immunize(pixels)
+    except ProtectionError:
+        return REFUSED
+    return TAKEN
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -134,27 +141,28 @@ def main(arguments: list[str] | None = None) -> None:
     count = min(options.pictures or len(pool), len(pool))
     attacked = np.linspace(0, len(pool) - 1, count).round().astype(int).tolist()
     guard = Guard(Key.from_secret("bench", bytes(range(32))))
-    studio = Studio(guard.engine, [picture.pixels for picture in pool])
-    console = Console(stderr=True)
-    rows = measure(studio, track(attacked, "attacking", console=console), options.groups)
-    if "again" in options.groups:
-        rows.append(refusals(guard, (studio.published(i).pixels for i in attacked)))
-    result = {
+    studio = Studio(guard.engine, [picture.pixels for picture in pool], guard.keys[0])
+    report = Report(guard, studio, options.groups)
+    facts = {
         "command": COMMAND,
         "imuge": __version__,
         "model": guard.engine.record.name,
         "model_sha256": guard.engine.sha256,
         "keys": [studio.key.key_id, studio.other_key.key_id],
-        "attacked": [pool[i].name for i in attacked],
         "pictures": {picture.name: picture.sha256 for picture in pool},
-        "rows": rows,
     }
-    text = json.dumps(result, indent=1) + "\n"
-    write_atomically(options.out / "security.json", text.encode(), overwrite=True)
-    write_atomically(options.out / "security.md", to_markdown(result).encode(), overwrite=True)
+    for i in track(attacked, "attacking", console=Console(stderr=True)):
+        report.attack(i)
+        names = [pool[n].name for n in report.attacked]
+        result = facts | {"attacked": names, "left_out": report.left_out, "rows": report.rows()}
+        _write(options.out, result)  # after every picture: all of them take a while
     sys.stdout.write(to_markdown(result))
-    for line in shortfalls(rows):
-        sys.stderr.write(f"falls short: {line}\n")
+
+
+def _write(folder: Path, result: dict[str, Any]) -> None:
+    text = json.dumps(result, indent=1) + "\n"
+    write_atomically(folder / "security.json", text.encode(), overwrite=True)
+    write_atomically(folder / "security.md", to_markdown(result).encode(), overwrite=True)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ from imuge.bench.forgeries import (
 )
 from imuge.bench.scores import Mask
 from imuge.engine import Engine
+from imuge.errors import ProtectionError
 from imuge.keys import Key, verify_only
-from imuge.results import Finding, Pixels
+from imuge.results import Pixels
 
 CHAINS = ("none", "jpeg:75")
 DENOISERS: tuple[Denoiser, ...] = ("Wiener", "median")
@@ -37,11 +38,11 @@ SHIFTS = 7  # pixels, the most that is no whole block
 BLOCK = 8
 OTHER_KEY_SEED, AGAIN_SEED = 1_000_000, 2_000_000  # apart from those of the pictures
 
-Verdicts: TypeAlias = frozenset[Finding]
+Verdicts: TypeAlias = frozenset[str]
 Keys: TypeAlias = tuple[Key, ...]
-CLAIMS: Verdicts = frozenset({"intact", "tampered"})  # that it was protected and is known
-ACCUSATIONS: Verdicts = frozenset({"tampered", "foreign"})
-NO_CLAIM: Verdicts = frozenset({"foreign", "unprotected"})
+CLAIMS = frozenset({"intact", "tampered"})  # that it was protected and is known
+ACCUSATIONS = frozenset({"tampered", "foreign"})
+NO_CLAIM = frozenset({"foreign", "unprotected"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Case:
     """One received picture and who looks at it."""
 
     row: Row
-    received: Pixels
+    received: Pixels | None  # None: the attack could not be made
     keys: Keys
     # (H, W), True = tampered, given the image id that was read; None: there is nothing to locate
     true: Callable[[int | None], Mask] | None = None
@@ -90,10 +91,13 @@ class Studio:
         """A picture that was never protected."""
         return self.pictures[number % len(self.pictures)]
 
-    def again(self, received: Pixels, key: Key, number: int) -> Published[int]:
-        """Immunize what was published once more, as `--replace` does."""
+    def again(self, received: Pixels, key: Key, number: int) -> Pixels | None:
+        """Immunize what was published once more, as `--replace` does; None: it cannot be."""
         maker = ReleaseContestant(self.engine, key, shipped=True)
-        return maker.immunize(received, seed=AGAIN_SEED + number)
+        try:
+            return maker.immunize(received, seed=AGAIN_SEED + number).pixels
+        except ProtectionError:
+            return None
 
     def _publish(self, key: Key, number: int, seed: int) -> Published[int]:
         if (key.name, number) not in self._made:
@@ -227,25 +231,23 @@ def immunized_again(studio: Studio, i: int) -> Iterator[Case]:
     first = studio.published(i).pixels
     mask = _pasted_mask(first, 4, i)
     forged = paste(first, studio.original(i + 1), mask)
-    intact: Verdicts = frozenset({"intact"})
+    intact = frozenset({"intact"})
 
-    def case(
-        name: str, words: str, received: Pixels, keys: tuple[Key, ...], good: Verdicts
-    ) -> Case:
+    def case(name: str, words: str, received: Pixels | None, keys: Keys, good: Verdicts) -> Case:
         row = Row(group="again", name=name, words=words, should=good, harmful=ACCUSATIONS)
         return Case(row=row, received=received, keys=keys)
 
     key, other = studio.key, studio.other_key
-    same = studio.again(first, key, i).pixels
+    same = studio.again(first, key, i)
     yield case("same key, --replace", "intact, with the second image id", same, (key,), intact)
-    laundered = studio.again(forged, key, i).pixels
+    laundered = studio.again(forged, key, i)
     words = "intact: whoever holds the key can launder; that is what --replace is kept from"
     yield case("tampered, then same key, --replace", words, laundered, (key,), intact)
-    both = studio.again(first, other, i).pixels
+    both = studio.again(first, other, i)
     words = "intact: the picture is what the second key protected"
     yield case("other key, seen with it", words, both, (other,), intact)
     words = "what is left of the first protection; no accusation, since nothing else was changed"
-    left: Verdicts = frozenset({"intact", "degraded", "unprotected"})
+    left = frozenset({"intact", "degraded", "unprotected"})
     yield case("other key, seen with the first", words, both, (key,), left)
     words = "intact, with the key of the last protection"
     yield case("other key, seen with both", words, both, (key, other), intact)
@@ -278,7 +280,7 @@ def embedded_again(studio: Studio, i: int) -> Iterator[Case]:
     reader = verify_only(key)
     mask = _pasted_mask(published, 5, i)
     forged = paste(published, target, mask)
-    foreign: Verdicts = frozenset({"foreign"})
+    foreign = frozenset({"foreign"})
     moved_words = "foreign: the hidden copy shows the first picture"
     for name, own_code, eyes, words in (
         ("all, in another picture", False, key, moved_words),

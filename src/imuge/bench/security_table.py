@@ -13,7 +13,8 @@ TITLES = {
     "shifts": "Shifts",
     "embedded again": "What was revealed, embedded again without the key",
 }
-VERDICTS = ("intact", "tampered", "degraded", "foreign", "unprotected", "refused", "taken")
+VERDICTS = ("intact", "tampered", "degraded", "foreign", "unprotected")
+OTHERS = ("refused", "taken", "not made")
 
 
 def to_markdown(result: dict[str, Any]) -> str:
@@ -29,6 +30,7 @@ def to_markdown(result: dict[str, Any]) -> str:
         lines += ["", f"### {TITLES[group]}", "", *_table(list(members))]
     found = list(shortfalls(rows))
     lines += ["", "### Falls short", "", *(f"- {line}" for line in found or ["nothing."])]
+    lines += [f"- Left out: {line}." for line in result.get("left_out", [])]
     return "\n".join(lines) + "\n"
 
 
