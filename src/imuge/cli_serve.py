@@ -124,8 +124,13 @@ def serve(
     app = create_app(settings, limits, tokens=tokens, hosts=names)
     listener = bind(host, port)
     shown = f"[{host}]" if ":" in host else host
-    say(f"imuge listens on http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)")
-    run(app, listener, trusted_proxies=proxy_headers or ())
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    run(
+        app,
+        listener,
+        trusted_proxies=proxy_headers or (),
+        on_start=lambda: say(f"imuge listens on {address} (Ctrl-C ends it)"),
+    )
 
 
 def _check_exposure(host: str, tokens: Path | None, *, insecure: bool) -> None:

@@ -16,7 +16,7 @@ from imuge.serve.limits import Limits
 from imuge.serve.server import bind, build_server
 
 ASYNC = {"Prefer": "respond-async"}
-WAIT_S = 90.0  # for a condition, on a machine that does other things too
+WAIT_S = 240.0  # for a condition, on a machine that does other things too
 
 
 def encoded(pixels, form="PNG", **options):

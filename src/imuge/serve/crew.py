@@ -19,7 +19,7 @@ from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings
 from imuge.serve.tasks import File, JobError, Outcome, Task, perform
 
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0  # seconds on a quiet machine
 END_TIMEOUT_S = 5.0
 READ_AHEAD = 2**20  # bytes
 OnStep = Callable[[str, float], None]

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
@@ -26,11 +26,20 @@ KEEP_ALIVE_S = 15
 class GracefulServer(uvicorn.Server):
     """Uvicorn, but the first signal lets jobs finish while their results can still be fetched."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(
+        self, config: uvicorn.Config, service: Service, on_start: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._on_start = on_start
         self._service = service
         self._signals = 0
         self._ending: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the workers, then listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin to stop; a second signal ends at once."""
@@ -58,6 +67,7 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: it cannot be used.
     """
+    listener = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -65,26 +75,41 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise ConfigError(
             f"cannot listen on {host} port {port}: {reason(error)}; give another --host or --port"
         ) from error
     return listener
 
 
-def serve(app: FastAPI, listener: socket.socket, *, trusted_proxies: Sequence[str] = ()) -> None:
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    trusted_proxies: Sequence[str] = (),
+    on_start: Callable[[], None] = lambda: None,
+) -> None:
     """Serve until a signal comes.
 
     Args:
         app: Made by `create_app`.
         listener: A bound socket.
         trusted_proxies: Addresses or networks whose X-Forwarded-For is believed.
+        on_start: Called once the service answers.
     """
     logging.getLogger("uvicorn.error").addHandler(_Lines(logging.WARNING))
     with contextlib.suppress(KeyboardInterrupt):
-        build_server(app, trusted_proxies=trusted_proxies).run(sockets=[listener])
+        server = build_server(app, trusted_proxies=trusted_proxies, on_start=on_start)
+        server.run(sockets=[listener])
 
 
-def build_server(app: FastAPI, *, trusted_proxies: Sequence[str] = ()) -> GracefulServer:
+def build_server(
+    app: FastAPI,
+    *,
+    trusted_proxies: Sequence[str] = (),
+    on_start: Callable[[], None] = lambda: None,
+) -> GracefulServer:
     """The server for an application made by `create_app`; its `run` takes the sockets."""
     service: Service = app.state.service
     config = uvicorn.Config(
@@ -102,7 +127,7 @@ def build_server(app: FastAPI, *, trusted_proxies: Sequence[str] = ()) -> Gracef
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(service.limits.grace_s)),
     )
-    return GracefulServer(config, service)
+    return GracefulServer(config, service, on_start)
 
 
 class _Lines(logging.Handler):
