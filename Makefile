@@ -6,9 +6,10 @@ DATA ?= ../shared/data
 OUT ?= out
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
+SERVE := $(VENV)/.serve
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format browser test test-all calibrate bench scores clean
+.PHONY: help setup demo serve check format browser test test-all calibrate bench scores clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,12 +21,19 @@ $(CORE): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+$(SERVE): $(CORE)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve]'
+	touch $@
+
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif,bench]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,train,heif,bench,serve]'
 	touch $@
 
 demo: setup ## Immunize, tamper, re-save as JPEG 70 and verify a bundled photograph
 	$(BIN)/imuge demo --out $(OUT)/demo
+
+serve: $(SERVE) ## Run the service and its page on http://127.0.0.1:8000
+	$(BIN)/imuge serve
 
 check: $(DEV) ## Lint, format and types
 	$(BIN)/ruff check .
