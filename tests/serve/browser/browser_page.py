@@ -23,7 +23,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 SCREENSHOTS = Path(__file__).parents[3] / "out" / "screenshots"
-WAIT_S = 60  # for what takes a second on a machine that has nothing else to do
+WAIT_S = 120  # for what takes a second on a machine that has nothing else to do
 DESKTOP, PHONE = (1200, 900), (360, 780)
 ARGUMENTS = (
     "--headless=new",

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 from imuge.keys import Key, write_key
 
-STARTS_WITHIN_S = 90
+STARTS_WITHIN_S = 180
 
 
 @contextmanager
