@@ -26,7 +26,7 @@ def available_bytes(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | N
         meminfo: Linux's account of the machine.
         cgroup: The container's, version 2: its limit is often lower.
     """
-    found = []
+    found: list[int] = []
     with suppress(OSError, ValueError):
         lines = meminfo.read_text().splitlines()
         rows = (line.split() for line in lines if line.startswith("MemAvailable:"))
