@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from conftest import manifest
 from imuge.batch import local
 from imuge.batch.desk import Desk
+from imuge.batch.journal import MANIFEST
 from imuge.batch.work import Worker
 from imuge.cli import app
 
@@ -65,6 +65,13 @@ def run(guard, monkeypatch):
         return result.output
 
     return go
+
+
+def manifest(out):
+    """Header and records, one parsed object a line."""
+    lines = (out / MANIFEST).read_text("utf-8").splitlines()
+    header, *records = map(json.loads, lines)
+    return header, records
 
 
 def files(folder):
