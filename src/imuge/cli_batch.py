@@ -49,7 +49,6 @@ ProcessesOption = Annotated[
         metavar="N",
         min=1,
         help="Default: one for each processor, if memory allows.",
-        show_default="",
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(metavar="N", min=1, help="Of each process.")]

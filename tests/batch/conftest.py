@@ -1,6 +1,5 @@
 """What the batch's tests share: folders of small photographs, a key that is held, the command."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imuge.batch.journal import MANIFEST
 from imuge.keys import store_key
 
 IMUGE = Path(sys.executable).with_name("imuge")
@@ -68,10 +66,3 @@ def start(tmp_path):
         if process.poll() is None:
             process.kill()
             process.wait()
-
-
-def manifest(out):
-    """Header and records, one parsed object a line."""
-    lines = (out / MANIFEST).read_text("utf-8").splitlines()
-    header, *records = map(json.loads, lines)
-    return header, records

@@ -9,7 +9,7 @@ pytest.importorskip("pyarrow", reason="needs the extra [ray]")
 from imuge.batch import storage as module
 from imuge.batch.parquet import MANIFEST, PARTS, Parts
 from imuge.batch.record import Record
-from imuge.batch.storage import open_storage, split_place
+from imuge.batch.storage import open_storage, split_place, without_secrets
 from imuge.errors import ConfigError, ImageError
 
 HEADER = {
@@ -90,6 +90,11 @@ def test_an_unknown_scheme_is_refused():
 )
 def test_a_file_is_split_into_its_folder_and_name(place, parts):
     assert split_place(place) == parts
+
+
+def test_secrets_in_a_uri_are_not_written_down():
+    assert without_secrets("s3://me:secret@b/x?endpoint_override=h") == "s3://b/x"
+    assert without_secrets("/a@b/c?d") == "/a@b/c?d"
 
 
 def names(storage):

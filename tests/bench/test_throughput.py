@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imuge.bench import capacity as large_pictures
 from imuge.bench import throughput
-from imuge.bench.throughput import (
-    Clocked,
-    capacity,
-    capacity_page,
-    efficiency,
-    host_folder,
-    main,
-    to_markdown,
-)
+from imuge.bench.capacity import capacity, capacity_page, to_markdown
+from imuge.bench.throughput import Clocked, host_folder, main
 from imuge.errors import ConfigError
 
 
@@ -55,7 +49,15 @@ def result():
         "side": 512,
         "rounds": 3,
         "rates": [row("local", 1, 0.2, 1.0), row("local", 2, 0.36, 1.8), row("ray", 2, 0.3, 1.5)],
-        "large": [{"megapixels": 1.0, "immunize_s": 9.0, "verify_s": 4.5, "peak_gb": 0.7}],
+        "large": [
+            {
+                "megapixels": 1.0,
+                "immunize_s": 10.0,
+                "verify_s": 5.0,
+                "report_s": 8.0,
+                "peak_gb": 0.7,
+            }
+        ],
     }
 
 
@@ -66,18 +68,11 @@ def test_rates_begin_when_every_worker_has_finished_a_picture():
     assert (run.start_s, run.pictures_per_s, run.megapixels_per_s) == (6.0, 0.5, 1.0)
 
 
-def test_a_million_is_the_seconds_of_one_on_busy_cores():
-    found = capacity(9.0, 1.0, efficiency=0.9, price=0.05)
-    assert found.seconds == pytest.approx(10.0)
+def test_a_million_is_the_core_seconds_of_one_a_million_times():
+    found = capacity(10.0, price=0.05)
     assert found.per_hour == pytest.approx(360.0)
     assert found.core_hours == pytest.approx(1e7 / 3600)
     assert found.cost == pytest.approx(1e7 / 3600 * 0.05)
-
-
-def test_efficiency_is_what_a_second_worker_leaves(result):
-    assert efficiency(result["rates"]) == pytest.approx(0.9)
-    assert efficiency(result["rates"][:1]) == 1.0
-    assert efficiency([row("local", 2, 1.0, 2.4)]) == 1.0  # noise is no gain
 
 
 def test_the_page_says_price_command_and_numbers(result):
@@ -86,6 +81,7 @@ def test_the_page_says_price_command_and_numbers(result):
     assert "At an assumed 0.05 for one core for one hour" in page
     assert "| 1.0 | 10.0 | 10.00 | 360 | 2,778 | 139 | 0.7 |" in page
     assert "| 1.0 | 5.0 | 5.00 | 720 | 1,389 | 69 | 0.7 |" in page
+    assert "### Verify, a changed picture, with its report" in page
     assert "was busy" not in page
     assert "**The machine was busy" in capacity_page(result | {"load": 3.0})
     assert "| local, 2 x 1 | 1.44 | 0.36 | 1.80 | 3 |" in to_markdown(result)
@@ -106,3 +102,29 @@ def test_a_small_measurement_through_real_workers(data, tmp_path, monkeypatch, c
     assert 0 < found["pictures_per_s"] < 1000
     assert found["megapixels_per_s"] == pytest.approx(found["pictures_per_s"] * 128 * 128 / 1e6)
     assert (out / "capacity.md").read_text() == capsys.readouterr().out
+
+
+def test_one_small_picture_is_measured_in_processes_of_their_own(monkeypatch):
+    monkeypatch.setitem(large_pictures.SIZES, "1", (256, 192))
+    found = large_pictures.one("1")
+    assert set(found) == {*large_pictures.VERBS, "peak_gb"}
+    assert min(found.values()) > 0
+
+
+def test_copies_at_once_give_their_mean(monkeypatch):
+    rows = iter([1.0, 3.0])
+
+    class Process:
+        def __init__(self, command, **_):
+            assert command[-2:] == ["--one", "4"]
+
+        def communicate(self):
+            value = next(rows)
+            return json.dumps(
+                {**dict.fromkeys(large_pictures.VERBS, value), "peak_gb": value}
+            ), None
+
+    monkeypatch.setattr(large_pictures.subprocess, "Popen", Process)
+    found = large_pictures.large("4", copies=2)
+    assert (found["immunize_s"], found["peak_gb"]) == (2.0, 3.0)
+    assert found["megapixels"] == pytest.approx(3.98, abs=0.01)

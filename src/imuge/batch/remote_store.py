@@ -14,7 +14,7 @@ from imuge.batch.listing import LISTS, Listing, choose, list_folder, read_list
 from imuge.batch.parquet import MANIFEST, PARTS, to_records
 from imuge.batch.plan import Plan
 from imuge.batch.remote import where
-from imuge.batch.storage import Storage, open_storage
+from imuge.batch.storage import Storage, open_storage, without_secrets
 from imuge.batch.tasks import Task, Wishes
 from imuge.batch.work import sha256
 from imuge.errors import ConfigError, ImageError
@@ -39,7 +39,7 @@ def list_remote(
         return None, read_list(Path(source))
     inputs = open_storage(source)
     if _is_same(inputs, outputs) and inputs.root == outputs.root:
-        raise ConfigError(f"{source} is both input and output; give another --out")
+        raise ConfigError(f"{without_secrets(source)} is both input and output; give another --out")
     if inputs.is_local:
         # Not by pyarrow, which would follow links.
         if not Path(inputs.root).is_dir():
@@ -48,14 +48,16 @@ def list_remote(
         listing = list_folder(Path(inputs.root), out, globs)
         listing.found = [replace(found, source=found.shown) for found in listing.found]
         return inputs, listing
-    listing = Listing(source)
+    listing = Listing(without_secrets(source))
     for name, _ in sorted(inputs.files(), key=lambda item: item[0]):
         path = PurePosixPath(inputs.path(name))
         inside = _is_same(inputs, outputs) and path.is_relative_to(outputs.root)
         if not inside and not any(part.startswith(".") for part in PurePosixPath(name).parts):
             choose(listing, name, name, globs)
     if not listing.found and not listing.skipped:
-        raise ConfigError(f"there are no files in {source}; give a folder of pictures, or a list")
+        raise ConfigError(
+            f"there are no files in {without_secrets(source)}; give a folder of pictures, or a list"
+        )
     return inputs, listing
 
 

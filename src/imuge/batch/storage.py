@@ -129,8 +129,18 @@ def _through_fsspec(place: str, first: Exception) -> Storage:
 
         filesystem, root = url_to_fs(place)
     except (ImportError, ValueError, OSError) as error:
-        raise ConfigError(f"cannot use {place}: {_words(first)}; {_words(error)}") from error
+        raise ConfigError(
+            f"cannot use {without_secrets(place)}: {_words(first)}; {_words(error)}"
+        ) from error
     return Storage(PyFileSystem(FSSpecHandler(filesystem)), root)
+
+
+def without_secrets(place: str) -> str:
+    """A place as it may be written down: a URI can carry a password and keys."""
+    if "://" not in place:
+        return place
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def split_place(place: str) -> tuple[str, str]:

@@ -4,15 +4,15 @@
 
 Every arrangement does the same pictures in every round, one after the other, so that ratios hold
 on a noisy machine too. Rates leave out the start: they count from the moment when every worker has
-finished its first picture. Seconds per megapixel are those of one picture at a time on one thread.
-Writes throughput.json, throughput.md and capacity.md.
+finished its first picture.
+
+What a million pictures cost is `imuge.bench.capacity`'s part.
 """
 
 import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +30,7 @@ from imuge.batch.local import Settings, run_local
 from imuge.batch.progress import Meter
 from imuge.batch.summary import Summary
 from imuge.batch.tasks import Wishes
+from imuge.bench.capacity import capacity_page, large, one, to_markdown
 from imuge.bench.pictures import photographs
 from imuge.bench.speed import SIZES
 from imuge.engine.engine import available_threads
@@ -37,7 +38,6 @@ from imuge.errors import ConfigError
 from imuge.keys import Key, write_key
 
 WISHES = Wishes(command="immunize")
-MILLION = 1_000_000
 COMMAND = "python -m imuge.bench.throughput --data DIR --out DIR --price-per-core-hour P"
 
 
@@ -174,124 +174,11 @@ def rates(arrangements: Sequence[Arrangement], hosts: Path, *, rounds: int) -> l
     ]
 
 
-def large(megapixels: str) -> dict[str, Any]:
-    """One large picture on one thread, in a process of its own: see `imuge.bench.speed`."""
-    command = [sys.executable, "-m", "imuge.bench.speed", "--one", megapixels, "--threads", "1"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
-    """What one core does, and a million pictures cost, at one size."""
-
-    megapixels: float
-    seconds: float  # of one core a picture, with both cores busy
-    per_hour: float  # pictures a core does in an hour
-    core_hours: float  # for a million
-    cost: float  # for a million, in the price's currency
-
-
-def capacity(seconds: float, megapixels: float, *, efficiency: float, price: float) -> Capacity:
-    """From the seconds of one picture alone to those of a million on busy machines.
-
-    Args:
-        seconds: Of one core, with nothing beside it.
-        megapixels: Size of the picture.
-        efficiency: How much of its speed a worker keeps when all cores work, 0..1.
-        price: Of one core for one hour.
-    """
-    busy = seconds / efficiency
-    core_hours = MILLION * busy / 3600
-    return Capacity(
-        megapixels=megapixels,
-        seconds=busy,
-        per_hour=3600 / busy,
-        core_hours=core_hours,
-        cost=core_hours * price,
-    )
-
-
-def efficiency(rows: Sequence[dict[str, Any]]) -> float:
-    """How much of its speed a local worker keeps beside a second one; 1 where nothing is lost."""
-    pair = next((r for r in rows if r["engine"] == "local" and r["workers"] == 2), None)
-    return min(1.0, pair["ratio"] / 2) if pair is not None else 1.0
-
-
-def to_markdown(result: dict[str, Any]) -> str:
-    """The table of rates."""
-    lines = [
-        "| engine, workers x threads | pictures/s | Mpx/s | against one worker | start, s |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['engine']}, {row['workers']} x {row['threads']} | {row['pictures_per_s']:.2f} "
-        f"| {row['megapixels_per_s']:.2f} | {row['ratio']:.2f} | {row['start_s']:.0f} |"
-        for row in result["rates"]
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def capacity_page(result: dict[str, Any]) -> str:
-    """The whole page docs/capacity.md."""
-    price, kept = result["price_per_core_hour"], efficiency(result["rates"])
-    busy = result["load"] > 0.5
-    parts = [
-        "# Capacity: how many pictures, and what they cost\n",
-        "Made by this command; every number below was measured by it, and none is a vendor's:\n",
-        f"```\n{result['command']}\n```\n",
-        f"imuge {result['version']}, {result['machine']}, {result['processors']} processors, "
-        f"{result['date']}; load before the start {result['load']:.1f}.\n",
-    ]
-    if busy:
-        parts.append(
-            "**The machine was busy with other work, so absolute numbers are too slow; read the "
-            "ratios, and run the command on your own machine.**\n"
-        )
-    parts += [
-        "## Throughput\n",
-        f"`imuge batch immunize` over {result['pictures']} photographs of {result['side']}x"
-        f"{result['side']} pixels, median of {result['rounds']} rounds. Rates begin when every "
-        "worker has finished its first picture; *start* is the time until then.\n",
-        to_markdown(result),
-    ]
-    for verb in ("immunize", "verify"):
-        parts += [_capacity_table(result, verb, price=price, kept=kept)]
-    parts.append(
-        "Reading it: one picture's seconds on one thread, divided by the share of its speed that "
-        f"a worker keeps when both cores work ({kept:.2f}), times a million. Verify is the dear "
-        "case, a picture that was changed, with its reconstruction; an intact one takes about "
-        "half. Storage, transfer and idle machines are not in it. The price is an assumption: put "
-        "in your own with `--price-per-core-hour`.\n"
-    )
-    return "\n".join(parts)
-
-
-def _capacity_table(result: dict[str, Any], verb: str, *, price: float, kept: float) -> str:
-    lines = [
-        f"## To {verb} a million pictures\n",
-        f"At an assumed {price:g} for one core for one hour, in whatever currency that is.\n",
-        "| megapixels | core seconds a picture | s/Mpx | pictures an hour and core "
-        "| core hours a million | cost a million | peak GB a worker |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in result["large"]:
-        size = row["megapixels"]
-        found = capacity(row[f"{verb}_s"], size, efficiency=kept, price=price)
-        lines.append(
-            f"| {size:.1f} | {found.seconds:.1f} | {found.seconds / size:.2f} "
-            f"| {found.per_hour:,.0f} | {found.core_hours:,.0f} | {found.cost:,.0f} "
-            f"| {row['peak_gb']:.1f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and write throughput.json, throughput.md and capacity.md."""
     parser = argparse.ArgumentParser(description="Pictures a second, and what a million cost.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--data", type=Path, help="folder of photographs")
+    parser.add_argument("--out", type=Path, help="folder for the results")
     parser.add_argument("--page", type=Path, help="where capacity.md goes, if not into --out")
     parser.add_argument("--price-per-core-hour", type=float, default=0.05, help="an assumption")
     parser.add_argument("--pictures", type=int, default=16)
@@ -299,7 +186,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engines", nargs="*", choices=("local", "ray"), default=["local", "ray"])
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--one", choices=SIZES, help="measure one size in this process, as JSON")
     options = parser.parse_args(arguments)
+    if options.one:
+        sys.stdout.write(json.dumps(one(options.one)))
+        return
+    if options.data is None or options.out is None:
+        parser.error("--data and --out are needed")
     result: dict[str, Any] = {
         "command": COMMAND.replace(" P", f" {options.price_per_core_hour:g}"),
         "version": __version__,
@@ -318,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.data, Path(folder) / "hosts", pictures=options.pictures, side=options.side
         )
         result["rates"] = rates(arrangements, hosts, rounds=options.rounds)
-    result["large"] = [large(size) for size in options.sizes]
+    result["large"] = [large(size, copies=available_threads()) for size in options.sizes]
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "throughput.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "throughput.md").write_text(to_markdown(result))
