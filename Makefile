@@ -6,6 +6,7 @@ DATA ?= ../shared/data
 OUT ?= out
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
+SERVE := $(VENV)/.serve
 DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help

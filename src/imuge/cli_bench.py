@@ -105,7 +105,7 @@ def bench(
         jobs=jobs or len(os.sched_getaffinity(0)),
         resume=resume,
         bits=names == ["all"],
-        command=shlex.join(["imuge", *sys.argv[1:]]),
+        command=shlex.join(["imuge", *(a for a in sys.argv[1:] if a != "--resume")]),
     )
     run(wishes, console=console)
     say(f"Results: {out / 'bench.html'}")

@@ -1,5 +1,6 @@
 """Each peer finds what it is made for, and keeps the contract of a contestant."""
 
+import multiprocessing
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from imuge.bench.peers.error_levels import error_levels
 from imuge.bench.peers.inpainting import Inpainting
 from imuge.bench.peers.jpeg_ghosts import jpeg_ghosts
 from imuge.bench.peers.noise_residual import noise_residual
+from imuge.bench.peers.optional import imported
 from imuge.bench.peers.self_embedding import CHECK_BITS, SelfEmbedding
 from imuge.bench.peers.thumbnails import blocks_of, drawn, filled, from_bits, shrunk, to_bits
 from imuge.bench.scores import f1, psnr_db
@@ -240,3 +242,13 @@ def test_missing_thumbnails_come_from_around_them():
     known = np.ones((5, 6), bool)
     known[2, 3] = False
     np.testing.assert_allclose(filled(thumbnails, known), 40)
+
+
+def test_a_package_cannot_choose_how_processes_are_started(tmp_path, monkeypatch):
+    (tmp_path / "chooses.py").write_text(
+        "import multiprocessing\nmultiprocessing.set_start_method('fork')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    before = multiprocessing.get_start_method(allow_none=True)
+    assert imported("chooses", package="chooses").__name__ == "chooses"
+    assert multiprocessing.get_start_method(allow_none=True) == before

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from imuge.bench.speed import SIZES, scene
+from imuge.bench.speed import SIZES
+from imuge.bench.whole_calls import scene
 from imuge.guard import Guard
 from imuge.image import load
 from imuge.keys import Key

@@ -65,10 +65,7 @@ class BitMark(Protocol):
 
 
 class BlindWatermark:
-    """The package blind-watermark 0.4: singular values of the block DCT of a wavelet band.
-
-    Its import makes `fork` the start method of multiprocessing, and fails where another is set.
-    """
+    """The package blind-watermark 0.4: singular values of the block DCT of a wavelet band."""
 
     name = "blind-watermark"
     capacity = CAPACITY
