@@ -131,6 +131,15 @@ def test_tables_hide_no_shortfall():
     assert "- nothing." in to_markdown(result | {"rows": [good]})
 
 
+def test_tables_count_refusals_and_what_could_not_be_made():
+    tally = security.Tally(security.REFUSAL)
+    tally.verdicts.update({"refused": 2, "taken": 1, "not made": 1})
+    result = {"command": "c", "model": "m", "attacked": ["x"], "left_out": ["collage, 3: why"]}
+    text = to_markdown(result | {"rows": [tally.facts()]})
+    assert "| refused 2, taken 1, not made 1 | 2 of 4 | 1 |" in text
+    assert "- Left out: collage, 3: why." in text
+
+
 def test_every_group_has_its_title():
     assert list(GROUPS) == list(TITLES)
 

@@ -206,7 +206,7 @@ def averaging(studio: Studio, i: int) -> Iterator[Case]:
                 row=Row(
                     group="averaging",
                     name=f"mean of {count}, gain {gain}, added to a picture never protected",
-                    words="unprotected: messages differ, so what they share averages out",
+                    words="unprotected: it was never protected, and no message survives the mean",
                     should=NO_CLAIM,
                     harmful=CLAIMS,
                 ),

@@ -50,7 +50,7 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
 def _counts(row: dict[str, Any]) -> str:
     text = ", ".join(
         f"{verdict} {row['verdicts'][verdict]}"
-        for verdict in VERDICTS
+        for verdict in (*VERDICTS, *OTHERS)
         if verdict in row["verdicts"]
     )
     if len(row["keys"]) > 1:
