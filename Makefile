@@ -74,7 +74,10 @@ bench: $(DEV) ## Measure the release on the validation pictures, into docs/score
 	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/peers --grid quick --pictures 8 --peers all
 	cp $(OUT)/bench/bench.json docs/scores/bench.json
 	cp $(OUT)/peers/bench.json docs/scores/peers.json
-	$(BIN)/python -m imuge.bench.speed --out docs/scores
+	$(BIN)/imuge bench security --data $(DATA)/validation --out docs/scores
+	$(BIN)/imuge bench presence --data $(DATA)/validation --out docs/scores
+	$(BIN)/imuge bench speed --out docs/scores
+	$(BIN)/python -m imuge.bench.throughput --data $(DATA)/validation --out docs/scores --page docs/capacity.md
 
 scores: $(DEV) ## Put docs/scores into the README, the model card and the record
 	$(BIN)/python scripts/update_scores.py

@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import answers, calibrate, jpeg_simulators, speed, tables
+from imuge.bench import (
+    answers,
+    calibrate,
+    jpeg_simulators,
+    presence,
+    security_table,
+    speed,
+    tables,
+)
 from imuge.bench.bench_table import ALARMS, provenance, table, to_markdown
 from imuge.bench.plots import plots
+from imuge.bench.presence_plot import presence_svg
 from imuge.bench.summary import chosen, untouched
 from imuge.weights import read_record, release_folder, write_record
 
@@ -86,6 +95,8 @@ def pages() -> dict[Path, dict[str, str]]:
             "platforms": platforms(),
             "bench": to_markdown(bench),
             "peers": to_markdown(load("peers")),
+            "security": security_table.to_markdown(load("security")),
+            "presence": presence.to_markdown(load("presence")),
         },
         ROOT / "docs" / "model-card.md": card,
         ROOT / "docs" / "faq.md": answers.to_answers(measured, bench, load("secrecy"), timed),
@@ -96,10 +107,9 @@ def pages() -> dict[Path, dict[str, str]]:
 def pictures() -> dict[Path, str]:
     """The plots that the pages show."""
     drawn = plots(load("bench"))
-    return {
-        ROOT / "docs" / "images" / f"bench-{title.lower().replace(' ', '-')}.svg": drawn[title]
-        for title in PLOTS
-    }
+    svgs = {title.lower().replace(" ", "-"): drawn[title] for title in PLOTS}
+    svgs["presence"] = presence_svg(load("presence"))
+    return {ROOT / "docs" / "images" / f"bench-{name}.svg": svg for name, svg in svgs.items()}
 
 
 def joined(*lines: str) -> str:

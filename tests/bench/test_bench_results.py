@@ -14,7 +14,7 @@ from imuge.bench.grid import QUALITIES, Case
 from imuge.bench.journal import NAME, Journal
 from imuge.bench.page import build_page
 from imuge.bench.pictures import Photograph
-from imuge.bench.plots import p_value_plot, plots
+from imuge.bench.plots import plots
 from imuge.bench.sheets import outline, sheet
 from imuge.bench.summary import averages, chosen, refusals, to_csv
 from imuge.bench.trials import Row, Subject
@@ -123,12 +123,6 @@ def test_plots_are_drawn_where_there_are_points(result):
     for svg in drawn.values():
         assert ET.fromstring(svg).tag.endswith("svg")
     assert drawn == plots(result), "the same numbers draw the same picture"
-
-
-def test_the_p_value_plot_holds_its_samples():
-    svg = p_value_plot({"clean": np.linspace(0, 1, 50).tolist()})
-    assert "clean (50)" in svg
-    assert "uniform" in svg
 
 
 def test_the_page_needs_nothing_and_runs_nothing(result, photograph, other_photograph):

@@ -4,7 +4,7 @@ Needs matplotlib (extra `bench`). The same numbers draw the same file.
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -178,20 +178,6 @@ def _legend_below(axes: Axes) -> None:
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-
-
-def p_value_plot(samples: Mapping[str, Sequence[float]]) -> str:
-    """The share of p-values at or below each value, beside the diagonal of uniform ones."""
-
-    def draw(axes: Axes) -> None:
-        axes.plot((0, 1), (0, 1), color="grey", linestyle="--", label="uniform")
-        for name, values in samples.items():
-            axes.ecdf(list(values), label=f"{name} ({len(values)})")
-        axes.set_xlabel("p-value of presence")
-        axes.set_ylabel("share at or below")
-        axes.legend(loc="upper left", fontsize=8)
-
-    return _svg(draw, (4.4, 3.8))
 
 
 def _svg(draw: Callable[[Axes], None], size: tuple[float, float]) -> str:

@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     keys = resampled_keys(options.keys)
     samples = presence_samples(engine, [picture.pixels for picture in pictures], keys, steps)
     result = {
-        "command": COMMAND,
+        "command": f"{COMMAND} --pictures {len(pictures)} --keys {len(keys)}",
         "imuge": __version__,
         "model": engine.record.name,
         "model_sha256": engine.sha256,

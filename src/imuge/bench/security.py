@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     studio = Studio(guard.engine, [picture.pixels for picture in pool], guard.keys[0])
     report = Report(guard, studio, options.groups)
     facts = {
-        "command": COMMAND,
+        "command": f"{COMMAND} --pictures {count}",
         "imuge": __version__,
         "model": guard.engine.record.name,
         "model_sha256": guard.engine.sha256,

@@ -204,7 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
         beside = overheads(most, settings.repeats or REPEATS)
     found = run(settings, console, started_s=started_s)
     result = {
-        "command": "python -m imuge.bench.speed --out DIR",
+        "command": f"python -m imuge.bench.speed --out DIR --minutes {settings.minutes:g}",
         "imuge": __version__,
         "machine": platform.platform(),
         "processor": processor(),
