@@ -75,6 +75,7 @@ def assert_whole(photos, out, guard):
         assert (verdict.verdict, verdict.image_id) == ("intact", record.image_id)
 
 
+@pytest.mark.slow
 def test_a_batch_is_made_resumed_and_refused_over_ray(photos, tmp_path, run):
     folder, out = photos(3), tmp_path / "out"
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")

@@ -73,6 +73,7 @@ def test_networks_in_torch_are_measured_in_the_same_frame(bench, both_weights, t
     assert result["contestants"]["imuge 1"]["architecture"] == "imuge"
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path):
     """A real process, killed after its first picture; the journal keeps that picture."""
     out = tmp_path / "out"

@@ -25,7 +25,9 @@ def test_alone_it_is_only_itself(monkeypatch):
     assert float(processes.mean(torch.tensor(3.0))) == 3
 
 
-@pytest.mark.parametrize("config", ["tiny.toml", "imuge_plus_tiny.toml"])
+@pytest.mark.parametrize(
+    "config", [pytest.param("tiny.toml", marks=pytest.mark.slow), "imuge_plus_tiny.toml"]
+)
 def test_two_processes_move_the_weights_as_one_with_both_batches(tmp_path, config):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", str(WORKER), str(tmp_path), config]

@@ -84,6 +84,7 @@ def states(page, pictures):
     yield "playground-result"
 
 
+@pytest.mark.slow
 def test_every_state_can_be_read_whatever_the_screen(page, pictures):
     """Contrast, width, names, texts and headings, in one walk: the walk is what takes time."""
     for state in states(page, pictures):
