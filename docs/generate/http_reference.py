@@ -21,7 +21,7 @@ def to_markdown() -> str:
 
 def description() -> dict[str, Any]:
     """The OpenAPI description that the service publishes at /openapi.json."""
-    from imuge.serve.openapi import document  # type: ignore[import-not-found]
+    from imuge.serve.openapi import document
 
     found: dict[str, Any] = json.loads(document())
     return found

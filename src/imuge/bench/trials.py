@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from imuge.bench import edits
+from imuge.bench.acceptance import SIGNIFICANT
 from imuge.bench.contestants import Contestant, Finding, Published
 from imuge.bench.grid import UNTOUCHED, Case
 from imuge.bench.inpainting import smooth_fill
@@ -25,7 +26,6 @@ AnyContestant: TypeAlias = Contestant[Any, Any]
 # Numbers and, under `verdict`, a word.
 Scores: TypeAlias = dict[str, float | str]
 
-SIGNIFICANT = 0.001  # of a picture; more of it falsely marked is counted
 HOST, DONOR = 2, 3  # parts of the seeds
 
 
