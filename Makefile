@@ -56,7 +56,7 @@ browser: ## Debian's Chromium for the tests of the page, installed where root ma
 	else echo 'No chromium and chromedriver: the tests of the page are skipped.'; fi
 
 test: $(DEV) browser ## The tests that take minutes
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-all: $(DEV) browser ## All tests, the slow ones too
 	$(BIN)/pytest -m ""
@@ -77,7 +77,7 @@ bench: $(DEV) ## Measure the release on the validation pictures, into docs/score
 	$(BIN)/imuge bench security --data $(DATA)/validation --out docs/scores
 	$(BIN)/imuge bench presence --data $(DATA)/validation --out docs/scores
 	$(BIN)/imuge bench speed --out docs/scores
-	$(BIN)/python -m imuge.bench.throughput --data $(DATA)/validation --out docs/scores --page docs/capacity.md
+	$(BIN)/python -m imuge.bench.speed.throughput --data $(DATA)/validation --out docs/scores --page docs/capacity.md
 
 scores: $(DEV) ## Put docs/scores into the README, the model card and the record
 	$(BIN)/python scripts/update_scores.py

@@ -19,20 +19,26 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage, special
 
-from imuge.attacks.jpeg.tables import tables
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.scores import psnr_db
 from imuge.demo import LEFT, RIGHT, host_photograph
+from imuge.engine.canvas import to_canvas, to_pixels
 from imuge.guard import Guard
-from imuge.hidden_copy import HiddenCode, code_keying, erased_blocks, gather_code, scatter_code
-from imuge.image.padding import to_canvas, to_pixels
 from imuge.keys import TEMPLATE_CHANNELS, Key, template
 from imuge.model.imuge_plus.edges import edge_map
 from imuge.model.imuge_plus.haar import haar_down, haar_up
 from imuge.model.transform import BLOCK, YCBCR_FROM_RGB, BlockTransform
+from imuge.protection.hidden_copy import (
+    HiddenCode,
+    code_keying,
+    erased_blocks,
+    gather_code,
+    scatter_code,
+)
 from imuge.report.overlay import overlay
 from imuge.results import Pixels
+from imuge.train.attacks.jpeg.tables import tables
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 KEY = Key.from_secret("how-it-works", bytes(range(32)))

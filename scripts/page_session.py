@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 
 FENCE = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECRET = bytes(range(32))  # of the key that every session makes: public, so good for pages only

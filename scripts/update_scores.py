@@ -10,20 +10,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import answers
+
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import (
-    answers,
-    calibrate,
-    jpeg_simulators,
-    presence,
-    security_table,
-    speed,
-    tables,
-)
-from imuge.bench.bench_table import ALARMS, provenance, table, to_markdown
-from imuge.bench.plots import plots
-from imuge.bench.presence_plot import presence_svg
-from imuge.bench.summary import chosen, untouched
+from imuge.bench import calibrate
+from imuge.bench.acceptance import table as tables
+from imuge.bench.grid.plots import plots
+from imuge.bench.grid.summary import chosen, untouched
+from imuge.bench.grid.table import ALARMS, provenance, table, to_markdown
+from imuge.bench.jpeg import run as jpeg_simulators
+from imuge.bench.presence import run as presence
+from imuge.bench.presence.plot import presence_svg
+from imuge.bench.security import table as security_table
+from imuge.bench.speed import run as speed
 from imuge.weights import read_record, release_folder, write_record
 
 ROOT = Path(__file__).parents[1]

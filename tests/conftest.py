@@ -1,14 +1,31 @@
 """What all tests share: photographs, keys that are thrown away, a clean environment."""
 
+import os
 from itertools import count
 from pathlib import Path
+
+
+def _take_one_core():
+    """Keep this worker, and every thread and process it starts, on one core of its own.
+
+    Tests compute on tiny tensors, where threads that wait for each other cost several times the
+    work. Must run before anything asks how many processors there are.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
+_take_one_core()
 
 import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.guard import Guard
 from imuge.keys import Key
 from imuge.weights import release_folder
@@ -55,7 +72,7 @@ def imuge():
 def system():
     """The released networks in torch, rebuilt from the ONNX files of the package."""
     # Imported here: most tests need no torch, and it takes seconds.
-    from imuge.model.system import System
+    from imuge.model.imuge.system import System
 
     return System.load(release_folder())
 

@@ -3,10 +3,10 @@
 import pytest
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
+from imuge.cli.terminal import USAGE
 from imuge.keys import key_folder
 from imuge.results import EXIT_STATUS
-from imuge.terminal import USAGE
 
 runner = CliRunner()
 FILES = {

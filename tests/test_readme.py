@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.demo import host_file
 
 ROOT = Path(__file__).parents[1]

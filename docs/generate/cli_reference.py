@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from imuge.cli import app
+from imuge.cli.app import app
 
 LITERAL = "\b"  # click's mark for a paragraph whose lines stay as they are
 OPTION = re.compile(r"(?<![\w`-])(--[a-z][a-z-]*)")

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imuge import __version__, verification
+from imuge import __version__
 from imuge.engine import Engine, Progress
+from imuge.engine.canvas import Canvas, to_canvas, to_pixels
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
-from imuge.hidden_copy import code_keying, scatter_code
 from imuge.image import (
     MetadataPolicy,
     Picture,
@@ -27,11 +27,12 @@ from imuge.image import (
     load,
     losses,
 )
-from imuge.image.padding import Canvas, to_canvas, to_pixels
 from imuge.keys import Key, find_key, new_image_id, template
+from imuge.protection import verify
+from imuge.protection.hidden_copy import code_keying, scatter_code
+from imuge.protection.sentences import cautions, sentence
+from imuge.protection.verify import Array, Found
 from imuge.results import Immunized, Pixels, Verdict
-from imuge.sentences import cautions, sentence
-from imuge.verification import Array, Found
 from imuge.weights import load_release
 
 AnyKey: TypeAlias = Key | str | Path
@@ -215,7 +216,7 @@ class Guard:
         return given
 
     def _refuse_protected(self, canvas: Canvas) -> None:
-        _, found, reading = verification.look_for_beacon(self.engine, canvas, self.keys)
+        _, found, reading = verify.look_for_beacon(self.engine, canvas, self.keys)
         if reading.present:
             raise ProtectionError(
                 f"this picture is protected with key {found.name} already; immunizing it again "
@@ -235,7 +236,7 @@ class Guard:
 
     def _verify(self, picture: Picture, *, recover: bool, hidden_copy: bool) -> Verdict:
         canvas = to_canvas(picture.pixels)
-        found = verification.verify(
+        found = verify.verify(
             self.engine, canvas, self.keys, recover=recover, hidden_copy=hidden_copy
         )
         return self._verdict(picture, found)

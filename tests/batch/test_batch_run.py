@@ -16,7 +16,7 @@ from imuge.batch import local
 from imuge.batch.desk import Desk
 from imuge.batch.journal import MANIFEST
 from imuge.batch.work import Worker
-from imuge.cli import app
+from imuge.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("held")
 FAST = ("--processes", 2)

@@ -22,7 +22,7 @@ from imuge.batch.parquet import to_records
 from imuge.batch.remote import DEATHS, GIVE_UP, GO, SKIP, Actor, KeyReference, Post, Register
 from imuge.batch.storage import open_storage
 from imuge.batch.tasks import Task, Wishes
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.errors import ConfigError
 from imuge.keys import store_key
 

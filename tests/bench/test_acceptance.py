@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from imuge.bench import acceptance, calibrate, tables
-from imuge.bench.promised import PROMISED
+from imuge.bench import calibrate
+from imuge.bench.acceptance import run as acceptance
+from imuge.bench.acceptance import table as tables
+from imuge.bench.acceptance.promised import PROMISED
 from imuge.weights import read_record, release_folder
 
 POINTS = ("", "shipped_")

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from imuge.bench import backends
-from imuge.bench.stages import STAGES, inputs
+from imuge.bench.speed import backends
+from imuge.bench.speed.stages import STAGES, inputs
 from imuge.engine import Engine
 from imuge.errors import ConfigError, WeightsError
 
@@ -67,7 +67,7 @@ def test_torch_takes_only_networks_of_the_product(both_weights):
 def test_openvino_sends_nothing_home():
     script = (
         "import sys\n"
-        "from imuge.bench.backends import engine_of\n"
+        "from imuge.bench.speed.backends import engine_of\n"
         "engine_of('openvino', threads=1)\n"
         "sender = sys.modules['openvino.tools.ovc.telemetry_utils'].tm\n"
         "print(sender.__name__, sys.modules['openvino_telemetry'])"

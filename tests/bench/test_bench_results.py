@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from oracles import Oracle
 
-from imuge.bench.bench_table import behind_inpainting, to_markdown
-from imuge.bench.grid import QUALITIES, Case
-from imuge.bench.journal import NAME, Journal
-from imuge.bench.page import build_page
+from imuge.bench.grid.cases import QUALITIES, Case
+from imuge.bench.grid.journal import NAME, Journal
+from imuge.bench.grid.page import build_page
+from imuge.bench.grid.plots import plots
+from imuge.bench.grid.sheets import outline, sheet
+from imuge.bench.grid.summary import averages, chosen, refusals, to_csv
+from imuge.bench.grid.table import behind_inpainting, to_markdown
+from imuge.bench.grid.trials import Row, Subject
 from imuge.bench.pictures import Photograph
-from imuge.bench.plots import plots
-from imuge.bench.sheets import outline, sheet
-from imuge.bench.summary import averages, chosen, refusals, to_csv
-from imuge.bench.trials import Row, Subject
 from imuge.errors import ConfigError
 
 HOSTILE = "<script>alert(1)</script>"

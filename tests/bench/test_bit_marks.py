@@ -1,6 +1,6 @@
 """The bits of marks, counted by a mark that we know."""
 
-from imuge.bench import bit_marks
+from imuge.bench.grid import bit_marks
 from imuge.bench.pictures import Photograph
 from imuge.errors import ConfigError
 

@@ -5,7 +5,7 @@ import pytest
 
 from imuge.bench.calibrate import AREAS, PROCESSING, THRESHOLDS, Pieces, Reactions, choose
 from imuge.errors import ConfigError
-from imuge.verification import find_regions
+from imuge.protection.verify import find_regions
 
 COUNT = 40
 

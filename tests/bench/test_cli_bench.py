@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from imuge.bench import run
-from imuge.bench.grid import Case
-from imuge.bench.journal import NAME
-from imuge.terminal import USAGE
+from imuge.bench.grid import run
+from imuge.bench.grid.cases import Case
+from imuge.bench.grid.journal import NAME
+from imuge.cli.terminal import USAGE
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = (Case("splice", "jpeg:75"), Case(process="jpeg:75"))
@@ -78,7 +78,7 @@ def test_a_killed_run_goes_on(tmp_path):
     """A real process, killed after its first picture; the journal keeps that picture."""
     out = tmp_path / "out"
     script = (
-        "from imuge.bench import run, grid\n"
+        "from imuge.bench.grid import cases, run\n"
         "from imuge.cli import main\n"
         "run.grid = lambda _: (grid.Case('splice'), grid.Case())\n"
         "if __name__ == '__main__':\n"

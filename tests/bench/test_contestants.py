@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from imuge.bench import acceptance
+from imuge.bench.acceptance import run as acceptance
 from imuge.bench.contestant_networks import NetworksContestant
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.scores import f1, psnr_db

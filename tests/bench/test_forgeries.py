@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from imuge.bench import forgeries
-from imuge.image.padding import to_canvas
+from imuge.bench.security import forgeries
+from imuge.engine.canvas import to_canvas
 from imuge.keys import TEMPLATE_CHANNELS
 
 

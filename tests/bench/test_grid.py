@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from imuge.attacks.resave import parse_chain
-from imuge.bench import edits
-from imuge.bench.grid import GRIDS, KINDS, SHAPES, UNTOUCHED, Case, grid
+from imuge.bench.grid import edits
+from imuge.bench.grid.cases import GRIDS, KINDS, SHAPES, UNTOUCHED, Case, grid
 
 
 @pytest.fixture

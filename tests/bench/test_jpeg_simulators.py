@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from imuge.attacks.jpeg.distilled import save_student
-from imuge.attacks.jpeg.student import Student, StudentConfig
-from imuge.bench import jpeg_gradients
-from imuge.bench import jpeg_simulators as bench
+from imuge.bench.jpeg import gradients as jpeg_gradients
+from imuge.bench.jpeg import run as bench
+from imuge.train.attacks.jpeg.distilled import save_student
+from imuge.train.attacks.jpeg.student import Student, StudentConfig
 
 NAMES = ["exact", "smooth", "distilled"]
 

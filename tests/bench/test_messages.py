@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imuge.bench.messages import bit_errors, hard_bits, message_errors
-from imuge.image.padding import to_canvas
+from imuge.engine.canvas import to_canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, beacon, message_bits
 
 STRANGER = Key.from_secret("stranger", bytes(reversed(range(32))))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imuge.attacks.resave import Step, resave
-from imuge.bench.cases import blob
+from imuge.bench.acceptance.cases import blob
 from imuge.bench.inpainting import biharmonic_fill, smooth_fill
 from imuge.bench.peers import PEERS
 from imuge.bench.peers.copied_keypoints import _moves, copied_keypoints

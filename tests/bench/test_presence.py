@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from imuge.bench import presence
-from imuge.bench.presence_plot import presence_svg
+from imuge.bench.presence import run as presence
+from imuge.bench.presence.plot import presence_svg
 
 NEVER = ("512x512, none", "512x512, jpeg:70", "128x128, none", "128x128, jpeg:70")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from imuge.bench import secrecy
-from imuge.hidden_copy import scatter_code
 from imuge.keys import Key, code_permutations, code_signs
 from imuge.keys.rotation import SIGN_ROUNDS
+from imuge.protection.hidden_copy import scatter_code
 
 GRID = (32, 32)
 PHOTOGRAPHS = "tests/data"

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from imuge.bench import security, security_cases
 from imuge.bench.contestants import Published
-from imuge.bench.security_cases import GROUPS, Case, Row, Studio
-from imuge.bench.security_table import TITLES, shortfalls, to_markdown
+from imuge.bench.security import cases as security_cases
+from imuge.bench.security import run as security
+from imuge.bench.security.cases import GROUPS, Case, Row, Studio
+from imuge.bench.security.table import TITLES, shortfalls, to_markdown
 from imuge.errors import ProtectionError
 
 ROW = Row(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from imuge.bench import memory, speed, stages, whole_calls
-from imuge.bench.speed_table import to_markdown
+from imuge.bench.speed import memory, stages, whole_calls
+from imuge.bench.speed import run as speed
+from imuge.bench.speed.table import to_markdown
 from imuge.engine import Engine
 
 QUIET = Console(quiet=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imuge.bench import capacity as large_pictures
-from imuge.bench import throughput
-from imuge.bench.capacity import capacity, capacity_page, to_markdown
-from imuge.bench.throughput import Clocked, host_folder, main
+from imuge.bench.speed import capacity as large_pictures
+from imuge.bench.speed import throughput
+from imuge.bench.speed.capacity import capacity, capacity_page, to_markdown
+from imuge.bench.speed.throughput import Clocked, host_folder, main
 from imuge.errors import ConfigError
 
 
@@ -38,7 +38,7 @@ def row(engine, workers, rate, ratio):
 @pytest.fixture
 def result():
     return {
-        "command": "python -m imuge.bench.throughput",
+        "command": "python -m imuge.bench.speed.throughput",
         "version": "0",
         "machine": "a machine",
         "processors": 2,
@@ -77,7 +77,7 @@ def test_a_million_is_the_core_seconds_of_one_a_million_times():
 
 def test_the_page_says_price_command_and_numbers(result):
     page = capacity_page(result)
-    assert "python -m imuge.bench.throughput" in page
+    assert "python -m imuge.bench.speed.throughput" in page
     assert "At an assumed 0.05 for one core for one hour" in page
     assert "| 1.0 | 10.0 | 10.00 | 360 | 2,778 | 139 | 0.7 |" in page
     assert "| 1.0 | 5.0 | 5.00 | 720 | 1,389 | 69 | 0.7 |" in page

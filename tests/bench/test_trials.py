@@ -5,12 +5,12 @@ import pytest
 from oracles import Oracle
 
 from imuge.bench import metrics, scores
-from imuge.bench.entrants import Entrant
-from imuge.bench.grid import Case
+from imuge.bench.grid.cases import Case
+from imuge.bench.grid.entrants import Entrant
+from imuge.bench.grid.trials import Subject, measure
+from imuge.bench.grid.work import Plan, work
 from imuge.bench.inpainting import biharmonic_fill, smooth_fill
 from imuge.bench.pictures import Photograph
-from imuge.bench.trials import Subject, measure
-from imuge.bench.work import Plan, work
 
 SPLICE = Case("splice")
 

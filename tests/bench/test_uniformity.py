@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from imuge.bench.uniformity import band, ecdf, quantiles, small_excess_p, uniformity
+from imuge.bench.presence.uniformity import band, ecdf, quantiles, small_excess_p, uniformity
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 

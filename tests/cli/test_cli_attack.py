@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from imuge.attacks.retouch import KINDS
-from imuge.terminal import FAILED, USAGE
+from imuge.cli.terminal import FAILED, USAGE
 
 
 def pixels(content):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from imuge.cli.terminal import FAILED
 from imuge.keys import key_folder
-from imuge.terminal import FAILED
 
 COMMANDS = {
     "immunize": ("immunize", "-o", "out.png"),

@@ -6,7 +6,7 @@ import sys
 import pytest
 from PIL import Image
 
-from imuge.terminal import FAILED, USAGE
+from imuge.cli.terminal import FAILED, USAGE
 
 pytestmark = pytest.mark.usefixtures("held")
 

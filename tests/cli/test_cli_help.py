@@ -3,9 +3,9 @@
 import pytest
 
 import imuge as package
-from imuge import cli_verify
-from imuge.cli import app
-from imuge.terminal import FAILED, USAGE
+from imuge.cli import verify as cli_verify
+from imuge.cli.app import app
+from imuge.cli.terminal import FAILED, USAGE
 
 COMMANDS = ["immunize", "verify", "attack", "keys", "doctor", "demo", "export", "calibrate"]
 COMMANDS += ["batch", "bench", "serve", "tokens"]

@@ -6,9 +6,9 @@ import stat
 import pytest
 from PIL import Image
 
+from imuge.cli.terminal import FAILED, USAGE
 from imuge.image.sniff import identify
 from imuge.keys import key_folder, key_path, new_key, store_key, write_key
-from imuge.terminal import FAILED, USAGE
 
 
 def names(folder):

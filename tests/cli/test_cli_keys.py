@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
+from imuge.cli.terminal import FAILED, USAGE
 from imuge.keys import find_key, key_folder, new_key, read_key, store_key
-from imuge.terminal import FAILED, USAGE
 
 
 def test_a_new_key_is_stored_and_listed(imuge):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from imuge.terminal import FAILED, INTERRUPTED
+from imuge.cli.terminal import FAILED, INTERRUPTED
 
 pytestmark = pytest.mark.usefixtures("held")
 

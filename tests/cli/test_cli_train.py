@@ -6,7 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 
 WITHOUT_TORCH = """
 import sys

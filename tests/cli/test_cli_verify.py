@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from imuge.cli_verify import REPORT_ENDINGS
+from imuge.cli.terminal import FAILED, USAGE
+from imuge.cli.verify import REPORT_ENDINGS
 from imuge.errors import ImageError
 from imuge.keys import key_folder, key_path, new_key, store_key, verify_only, write_key
 from imuge.results import EXIT_STATUS
-from imuge.terminal import FAILED, USAGE
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def scripted(monkeypatch, any_verdict):
                 raise ImageError("it is scripted")
             return replace(any_verdict, verdict=source.stem, warnings=("mind this",))
 
-    monkeypatch.setattr("imuge.cli_verify.Guard", Scripted)
+    monkeypatch.setattr("imuge.cli.verify.Guard", Scripted)
 
 
 @pytest.mark.usefixtures("held", "scripted")

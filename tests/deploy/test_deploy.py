@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from imuge.cli import app
+from imuge.cli.app import app
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()

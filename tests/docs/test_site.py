@@ -10,7 +10,7 @@ import typer
 from generate import http_reference
 
 import imuge
-from imuge.cli import app
+from imuge.cli.app import app
 
 LOADING = {  # attributes from which a browser loads by itself
     "audio": ["src"],

@@ -6,7 +6,7 @@ import torch
 
 from imuge.engine import Engine
 from imuge.errors import WeightsError
-from imuge.model.system import System
+from imuge.model.imuge.system import System
 from imuge.weights import GRAPHS, release_folder
 
 RNG = np.random.default_rng(0)

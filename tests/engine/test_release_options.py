@@ -7,21 +7,21 @@ import pytest
 import torch
 from scipy import special
 
-from imuge import verification
 from imuge.bench.calibrate import react
 from imuge.bench.published import published_with
 from imuge.engine import Engine
+from imuge.engine.canvas import to_canvas
 from imuge.errors import ProtectionError, WeightsError
 from imuge.guard import Guard
-from imuge.hidden_copy import code_keying, find_code, scatter_code
-from imuge.image.padding import to_canvas
 from imuge.keys import rotation, template, verify_only
-from imuge.model import keying as torch_keying
-from imuge.model import payload as torch_payload
-from imuge.model.config import ModelConfig
-from imuge.model.localizer import code_clues
-from imuge.model.system import System
+from imuge.model.imuge import keying as torch_keying
+from imuge.model.imuge import payload as torch_payload
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.localizer import code_clues
+from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
+from imuge.protection import verify as verification
+from imuge.protection.hidden_copy import code_keying, find_code, scatter_code
 from imuge.train.export import _halos, export
 from imuge.weights import Options, load_release, write_record
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from imuge.hidden_copy import code_keying
 from imuge.keys import Key, signs
 from imuge.keys.rotation import SIGN_ROUNDS, mix, mixing_matrix, rotate, rotate_back
 from imuge.keys.streams import CODE_SIGNS
+from imuge.protection.hidden_copy import code_keying
 from imuge.weights import Options
 
 KEY = Key.from_secret("rotation", bytes(range(32)))

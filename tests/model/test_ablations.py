@@ -9,16 +9,16 @@ import torch
 from torch.testing import assert_close
 
 from imuge.errors import WeightsError
-from imuge.model.config import ModelConfig
-from imuge.model.keying import random_layout
-from imuge.model.localizer import (
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.keying import random_layout
+from imuge.model.imuge.localizer import (
     Localizer,
     ThresholdLocalizer,
     code_clues,
     evidence,
 )
-from imuge.model.payload import erase_code, gather_code, home_code, scatter_code
-from imuge.model.system import System
+from imuge.model.imuge.payload import erase_code, gather_code, home_code, scatter_code
+from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
 
 CPU = torch.device("cpu")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from imuge.model.config import ModelConfig
-from imuge.model.inn import InvertibleNetwork
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.inn import InvertibleNetwork
 from imuge.model.transform import BlockTransform
 
 SMALL = ModelConfig(coupling_blocks=3, coupling_width=8, descriptions=1, code_channels=2)

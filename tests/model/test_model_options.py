@@ -5,10 +5,10 @@ import torch
 from torch.testing import assert_close
 
 from imuge.errors import ConfigError
-from imuge.model.config import ModelConfig
-from imuge.model.keying import SIGN_ROUNDS, random_layout
-from imuge.model.localizer import code_clues
-from imuge.model.payload import (
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.keying import SIGN_ROUNDS, random_layout
+from imuge.model.imuge.localizer import code_clues
+from imuge.model.imuge.payload import (
     erase_code,
     gather_code,
     home_code,
@@ -17,7 +17,7 @@ from imuge.model.payload import (
     rotate_back,
     scatter_code,
 )
-from imuge.model.system import System
+from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save_file
 
 from imuge.errors import ConfigError, WeightsError
-from imuge.model.config import ModelConfig
-from imuge.model.system import System
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.system import System
 
 TINY = ModelConfig(
     coupling_blocks=1,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.testing import assert_close
 
-from imuge.model.payload import gather_code, scatter_code
+from imuge.model.imuge.payload import gather_code, scatter_code
 
 RECORDED = Path(__file__).parents[1] / "golden" / "lab-r3-vectors.npz"
 CODE_CHANNELS = 24

@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from imuge.errors import WeightsError
-from imuge.model.config import ModelConfig
-from imuge.model.system import System
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.system import System
 from imuge.model.weights_files import read_weights_files, save_weights
 
 SIZES = {

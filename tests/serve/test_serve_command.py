@@ -14,7 +14,7 @@ import pytest
 from serve_client import ASYNC, WAIT_S, encoded, error_of, send, wait_until
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.keys import store_key
 
 IMUGE = Path(sys.executable).with_name("imuge")

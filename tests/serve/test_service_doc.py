@@ -11,7 +11,7 @@ import pytest
 from serve_client import encoded, serving
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.serve.refusals import STATUS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text()

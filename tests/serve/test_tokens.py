@@ -7,7 +7,7 @@ import pytest
 from serve_client import ASYNC, error_of, finished, send, serving
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.errors import ConfigError
 from imuge.serve.limits import Limits
 from imuge.serve.schema import CoarseVerdict

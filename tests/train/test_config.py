@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imuge.errors import ConfigError
-from imuge.model.config import ModelConfig
+from imuge.model.imuge.config import ModelConfig
 from imuge.train.architectures import parse_config, read_config
 
 FOLDER = Path(__file__).parents[2] / "configs"

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from imuge.cli import app
+from imuge.cli.app import app
 from imuge.engine import Engine
 from imuge.errors import WeightsError
-from imuge.model.config import ModelConfig
-from imuge.model.system import System
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.system import System
 from imuge.train.export import export
 from imuge.weights import load_release
 

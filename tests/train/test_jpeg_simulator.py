@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from imuge.attacks.jpeg.distilled import load_student
-from imuge.attacks.jpeg.exact import exact
-from imuge.attacks.jpeg.student import CLASSES, StudentConfig
 from imuge.errors import ConfigError
 from imuge.train import checkpoint as checkpoints
 from imuge.train.__main__ import main as train_system
-from imuge.train.jpeg_config import ExampleSettings, SimulatorConfig, StepSettings
-from imuge.train.jpeg_learner import Learner
-from imuge.train.jpeg_lessons import School, draw_examples
-from imuge.train.jpeg_loop import Session
-from imuge.train.jpeg_simulator import main
+from imuge.train.attacks.jpeg.distilled import load_student
+from imuge.train.attacks.jpeg.exact import exact
+from imuge.train.attacks.jpeg.student import CLASSES, StudentConfig
+from imuge.train.jpeg.__main__ import main
+from imuge.train.jpeg.config import ExampleSettings, SimulatorConfig, StepSettings
+from imuge.train.jpeg.learner import Learner
+from imuge.train.jpeg.lessons import School, draw_examples
+from imuge.train.jpeg.loop import Session
 from imuge.train.photographs import PhotoBank, find_photographs
 
 ROOT = Path(__file__).parents[2]

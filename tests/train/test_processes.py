@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from imuge.model.payload import RunningNorm
+from imuge.model.imuge.payload import RunningNorm
 from imuge.train.processes import Processes
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 imuge calibrate                         sets a release's working points, on training pictures
 imuge bench                             the grid: any systems side by side, tables, plots, examples
 python -m imuge.bench.acceptance        the release beside what its design promises
-python -m imuge.bench.jpeg_simulators   how near training's JPEGs are to real ones
+python -m imuge.bench.jpeg              how near training's JPEGs are to real ones
 imuge bench speed                       time and memory of calls and stages, in several backends
 imuge bench security                    verdicts where the protection itself is attacked
 imuge bench presence                    whether presence p-values mean what they say

@@ -24,17 +24,17 @@ from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.pictures import Photograph, photographs
 from imuge.bench.published import published_with
+from imuge.engine.canvas import to_canvas
 from imuge.errors import ConfigError
 from imuge.guard import Guard
-from imuge.image.padding import to_canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key
-from imuge.results import Pixels
-from imuge.verification import (
+from imuge.protection.verify import (
     beacon_agreement,
     label_pieces,
     localize,
     look_for_beacon,
 )
+from imuge.results import Pixels
 from imuge.weights import (
     CALIBRATED_SIDE,
     Calibration,

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from imuge.bench.contestants import Finding, OneSize, Published
 from imuge.bench.scores import Mask
+from imuge.engine.canvas import SIDE_MULTIPLE, to_canvas, to_pixels
 from imuge.errors import ConfigError, ImageError
-from imuge.image.padding import SIDE_MULTIPLE, to_canvas, to_pixels
 from imuge.model.architectures import load_networks, protector_of
 from imuge.model.protector import Examined
 from imuge.model.release_files import is_release

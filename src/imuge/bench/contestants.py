@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from imuge.bench.published import published_with
 from imuge.bench.scores import Mask
 from imuge.engine import Engine
+from imuge.engine.canvas import Canvas, to_canvas, to_pixels
 from imuge.errors import ProtectionError
 from imuge.guard import DRAWS
-from imuge.hidden_copy import HiddenCode, code_keying, erased_blocks, scatter_code
 from imuge.image import from_array
-from imuge.image.padding import Canvas, to_canvas, to_pixels
 from imuge.keys import Key, template
+from imuge.protection.hidden_copy import HiddenCode, code_keying, erased_blocks, scatter_code
+from imuge.protection.verify import localize, reconstruct, verify, widen
 from imuge.results import Finding as Verdict
 from imuge.results import Pixels
-from imuge.verification import localize, reconstruct, verify, widen
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 

@@ -10,8 +10,8 @@ from scipy import ndimage
 from imuge.attacks.retouch import fill_smoothly
 from imuge.bench.scores import Mask
 from imuge.errors import ConfigError
+from imuge.protection.verify import RECOVERY_MARGIN
 from imuge.results import Pixels
-from imuge.verification import RECOVERY_MARGIN
 
 
 def smooth_fill(picture: Pixels, mask: Mask) -> Pixels:

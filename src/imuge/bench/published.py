@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imuge.engine import Engine
-from imuge.hidden_copy import HiddenCode, find_code
-from imuge.image.padding import Canvas
+from imuge.engine.canvas import Canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, template
+from imuge.protection.hidden_copy import HiddenCode, find_code
 
 Array = NDArray[np.float32]
 

@@ -29,13 +29,13 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
-from imuge.bench.cases import SIDE
+from imuge.bench.acceptance.cases import SIDE
 from imuge.bench.pictures import Photograph, photographs
 from imuge.engine import Engine
-from imuge.hidden_copy import scatter_code
-from imuge.image.padding import Canvas, to_canvas, to_pixels
+from imuge.engine.canvas import Canvas, to_canvas, to_pixels
 from imuge.keys import DESCRIPTIONS, Key, code_permutations, code_signs, template
 from imuge.keys.rotation import SIGN_ROUNDS, mix, rotate
+from imuge.protection.hidden_copy import scatter_code
 
 COMMAND = "python -m imuge.bench.secrecy --data ../shared/data/validation"
 CHAINS = ("none", "jpeg:90", "jpeg:75")

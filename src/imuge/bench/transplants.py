@@ -1,6 +1,6 @@
 """How well the hidden copy tells a picture's own protection from one that was moved there.
 
-On training pictures, since the bound between the two (`imuge.hidden_copy`) is set from it.
+On training pictures: the bound between the two (`imuge.protection.hidden_copy`) is set from it.
 
     python -m imuge.bench.transplants --data ../shared/data/train
 """
@@ -18,11 +18,11 @@ from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.pictures import photographs
+from imuge.engine.canvas import to_canvas
 from imuge.guard import Guard
-from imuge.image.padding import to_canvas
 from imuge.keys import new_key
+from imuge.protection.verify import verify
 from imuge.results import Pixels
-from imuge.verification import verify
 from imuge.weights import CALIBRATED_SIDE
 
 

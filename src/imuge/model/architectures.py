@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imuge.model.config import ModelConfig
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.system import System
+from imuge.model.imuge.system_protector import SystemProtector
 from imuge.model.imuge_plus.config import ImugePlusConfig
 from imuge.model.imuge_plus.protector import ImugePlusProtector
 from imuge.model.imuge_plus.system import ImugePlusSystem
 from imuge.model.networks import Networks
 from imuge.model.networks_config import NetworksConfig
 from imuge.model.protector import Protector
-from imuge.model.system import System
-from imuge.model.system_protector import SystemProtector
 from imuge.model.weights_files import read_weights_files
 
 

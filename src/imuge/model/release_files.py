@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from imuge.errors import ConfigError, WeightsError
-from imuge.model.config import ModelConfig
+from imuge.model.imuge.config import ModelConfig
 
 SUFFIX = ".onnx"
 # What a release stores beside these are tables and sizes that the exporter wrote down.

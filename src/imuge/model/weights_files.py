@@ -20,7 +20,7 @@ from torch import Tensor
 
 from imuge.errors import ConfigError, ImageError, WeightsError
 from imuge.files import reason, write_atomically
-from imuge.model.config import ModelConfig
+from imuge.model.imuge.config import ModelConfig
 from imuge.model.imuge_plus.config import ImugePlusConfig
 from imuge.model.networks_config import NetworksConfig
 from imuge.model.release_files import is_release, read_release

@@ -9,11 +9,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from imuge.attacks.distort_mix import DistortMix
-from imuge.attacks.tamper_draw import TamperMix
 from imuge.errors import ConfigError
 from imuge.model.networks import SIZE_MULTIPLE
 from imuge.model.networks_config import NetworksConfig
+from imuge.train.attacks.distort_mix import DistortMix
+from imuge.train.attacks.tamper_draw import TamperMix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from imuge.attacks.distort import DistortDraw, draw_distortions
-from imuge.attacks.distort import join as join_distortions
-from imuge.attacks.shapes import ShapeBank
-from imuge.attacks.tamper_draw import TamperDraw, draw_tampering
-from imuge.attacks.tamper_draw import join as join_tampering
+from imuge.train.attacks.distort import DistortDraw, draw_distortions
+from imuge.train.attacks.distort import join as join_distortions
+from imuge.train.attacks.shapes import ShapeBank
+from imuge.train.attacks.tamper_draw import TamperDraw, draw_tampering
+from imuge.train.attacks.tamper_draw import join as join_tampering
 from imuge.train.config import TrainConfig
 from imuge.train.photographs import PhotoBank
 

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from imuge.errors import WeightsError
 from imuge.files import write_atomically
-from imuge.model.config import ModelConfig
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.system import System
 from imuge.model.networks import SIZE_MULTIPLE
-from imuge.model.system import System
 from imuge.model.weights_files import weights_sha256
 from imuge.weights import Calibration, GraphRecord, ReleaseRecord, WorkingPoint, write_record
 

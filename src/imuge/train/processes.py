@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
 from imuge.errors import ConfigError
-from imuge.model.payload import RunningNorm
+from imuge.model.imuge.payload import RunningNorm
 
 Word = TypeVar("Word")  # whatever processes tell each other; it can be pickled
 

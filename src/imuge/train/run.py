@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from imuge.attacks.jpeg import simulator_of
-from imuge.attacks.shapes import ShapeBank
 from imuge.errors import ConfigError
 from imuge.model.architectures import build_networks
 from imuge.model.networks import Networks
 from imuge.model.weights_files import LARGEST_BYTES
 from imuge.train.architectures import ARCHITECTURES
+from imuge.train.attacks.jpeg import simulator_of
+from imuge.train.attacks.shapes import ShapeBank
 from imuge.train.checkpoint import Checkpoint
 from imuge.train.config import TrainConfig
 from imuge.train.draws import Draw, Source

@@ -14,11 +14,11 @@ from typing import ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from imuge.attacks.distort import distort
-from imuge.attacks.shapes import ShapeBank
-from imuge.attacks.tamper import patch_hosts, tamper
 from imuge.model.networks import Networks
 from imuge.train import losses
+from imuge.train.attacks.distort import distort
+from imuge.train.attacks.shapes import ShapeBank
+from imuge.train.attacks.tamper import patch_hosts, tamper
 from imuge.train.config import TrainConfig
 from imuge.train.draws import Draw, Source
 from imuge.train.losses import Across

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from imuge.model.config import ModelConfig
-from imuge.model.system import System
+from imuge.model.imuge.config import ModelConfig
+from imuge.model.imuge.system import System
 from imuge.train.config import Curriculum, Fidelity, TrainConfig
 
 

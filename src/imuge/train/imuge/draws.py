@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from imuge.model.keying import Layout, random_layout
+from imuge.model.imuge.keying import Layout, random_layout
 from imuge.model.transform import BLOCK
 from imuge.train.draws import Draw, Source
 from imuge.train.imuge.config import ImugeConfig

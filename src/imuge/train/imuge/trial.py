@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from imuge.attacks.rounding import round_to_8_bits
-from imuge.model.localizer import code_clues
-from imuge.model.payload import erase_code, gather_code, home_code, scatter_code
-from imuge.model.system import System
+from imuge.model.imuge.localizer import code_clues
+from imuge.model.imuge.payload import erase_code, gather_code, home_code, scatter_code
+from imuge.model.imuge.system import System
 from imuge.model.transform import BLOCK
 from imuge.train import losses
+from imuge.train.attacks.rounding import round_to_8_bits
 from imuge.train.draws import Source
 from imuge.train.imuge.config import ImugeConfig
 from imuge.train.imuge.draws import ImugeDraw, draw_step

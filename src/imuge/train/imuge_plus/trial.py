@@ -19,9 +19,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.func import functional_call
 
-from imuge.attacks.rounding import round_to_8_bits
 from imuge.model.imuge_plus.system import ImugePlusSystem
 from imuge.train import losses
+from imuge.train.attacks.rounding import round_to_8_bits
 from imuge.train.draws import Draw, Source
 from imuge.train.imuge_plus.config import ImugePlusTraining
 from imuge.train.trial import Result, Seen, Trial

@@ -1,0 +1,1 @@
+"""The release beside what its design promises."""

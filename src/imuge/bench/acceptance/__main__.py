@@ -1,0 +1,5 @@
+"""`python -m imuge.bench.acceptance`."""
+
+from imuge.bench.acceptance.run import main
+
+main()

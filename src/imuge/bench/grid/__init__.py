@@ -1,0 +1,1 @@
+"""The grid: any systems side by side; tables, plots, examples."""

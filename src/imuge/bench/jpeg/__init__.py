@@ -1,0 +1,1 @@
+"""How near training's JPEGs are to real ones."""

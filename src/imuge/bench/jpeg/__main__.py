@@ -1,0 +1,5 @@
+"""`python -m imuge.bench.jpeg`."""
+
+from imuge.bench.jpeg.run import main
+
+main()

@@ -1,0 +1,1 @@
+"""Whether presence p-values mean what they say."""

@@ -1,0 +1,5 @@
+"""`python -m imuge.bench.presence`."""
+
+from imuge.bench.presence.run import main
+
+main()

@@ -1,0 +1,1 @@
+"""Verdicts where the protection itself is attacked."""

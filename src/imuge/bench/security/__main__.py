@@ -1,0 +1,5 @@
+"""`python -m imuge.bench.security`."""
+
+from imuge.bench.security.run import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m imuge.bench.speed`."""
+
+from imuge.bench.speed.run import main
+
+main()

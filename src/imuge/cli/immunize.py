@@ -1,0 +1,156 @@
+"""`imuge immunize`: protect pictures before they are published."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from imuge.cli.keys import KeyOption, keys_to_immunize
+from imuge.cli.terminal import (
+    FAILED,
+    STREAM,
+    label,
+    one_sentence,
+    progress,
+    read_source,
+    refuse_existing,
+    say,
+    write_stdout,
+)
+from imuge.errors import ConfigError
+from imuge.guard import Guard
+from imuge.image import SUFFIXES, format_for
+
+MetadataChoice = Literal["keep", "no-gps", "none"]
+
+Sources = Annotated[
+    list[Path],
+    # Not checked by click: a file that cannot be read is a failure (1), not wrong usage (2).
+    typer.Argument(metavar="IN", readable=False, help="Pictures to protect; - is standard input."),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        readable=False,
+        help="A file, an existing folder, or - for standard output. "
+        "[default: NAME.immunized.EXT beside IN]",
+    ),
+]
+StrengthOption = Annotated[
+    float,
+    typer.Option(
+        metavar="F", help="From 0.25 to 3: more survives rougher treatment and is seen sooner."
+    ),
+]
+ReplaceOption = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help="Immunize again what is protected already; changes made since are then hidden.",
+    ),
+]
+MetadataOption = Annotated[
+    MetadataChoice, typer.Option(help="What to keep of EXIF, XMP and the like.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace output files that exist, even IN itself.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    """The options that hold for every picture."""
+
+    output: Path | None
+    strength: float
+    replace: bool
+    metadata: MetadataChoice
+    overwrite: bool
+
+
+@one_sentence
+def immunize(
+    sources: Sources,
+    output: OutputOption = None,
+    key: KeyOption = None,
+    strength: StrengthOption = 1.0,
+    replace: ReplaceOption = False,
+    metadata: MetadataOption = "keep",
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Protect pictures before you publish them.
+
+    Each picture gets an invisible watermark that holds its own recovery data, written with your
+    key (the one named default unless you give --key; the first run makes it). Publish the output
+    and keep the key: `imuge verify` then tells where a copy was changed.
+
+    Every output is read back and verified before it is written.
+    """
+    _check_outputs(sources, output)
+    wishes = _Wishes(
+        output=output, strength=strength, replace=replace, metadata=metadata, overwrite=overwrite
+    )
+    keys = keys_to_immunize(key)
+    failed = False
+    with progress(len(sources)) as steps:
+        guard = Guard(keys, progress=steps.step)
+        for source in sources:
+            with steps.file(source) as outcome:
+                _immunize_one(guard, source, wishes)
+            failed |= outcome.error is not None
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _check_outputs(sources: list[Path], output: Path | None) -> None:
+    """Refuse combinations of inputs and outputs that cannot work, before anything is computed."""
+    folder = output is not None and output != STREAM and output.is_dir()
+    if len(sources) == 1:
+        if sources == [STREAM] and (output is None or folder):
+            raise ConfigError("standard input has no name of its own; give -o FILE, or -o -")
+        return
+    if STREAM in sources:
+        raise ConfigError("- (standard input) stands alone; give it without other pictures")
+    if output is not None and not folder:
+        raise ConfigError(f"several pictures need an existing folder for -o, got {output}")
+    targets = [_target(source, output) for source in sources]
+    if twice := sorted({str(target) for target in targets if targets.count(target) > 1}):
+        raise ConfigError(f"two pictures would be written to {twice[0]}; immunize them apart")
+
+
+def _target(source: Path, output: Path | None) -> Path:
+    if output is None:
+        return source.parent / f"{source.stem}.immunized{source.suffix}"
+    return output / source.name if output != STREAM and output.is_dir() else output
+
+
+def _immunize_one(guard: Guard, source: Path, wishes: _Wishes) -> None:
+    target = _target(source, wishes.output)
+    refuse_existing(target, overwrite=wishes.overwrite)
+    if target == STREAM:
+        chosen = None
+    elif target == wishes.output:
+        chosen = format_for(target)
+    else:  # a name made from the input's; where its ending means nothing, so does this one's
+        chosen = SUFFIXES.get(target.suffix.lower())
+    made = guard.immunize(
+        read_source(source),
+        wishes.strength,
+        replace=wishes.replace,
+        format=chosen,
+        metadata=wishes.metadata,
+    )
+    for warning in made.warnings:
+        say(f"{label(source)}: {warning}")
+    if target == STREAM:
+        write_stdout(made.image)
+        return
+    made.save(target, overwrite=wishes.overwrite)
+    say(
+        f"{target}: immunized with key {made.key_name} ({made.key_id}), image {made.image_id}, "
+        f"{made.psnr_db:.1f} dB; read back and intact"
+    )

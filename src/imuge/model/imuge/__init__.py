@@ -1,0 +1,1 @@
+"""Our own networks: an invertible network with a keyed payload, localizer, recoverer."""

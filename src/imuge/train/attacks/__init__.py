@@ -1,0 +1,1 @@
+"""Attacks on batches of pictures as tensors, for training: drawn beforehand, differentiable."""
