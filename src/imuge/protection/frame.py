@@ -139,10 +139,11 @@ def _scaled_band(
     bottom = min(height, top + -(-(bottom - top) // factors[1]) * factors[1])
     right, end = frame.width * step[0], rows[1] * step[1]
     # The last row or column of a frame may reach beyond the picture: its edge goes on there.
-    beyond = (max(0, math.ceil(end) - bottom), max(0, math.ceil(right) - width))
+    needed = (max(bottom, math.ceil(end)), max(width, math.ceil(right)))
     band = pixels[top:bottom]
-    if any(beyond):
-        band = np.pad(band, ((0, beyond[0]), (0, beyond[1]), (0, 0)), mode="edge")
+    if needed != (bottom, width):
+        band = pixels[np.arange(top, needed[0]).clip(max=height - 1)]
+        band = band[:, np.arange(needed[1]).clip(max=width - 1)]
     box = (
         0.0,
         (rows[0] * step[1] - top) / factors[1],
