@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from imuge.train.architectures import read_config
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
-from imuge.train.run import Options, Run
+from imuge.train.run import Run
 
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPHS = ROOT / "tests" / "data"
@@ -30,7 +31,7 @@ def tiny():
 
 @pytest.fixture
 def options(tmp_path):
-    return Options(data=PHOTOGRAPHS, out=tmp_path / "run", device="cpu")
+    return SystemRunOptions(data=PHOTOGRAPHS, out=tmp_path / "run", device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from imuge.train.architectures import read_config
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
-from imuge.train.run import Options, Run
+from imuge.train.run import Run
 
 STEPS = 3
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ def main(out, name):
         config, curriculum=dataclasses.replace(config.curriculum, attack_steps=1)
     )
     auxiliary = config.auxiliary_steps > 0
-    options = Options(data=ROOT / "tests" / "data", out=out, device="cpu")
+    options = SystemRunOptions(data=ROOT / "tests" / "data", out=out, device="cpu")
     processes = Processes.join("cpu")
     run = Run(config, options, processes, say=lambda _: None)
     start = {name: value.clone() for name, value in run.system.state_dict().items()}

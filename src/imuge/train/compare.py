@@ -34,9 +34,9 @@ from imuge.train import checkpoint as checkpoints
 from imuge.train.architectures import parse_config, read_config
 from imuge.train.checkpoint import differences
 from imuge.train.config import TrainConfig
-from imuge.train.loop import train
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes, choose_device
-from imuge.train.run import Options
+from imuge.train.system import train
 from imuge.train.validation import load_held_out, validate
 
 COLUMNS = {
@@ -111,7 +111,7 @@ def _merged(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return base | inner
 
 
-def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
+def run_variant(name: str, variant: Variant, options: SystemRunOptions) -> Outcome:
     """Train one variant to its end, or read what it came to before.
 
     Raises:
@@ -138,7 +138,7 @@ def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
     return outcome
 
 
-def score_start(options: Options) -> Outcome:
+def score_start(options: SystemRunOptions) -> Outcome:
     """What the weights that all variants start from score before any training."""
     assert options.start_from is not None
     assert options.validation is not None
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = chosen.only.split(",") if chosen.only else list(variants)
         if unknown := set(names) - variants.keys():
             raise ConfigError(f"unknown variants {', '.join(sorted(unknown))}")
-        options = Options(
+        options = SystemRunOptions(
             data=chosen.data,
             out=chosen.out,
             validation=chosen.validate,

@@ -68,6 +68,28 @@ class PhotoBank:
     photographs: int  # how many are in it
 
     @classmethod
+    def of_folder(
+        cls,
+        folder: Path,
+        settings: DataSettings,
+        *,
+        device: torch.device,
+        seed: int,
+        say: Say,
+        shown: Callable[[float], None] = lambda _: None,
+    ) -> "PhotoBank":
+        """`load` all pictures of a folder; `shown` is called with the share that is read, 0..1."""
+        paths = find_photographs(folder)
+        return cls.load(
+            paths,
+            settings,
+            device=device,
+            seed=seed,
+            say=say,
+            shown=lambda done: shown(done / len(paths)),
+        )
+
+    @classmethod
     def load(
         cls,
         paths: Iterable[Path],

@@ -7,14 +7,15 @@ import torch
 
 from imuge.errors import ConfigError
 from imuge.train.config import TrainConfig
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
 from imuge.train.replay import Replay
-from imuge.train.run import VARIANTS, Options, Run
+from imuge.train.run import VARIANTS, Run
 from imuge.train.trial import Clock, wait_for_device
 
 
 def profile(
-    config: TrainConfig | None, options: Options, processes: Processes, *, steps: int
+    config: TrainConfig | None, options: SystemRunOptions, processes: Processes, *, steps: int
 ) -> str:
     """Time steps on this machine, side by side.
 

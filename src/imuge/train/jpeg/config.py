@@ -36,7 +36,7 @@ class ExampleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LossSettings:
+class DistillationLosses:
     """Weight of each term beside the one of the pixels, which counts 1."""
 
     square_below: float = 0.05  # of SmoothL1: pixel errors below count by their square
@@ -82,7 +82,7 @@ class SimulatorConfig:
     predictor_width: int = 64
     data: DataSettings = field(default_factory=DataSettings)
     examples: ExampleSettings = field(default_factory=ExampleSettings)
-    losses: LossSettings = field(default_factory=LossSettings)
+    losses: DistillationLosses = field(default_factory=DistillationLosses)
     optimization: StepSettings = field(default_factory=StepSettings)
 
     def __post_init__(self) -> None:
@@ -110,18 +110,3 @@ class SimulatorConfig:
         """Everything, as JSON can hold it."""
         table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command says of a run, beside its config."""
-
-    data: Path
-    out: Path
-    validation: Path | None = None
-    validation_pictures: int = 8
-    steps: int | None = None  # None: the config's, or as long as `minutes`
-    minutes: float | None = None  # of the whole run
-    resume: bool = False
-    device: str = "auto"
-    checkpoint_minutes: float = 10.0
