@@ -14,7 +14,7 @@ from imuge.train.attacks.jpeg.distilled import load_student
 from imuge.train.attacks.jpeg.exact import exact
 from imuge.train.attacks.jpeg.student import CLASSES, StudentConfig
 from imuge.train.jpeg.__main__ import main
-from imuge.train.jpeg.config import ExampleSettings, SimulatorConfig, StepSettings
+from imuge.train.jpeg.config import ExampleSettings, LearnerSettings, SimulatorConfig
 from imuge.train.jpeg.distillation import Distillation, draw_examples
 from imuge.train.jpeg.learner import Learner
 from imuge.train.photographs import PhotoBank, find_photographs
@@ -117,7 +117,7 @@ def test_lessons_make_the_loss_fall(photographs, config, teaching):
     torch.manual_seed(0)
     distillation = Distillation.new(config, torch.device("cpu"))
     names = distillation.prepare(teaching=teaching)
-    settings = StepSettings(learning_rate=3e-3, warmup_steps=2)
+    settings = LearnerSettings(learning_rate=3e-3, warmup_steps=2)
     learners = [Learner(distillation.networks()[name], settings) for name in names]
     before = {name: state_of(network) for name, network in distillation.networks().items()}
     examples = draw_examples(photographs, config)
@@ -157,6 +157,8 @@ def test_a_run_leaves_what_it_promises(tmp_path, file, capsys):
     assert [line["step"] for line in log(out, "teacher")] == [2, 4]
     assert [line["step"] for line in log(out, "student")] == [6, 8]
     assert min(line["milliseconds"] for line in log(out, "student")) > 1
+    teacher, student = (log(out, kind)[-1] for kind in ("teacher", "student"))
+    assert teacher["features"] == 0 < student["features"], "each is summed up apart"
     (scores,) = log(out, "validation")
     assert 20 < scores["untouched/10"] < scores["untouched/90"] < 60
     assert scores["student/10"] > 20

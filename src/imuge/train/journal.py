@@ -17,7 +17,7 @@ from imuge.files import write_atomically
 BAR = 24  # characters
 
 
-class Journal:
+class TrainingJournal:
     """Keeps the records of one run in its folder; a run that goes on adds to them."""
 
     def __init__(self, folder: Path, *, from_step: int) -> None:

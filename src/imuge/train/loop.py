@@ -24,7 +24,7 @@ from imuge.errors import ConfigError, ImageError, WeightsError
 from imuge.files import write_atomically
 from imuge.train import checkpoint as checkpoints
 from imuge.train.checkpoint import Checkpoint, differences
-from imuge.train.journal import Journal, Terminal, duration
+from imuge.train.journal import Terminal, TrainingJournal, duration
 from imuge.train.options import RunOptions
 from imuge.train.processes import Processes
 from imuge.train.signals import stopping_politely
@@ -132,9 +132,9 @@ class Loop:
         self._kind = ""
         self._stopped = False
 
-    def _open_journal(self) -> Journal:
+    def _open_journal(self) -> TrainingJournal:
         out = self._options.out
-        journal = Journal(out, from_step=self._step)
+        journal = TrainingJournal(out, from_step=self._step)
         text = json.dumps(self._trained.config.to_table(), indent=2) + "\n"
         write_atomically(out / "config.json", text.encode(), overwrite=True)
         return journal

@@ -1,6 +1,6 @@
 """All that one process holds while it trains: photographs, networks, optimizer, and one step.
 
-draw ─► Trial (immunize, attack, verify, losses) ─► Updater (gradient, weights, average) ─► State
+draw ─► Trial (immunize, attack, verify, losses) ─► Updater (gradient, weights, average)
 """
 
 import random
@@ -29,8 +29,8 @@ from imuge.train.processes import (
     share_norms,
 )
 from imuge.train.replay import Replay
-from imuge.train.trial import Clock, Seen
-from imuge.train.updates import State, Updater
+from imuge.train.trial import Seen, StepClock
+from imuge.train.updates import TrainState, Updater
 
 PREPARING_BATCHES = 8
 # Where it is fixed how many samples of a batch meet each attack, so many batches in turn have
@@ -38,7 +38,7 @@ PREPARING_BATCHES = 8
 VARIANTS = 4
 
 
-class Run:
+class SystemRun:
     """Everything of one process; `take_step` goes one step further."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Run:
         *,
         say: Say,
         shown: Callable[[float], None] = lambda _: None,
-        clock: Clock | None = None,
+        clock: StepClock | None = None,
     ) -> None:
         """Load the photographs and build the networks.
 
@@ -98,7 +98,7 @@ class Run:
         self.chooser = None if fixed else random.Random(f"{config.seed}/{processes.rank}")
         groups = [g for g in self.system.groups if not set(g) <= set(config.frozen_parts)]
         weight = config.first_fidelity_weight
-        self.state = State.start(self.device, fidelity_weight=weight, groups=len(groups))
+        self.state = TrainState.start(self.device, fidelity_weight=weight, groups=len(groups))
         self.updater = Updater(self.system, config.optimization, self.state, groups)
         self._trial = ARCHITECTURES[config.architecture].trial(
             self.system,

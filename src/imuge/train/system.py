@@ -22,7 +22,7 @@ from imuge.train.journal import Terminal
 from imuge.train.loop import Loop, find_stored, settle_config
 from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
-from imuge.train.run import Run
+from imuge.train.run import SystemRun
 from imuge.train.sheets import sheet
 from imuge.train.trainable import Trainable
 from imuge.train.validation import validate
@@ -59,7 +59,7 @@ def train(config: TrainConfig | None, options: SystemRunOptions, processes: Proc
 
 
 class SystemTraining(Trainable):
-    """A `Run` as the loop sees it."""
+    """A `SystemRun` as the loop sees it."""
 
     config: TrainConfig
 
@@ -70,8 +70,8 @@ class SystemTraining(Trainable):
         processes: Processes,
         terminal: Terminal,
     ) -> None:
-        """Read the photographs and build the networks; raises what `Run` does."""
-        self._run = Run(
+        """Read the photographs and build the networks; raises what `SystemRun` does."""
+        self._run = SystemRun(
             config,
             options,
             processes,

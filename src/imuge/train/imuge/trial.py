@@ -24,8 +24,8 @@ from imuge.train.draws import Source
 from imuge.train.imuge.config import ImugeConfig
 from imuge.train.imuge.draws import ImugeDraw, draw_step
 from imuge.train.losses import Across
-from imuge.train.trial import SHARED_MEASURES, Clock, Result, Seen, Trial
-from imuge.train.updates import State
+from imuge.train.trial import SHARED_MEASURES, Seen, StepClock, Trial, TrialResult
+from imuge.train.updates import TrainState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +48,11 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         system: System,
         config: ImugeConfig,
         shapes: ShapeBank,
-        state: State,
+        state: TrainState,
         *,
         across: Across = lambda number: number,
         compiled: bool = False,
-        clock: Clock | None = None,
+        clock: StepClock | None = None,
     ) -> None:
         super().__init__(
             system, config, shapes, state, across=across, compiled=compiled, clock=clock
@@ -67,7 +67,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         """Draw pictures, attacks, keys and what else a step needs."""
         return draw_step(self.config, source, level=self._level(), chooser=chooser)
 
-    def forward(self, draw: ImugeDraw, *, auxiliary: bool) -> Result:
+    def forward(self, draw: ImugeDraw, *, auxiliary: bool) -> TrialResult:
         """Run a batch and score it; the recoverer also learns from a payload without a channel.
 
         Args:
@@ -158,7 +158,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         helped: Tensor | None,
         ramp: Tensor,
         fidelity_weight: Tensor,
-    ) -> Result:
+    ) -> TrialResult:
         weights, across, hosts = self.config.losses, self._across, seen.hosts
         template = draw.layout.template
         signs = seen.revealed[:, -template.shape[1] :]
@@ -184,7 +184,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
             *self._measure(seen, loss, square),
             losses.masked_mean(agreeing, kept, across),
         )
-        return Result(loss=loss, measures=torch.stack(measures), square=square)
+        return TrialResult(loss=loss, measures=torch.stack(measures), square=square)
 
     def _recovery_loss(self, error: Tensor, context: Tensor) -> Tensor:
         weights = self.config.losses

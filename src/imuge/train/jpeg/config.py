@@ -11,7 +11,7 @@ from imuge.errors import ConfigError
 from imuge.files import reason
 from imuge.settings import parse_settings
 from imuge.train.attacks.jpeg.student import StudentConfig
-from imuge.train.config import DataSettings
+from imuge.train.config import CropSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class DistillationLosses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepSettings:
+class LearnerSettings:
     """How the weights move."""
 
     steps: int = 100_000  # of teacher and student together, unless the command says otherwise
@@ -80,10 +80,10 @@ class SimulatorConfig:
     validate_every: int = 2500
     network: StudentConfig = field(default_factory=StudentConfig)
     predictor_width: int = 64
-    data: DataSettings = field(default_factory=DataSettings)
+    data: CropSettings = field(default_factory=CropSettings)
     examples: ExampleSettings = field(default_factory=ExampleSettings)
     losses: DistillationLosses = field(default_factory=DistillationLosses)
-    optimization: StepSettings = field(default_factory=StepSettings)
+    optimization: LearnerSettings = field(default_factory=LearnerSettings)
 
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
