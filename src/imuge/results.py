@@ -80,6 +80,8 @@ class Verdict:
     mask: NDArray[np.bool_] = field(repr=False, compare=False)  # (H, W)
     recovered: Pixels | None = field(repr=False, compare=False, default=None)
     hidden_copy_image: Pixels | None = field(repr=False, compare=False, default=None)
+    # What `Guard.recover` and `Guard.hidden_copy` go on from; for imuge's own eyes.
+    evidence: object = field(repr=False, compare=False, default=None)
 
     @property
     def exit_status(self) -> int:

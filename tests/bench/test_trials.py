@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracles import Oracle
 
-from imuge.bench import metrics, scores
+from imuge.bench import scores
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import Entrant
 from imuge.bench.grid.trials import Subject, measure
@@ -43,8 +43,8 @@ def test_every_score_is_that_of_the_plain_function(two):
     finding = subject.contestant.examine(received, subject.original)
     found = rows(Oracle(), two, case)[0].scores
     assert found["f1"] == scores.f1(finding.mask, true)
-    assert found["iou"] == metrics.iou(finding.mask, true)
-    assert found["auc"] == metrics.auc(finding.probability, true)
+    assert found["iou"] == scores.iou(finding.mask, true)
+    assert found["auc"] == scores.auc(finding.probability, true)
     assert found["attacked_area_db"] == scores.psnr_db(subject.original, received, true)
     filled = smooth_fill(received, true)
     assert found["inpainted_area_db"] == scores.psnr_db(subject.original, filled, true)

@@ -12,10 +12,9 @@ from imuge.batch.listing import Found, Listing
 from imuge.batch.tasks import Task, Wishes
 from imuge.errors import ConfigError
 from imuge.guard import STRENGTHS
-from imuge.image import SUFFIXES, format_for
+from imuge.image import FORMATS, SUFFIXES, format_for
 
 WORK_FOLDER = ".imuge-batch"  # below the output folder: the lock, and files on their way
-ENDINGS = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}  # where it is not the format's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ def _name(found: Found, wishes: Wishes) -> str:
     if "://" in found.shown or path.is_absolute() or ".." in path.parts:
         path = PurePosixPath(path.name)
     if wishes.format is not None and SUFFIXES.get(path.suffix.lower()) != wishes.format:
-        path = path.with_suffix(ENDINGS.get(wishes.format, f".{wishes.format.lower()}"))
+        path = path.with_suffix(FORMATS[wishes.format].suffix)
     return _inside(str(path), found.shown)
 
 

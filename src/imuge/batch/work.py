@@ -103,12 +103,12 @@ class Worker:
         """The verdict, and whether a report on it is wanted.
 
         Reconstruction and hidden copy take as long as the verdict, so they are made only for a
-        report; where few pictures get one, those few are verified twice.
+        report.
         """
         every = self._wishes.reports == "all"
         verdict = self._guard.verify(picture, recover=every, hidden_copy=every)
         if self._wishes.reports == "tampered" and verdict.verdict == "tampered":
-            return self._guard.verify(picture, hidden_copy=True), True
+            return self._guard.hidden_copy(self._guard.recover(verdict)), True
         return verdict, every
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE_MULTIPLE = 16
-BLOCK = 8
+SIDE_MULTIPLE = 16  # pixels: what the networks halve must come out even
+BLOCK = 8  # pixels on a side of a block, which carries one column of the payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,8 @@ from PIL import Image, ImageCms, JpegImagePlugin, MpoImagePlugin, PngImagePlugin
 from imuge.errors import ImageError
 from imuge.image import metadata, sniff
 from imuge.image.containers import webp_chunks
+from imuge.image.formats import FORMATS
 from imuge.image.picture import Picture
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -85,7 +84,7 @@ def to_picture(image: Image.Image, data: bytes, *, max_pixels: int, min_side: in
         pixels=pixels,
         alpha=alpha,
         metadata=replace(blocks, icc=icc),
-        format=name if name in FORMATS else "PNG",
+        format=name if name is not None and name in FORMATS else "PNG",
         lossless=lossless,
         notes=(*notes, *converted),
         sha256=hashlib.sha256(data).hexdigest() if data else "",

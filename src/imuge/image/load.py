@@ -19,8 +19,8 @@ from imuge.errors import ImageError, TooLargeError
 from imuge.files import reason
 from imuge.image import heif, sniff
 from imuge.image.decode import to_picture
+from imuge.image.formats import SUFFIXES
 from imuge.image.picture import Picture
-from imuge.image.save import SUFFIXES
 
 MIN_SIDE = 128
 MAX_PIXELS = 6048 * 4032  # the frame of 24-megapixel cameras

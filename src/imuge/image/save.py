@@ -17,23 +17,10 @@ from PIL import Image, PngImagePlugin
 
 from imuge.errors import ImageError
 from imuge.image import heif, tiff
+from imuge.image.formats import FORMATS, SUFFIXES
 from imuge.image.metadata import PHOTOSHOP, MetadataPolicy, select
 from imuge.image.picture import Metadata, Picture
 
-SUFFIXES = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
-    ".hif": "HEIF",
-}
 _SEGMENT_BYTES = 65533  # of payload in one JPEG segment
 
 
@@ -76,8 +63,7 @@ def check_output(picture: Picture, format: str | None = None) -> str:  # noqa: A
     """
     chosen = SUFFIXES.get(f".{format or picture.format}".lower())
     if chosen is None:
-        known = ", ".join(dict.fromkeys(SUFFIXES.values()))
-        raise ImageError(f"unknown format {format!r}; choose one of {known}")
+        raise ImageError(f"unknown format {format!r}; choose one of {', '.join(FORMATS)}")
     if chosen == "HEIF":
         heif.require()
     if chosen == "JPEG" and picture.alpha is not None and picture.alpha.min() < 255:

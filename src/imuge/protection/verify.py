@@ -1,47 +1,35 @@
-"""From a received picture to a verdict, one step after another.
+"""From a received picture to a verdict: the order of things, and the rules of the verdict.
 
-    canvas ─► reveal ─► read (each key) ─► localize ─► regions ─► hidden copy ─► recover
-                          │                                          │
-                          └─ unprotected, degraded                   └─ foreign, degraded
+    picture ─► canvas ─► reveal ─► read (each key) ─► locate ─► regions ─► compare hidden copy
+                                     │                  │                    │
+                                     └──────────────────┴─────── judge ◄─────┘
+                                                                   │
+                          recovery and hidden copy, now or later ◄─┴─► Verdict
 
-`Guard` gives the pictures in and takes the findings out; the order is that of docs/protocol.md.
+What the steps find is collected in `Evidence`, once; the verdict is drawn from it, and goes on from
+it when recovery or the hidden copy are asked for later. The order is that of docs/protocol.md.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
 
+from imuge import __version__
 from imuge.engine import Engine
-from imuge.engine.canvas import SIDE_MULTIPLE, Canvas, to_pixels
-from imuge.keys import (
-    PRESENCE_THRESHOLD,
-    TEMPLATE_CHANNELS,
-    Key,
-    Reading,
-    layout_agreement,
-    read,
-    template,
-)
-from imuge.protection.hidden_copy import (
-    Comparison,
-    HiddenCode,
-    code_clues,
-    compare,
-    erased_blocks,
-    find_code,
-    render,
-)
-from imuge.results import Finding, Pixels, Region
-from imuge.weights import CALIBRATED_SIDE, WorkingPoint
+from imuge.engine.canvas import Canvas, to_canvas
+from imuge.errors import ConfigError
+from imuge.image import Picture
+from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layout_agreement, read
+from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.protection.hidden_copy import Comparison, compare, render_whole
+from imuge.protection.locate import Located, Regions, is_too_faint, locate, regions_shown
+from imuge.protection.recover import recover as reconstruct
+from imuge.protection.recover import widen
+from imuge.protection.sentences import cautions, sentence
+from imuge.results import Finding, Verdict
 
-BEACON_CHANNELS = 2  # the first of the template's
-FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
-REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
-RECOVERY_MARGIN = 4  # pixels the recoverer's mask is wider than the reported one
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
 CLEAR_BEACON = 0.85
 
@@ -49,24 +37,13 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What was found out about one picture."""
+class Evidence:
+    """What a copy gave away whose message could be read."""
 
-    finding: Finding
-    key: Key | None = None
-    reading: Reading
-    layout_p: float | None = None
-    threshold: float | None = None  # probability; None where nothing was localized
-    minimum_area: int | None = None  # pixels above the threshold that a region needed here
-    spots: int = 0  # pieces that had fewer, and so are no regions
-    comparison: Comparison | None = None
-    clarity: float | None = None  # fraction of beacon signs that agree where nothing changed
-    hidden: HiddenCode | None = field(default=None, repr=False)  # as the full key finds it
-    probability: Array | None = field(default=None, repr=False)
-    mask: NDArray[np.bool_] = field(repr=False)
-    regions: tuple[Region, ...] = ()
-    recovered: Pixels | None = field(default=None, repr=False)
-    hidden_copy_image: Pixels | None = field(default=None, repr=False)
+    layout_p: float  # probability of a layout agreement this good by chance
+    located: Located
+    shown: Regions | None  # None where the copy reads too faintly to be judged
+    comparison: Comparison | None  # None there too, and for a verify-only key
 
 
 def look_for_beacon(
@@ -92,227 +69,173 @@ def look_for_beacon(
     return revealed, keys[best], readings[best]
 
 
-def verify(
-    engine: Engine,
-    canvas: Canvas,
-    keys: Sequence[Key],
-    *,
-    recover: bool = True,
-    hidden_copy: bool = False,
-) -> Found:
-    """Find out what happened to one picture.
-
-    Args:
-        engine: The networks.
-        canvas: The received picture.
-        keys: One key or more; the p-values are corrected for their number.
-        recover: Whether to reconstruct what was there before.
-        hidden_copy: Whether to render the whole hidden copy, beyond the sample that is checked.
-    """
-    revealed, key, reading = look_for_beacon(engine, canvas, keys)
-    blank = np.zeros((canvas.height, canvas.width), bool)
-    found = Found(finding="unprotected", reading=reading, mask=blank)
-    if not reading.present:
-        return found
-    found = replace(found, finding="degraded", key=key)
-    if reading.image_id is None:
-        return found
-    options = engine.record.options
-    scales = options.template_scales
-    expected = template(key, reading.image_id, *canvas.grid, scales=scales)
-    code, signs = revealed[:-TEMPLATE_CHANNELS], revealed[-TEMPLATE_CHANNELS:]
-    _, p = layout_agreement(key, reading.image_id, signs, canvas.inside, scales=scales)
-    hidden = None
-    if key.can_recover:
-        hidden = find_code(options, key, reading.image_id, code, canvas.inside)
-    probability = localize(engine, canvas, revealed, expected, hidden)
-    clarity, observed = beacon_agreement(signs, expected, canvas, probability)
-    found = replace(found, layout_p=p, clarity=clarity, hidden=hidden)
-    if clarity + 1 / math.sqrt(observed) < engine.record.calibration.minimum_agreement:
-        return found  # too faint by more than two standard deviations of so many signs
-    wanted = {"recover": recover, "hidden_copy": hidden_copy}
-    return _examine(engine, canvas, found, probability, **wanted)
-
-
-def _examine(
-    engine: Engine,
-    canvas: Canvas,
-    found: Found,
-    probability: Array,
-    *,
-    recover: bool,
-    hidden_copy: bool,
-) -> Found:
-    """Judge a picture whose protection reads clearly: regions, hidden copy, reconstruction."""
-    assert found.clarity is not None
-    point = engine.record.calibration.point(found.clarity)
-    least = minimum_area(point, probability.size)
-    mask, regions, spots = find_regions(probability, threshold=point.threshold, minimum_area=least)
-    found = replace(found, threshold=point.threshold, minimum_area=least, spots=spots)
-    wide = widen(canvas, mask)
-    codes = None
-    if found.hidden is not None:
-        codes = found.hidden.without(erased_blocks(wide))
-        found = replace(found, comparison=compare(engine, canvas.image, wide, codes))
-        if hidden_copy:
-            copy = _crop(canvas, render(engine, canvas.image, codes))
-            found = replace(found, hidden_copy_image=copy)
-    if _is_foreign(found):
-        return replace(found, finding="foreign")
-    found = replace(found, finding="intact", probability=probability, mask=mask)
-    if not regions:
-        return found
-    if recover and codes is not None:
-        found = replace(found, recovered=reconstruct(engine, canvas, mask, wide, codes))
-    return replace(found, finding="tampered", regions=regions)
-
-
-def _is_foreign(found: Found) -> bool:
-    """Whether the protection belongs to another picture."""
-    assert found.layout_p is not None
-    assert found.clarity is not None
-    misplaced = found.layout_p > PRESENCE_THRESHOLD and found.clarity > CLEAR_BEACON
-    return misplaced or (found.comparison is not None and found.comparison.check == "disagrees")
-
-
-def localize(
-    engine: Engine,
-    canvas: Canvas,
-    revealed: Array,
-    expected: Array,
-    hidden: HiddenCode | None = None,
-) -> Array:
-    """Probability of each pixel to be tampered, (H, W) in [0, 1].
+def examine(engine: Engine, canvas: Canvas, revealed: Array, key: Key, image_id: int) -> Evidence:
+    """Collect what a copy with this message says about itself.
 
     Args:
         engine: The networks.
         canvas: The received picture.
         revealed: (30, h, w), its payload.
-        expected: (6, h, w), the template it should carry.
-        hidden: Its code as the full key finds it. A release with `code_evidence` compares it with
-            the picture; None, as for a verify-only key, leaves the networks without these clues:
-            they get zeros, which they know from training. Other releases do not look at it.
+        key: Under which its message was read.
+        image_id: Which the message names.
     """
-    # Blocks that reach beyond the picture were never published whole: they are no evidence.
-    received = revealed.copy()
-    received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
-    clues = None
-    if hidden is not None and engine.record.options.code_evidence:
-        clues = code_clues(hidden.codes, engine.encode(canvas.image))
-    logits = engine.localize(canvas.image, received, expected, clues)
-    probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
-    return probability
+    calibration, scales = engine.record.calibration, engine.record.options.template_scales
+    signs = revealed[-TEMPLATE_CHANNELS:]
+    _, layout_p = layout_agreement(key, image_id, signs, canvas.inside, scales=scales)
+    located = locate(engine, canvas, revealed, key, image_id)
+    shown = None if is_too_faint(calibration, located) else regions_shown(calibration, located)
+    comparison = None
+    if shown is not None and located.code is not None:
+        wide = widen(canvas, shown.mask)
+        codes = located.code.without(erased_blocks(wide))
+        comparison = compare(engine, canvas.image, wide, codes)
+    return Evidence(layout_p=layout_p, located=located, shown=shown, comparison=comparison)
 
 
-def minimum_area(point: WorkingPoint, pixels: int) -> int:
-    """Pixels a region needs in a picture of so many pixels.
-
-    It grows with the side of the picture: on training pictures the number of false regions falls
-    about with the square of their area, so that this keeps the share of pictures with any.
-    """
-    return round(point.minimum_area * math.sqrt(pixels) / CALIBRATED_SIDE)
-
-
-def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
-    """Connected pieces of what is more likely tampered than not.
-
-    Returns:
-        The number of each pixel's piece, (H, W), from 1, and 0 outside; and how many pieces there
-        are. Pieces touch at sides and corners.
-    """
-    labels, count = ndimage.label(probability > REGION_PROBABILITY, structure=np.ones((3, 3)))
-    return labels, count
+def judge(reading: Reading, evidence: Evidence | None) -> Finding:
+    """The verdict in a word; `evidence` is None where no message was read."""
+    if not reading.present:
+        return "unprotected"
+    if evidence is None or evidence.shown is None:
+        return "degraded"
+    misplaced = evidence.layout_p > PRESENCE_THRESHOLD and evidence.located.clarity > CLEAR_BEACON
+    if misplaced or (evidence.comparison is not None and evidence.comparison.check == "disagrees"):
+        return "foreign"
+    return "tampered" if evidence.shown.regions else "intact"
 
 
-def find_regions(
-    probability: Array, *, threshold: float, minimum_area: int
-) -> tuple[NDArray[np.bool_], tuple[Region, ...], int]:
-    """Connected pieces of what is likely tampered, without those that are hardly sure anywhere.
-
-    A piece counts by its pixels above the threshold, and has all of its pixels above one half: a
-    strict threshold drops what is doubtful and does not cut the rims off what is certain
-    (hysteresis; Canny 1986).
-
-    Args:
-        probability: (H, W) in [0, 1].
-        threshold: Above it a pixel speaks for its piece; from 0.5 to 1.
-        minimum_area: So many pixels must speak for a piece.
-
-    Returns:
-        The mask of the pieces kept, (H, W) bool; the pieces, largest first; and how many were
-        dropped.
-    """
-    labels, count = label_pieces(probability)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    speaking = np.bincount(labels[probability > threshold], minlength=count + 1)
-    areas[0] = speaking[0] = 0
-    kept = np.flatnonzero(speaking >= max(minimum_area, 1))
-    boxes = ndimage.find_objects(labels)
-    regions = []
-    for label in kept[np.argsort(-areas[kept], kind="stable")]:
-        rows, columns = boxes[label - 1]
-        inside = labels[rows, columns] == label
-        regions.append(
-            Region(
-                box=(columns.start, rows.start, columns.stop, rows.stop),
-                area_pixels=int(areas[label]),
-                area=float(areas[label]) / probability.size,
-                mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
-            )
-        )
-    belongs = np.zeros(len(areas), bool)
-    belongs[kept] = True
-    return belongs[labels], tuple(regions), count - len(kept)
-
-
-def widen(canvas: Canvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask for the recoverer, (H16, W16): a margin more, and all that lies outside."""
-    wide = np.ones(canvas.image.shape[1:], bool)
-    side = 2 * RECOVERY_MARGIN + 1
-    wide[: canvas.height, : canvas.width] = ndimage.maximum_filter(mask, side, mode="constant")
-    return wide
-
-
-def beacon_agreement(
-    signs: Array, expected: Array, canvas: Canvas, probability: Array
-) -> tuple[float, int]:
-    """How clearly the picture speaks: the fraction of beacon signs that agree in untouched blocks.
-
-    Args:
-        signs: (6, h, w), revealed.
-        expected: (6, h, w), ±1.
-        canvas: The received picture.
-        probability: (H, W) to be tampered; above one half a pixel's block is left out.
-
-    Returns:
-        The fraction, and the number of signs looked at.
-    """
-    touched = erased_blocks(widen(canvas, probability > REGION_PROBABILITY))[0] > 0
-    untouched = canvas.inside & ~touched
-    blocks = untouched if untouched.sum() >= FEWEST_BLOCKS else canvas.inside
-    agreeing = (signs[:BEACON_CHANNELS] * expected[:BEACON_CHANNELS] > 0)[:, blocks]
-    return float(agreeing.mean()), agreeing.size
-
-
-def reconstruct(
+def verify(
     engine: Engine,
-    canvas: Canvas,
-    mask: NDArray[np.bool_],
-    wide: NDArray[np.bool_],
-    codes: Array,
-) -> Pixels:
-    """The received picture with the reconstruction in place of every tampered pixel."""
-    rows = np.flatnonzero(mask.any(1))
-    first = int(rows[0]) // SIDE_MULTIPLE * SIDE_MULTIPLE
-    last = -(-int(rows[-1] + 1) // SIDE_MULTIPLE) * SIDE_MULTIPLE
-    masked = wide[None].astype(np.float32)
-    rendered = engine.recover(canvas.image, masked, codes, rows=(first, last))
-    recovered = _crop(canvas, canvas.image)
-    last = min(last, canvas.height)
-    patch = to_pixels(rendered[:, : last - first, : canvas.width])
-    recovered[first:last][mask[first:last]] = patch[mask[first:last]]
-    return recovered
+    picture: Picture,
+    keys: Sequence[Key],
+    *,
+    recover: bool = True,
+    hidden_copy: bool = False,
+) -> Verdict:
+    """Find out what happened to one picture.
+
+    Args:
+        engine: The networks.
+        picture: As received.
+        keys: One key or more; the p-values are corrected for their number.
+        recover: Whether to reconstruct what was there before.
+        hidden_copy: Whether to render the whole hidden copy, beyond the sample that is checked.
+    """
+    canvas = to_canvas(picture.pixels)
+    revealed, key, reading = look_for_beacon(engine, canvas, keys)
+    evidence = None
+    if reading.present and reading.image_id is not None:
+        evidence = examine(engine, canvas, revealed, key, reading.image_id)
+    verdict = _verdict(engine, picture, keys, key if reading.present else None, reading, evidence)
+    if hidden_copy:
+        verdict = with_hidden_copy(engine, verdict, canvas)
+    return with_recovered(engine, verdict, canvas) if recover else verdict
 
 
-def _crop(canvas: Canvas, image: Array) -> Pixels:
-    return to_pixels(image[:, : canvas.height, : canvas.width])
+def with_recovered(engine: Engine, verdict: Verdict, canvas: Canvas | None = None) -> Verdict:
+    """A verdict with the reconstruction, where it is `tampered` and a full key read it.
+
+    Args:
+        engine: With the weights that the verdict was made with.
+        verdict: From `verify`.
+        canvas: Of its picture, where the caller has it.
+
+    Raises:
+        ConfigError: the verdict was made elsewhere, or with other weights.
+    """
+    if verdict.verdict != "tampered" or verdict.recovered is not None:
+        return verdict
+    code = _evidence(engine, verdict).located.code
+    if code is None:
+        return verdict
+    canvas = to_canvas(verdict.image) if canvas is None else canvas
+    return replace(verdict, recovered=reconstruct(engine, canvas, verdict.mask, code))
+
+
+def with_hidden_copy(engine: Engine, verdict: Verdict, canvas: Canvas | None = None) -> Verdict:
+    """A verdict with the whole hidden copy, where a full key read one; as `with_recovered`."""
+    unread = verdict.verdict in ("unprotected", "degraded")
+    if unread or verdict.hidden_copy_image is not None:
+        return verdict
+    evidence = _evidence(engine, verdict)
+    if evidence.located.code is None or evidence.shown is None:
+        return verdict
+    canvas = to_canvas(verdict.image) if canvas is None else canvas
+    # Of a foreign picture no region is reported, and yet nothing is trusted where one was found.
+    codes = evidence.located.code.without(erased_blocks(widen(canvas, evidence.shown.mask)))
+    return replace(verdict, hidden_copy_image=render_whole(engine, canvas, codes))
+
+
+def hidden_code(verdict: Verdict) -> HiddenCode | None:
+    """The code that a verdict of `verify` was drawn from; None where none could be read."""
+    evidence = verdict.evidence
+    return evidence.located.code if isinstance(evidence, Evidence) else None
+
+
+def _evidence(engine: Engine, verdict: Verdict) -> Evidence:
+    """What the verdict was drawn from.
+
+    Raises:
+        ConfigError: it was made elsewhere, or with other weights.
+    """
+    if not isinstance(verdict.evidence, Evidence):
+        raise ConfigError(
+            "expected a verdict as Guard.verify returns it, got one without its evidence; "
+            "verify the picture again"
+        )
+    if verdict.model_sha256 != engine.sha256:
+        raise ConfigError(
+            f"expected a verdict made with {engine.record.name} ({engine.sha256[:16]}…), got one "
+            f"made with {verdict.model} ({verdict.model_sha256[:16]}…); continue it with a guard "
+            "of those weights"
+        )
+    return verdict.evidence
+
+
+def _verdict(
+    engine: Engine,
+    picture: Picture,
+    keys: Sequence[Key],
+    key: Key | None,
+    reading: Reading,
+    evidence: Evidence | None,
+) -> Verdict:
+    """Draw the verdict; `key` is None where the beacon of none was found."""
+    finding = judge(reading, evidence)
+    shown = None if evidence is None else evidence.shown
+    comparison = None if evidence is None else evidence.comparison
+    # Of a foreign picture it would be misleading to show where it differs: it does everywhere.
+    located = shown is not None and finding != "foreign"
+    regions = shown.regions if shown is not None and located else ()
+    height, width = picture.pixels.shape[:2]
+    return Verdict(
+        verdict=finding,
+        sentence=sentence(finding, key=key, tried=keys, shown=shown),
+        key_name=None if key is None else key.name,
+        key_id=None if key is None else key.key_id,
+        image_id=None if reading.image_id is None else f"{reading.image_id:08x}",
+        presence_p=reading.presence_p,
+        tag_p=reading.tag_p,
+        identity_p=reading.identity_p,
+        layout_p=None if evidence is None else evidence.layout_p,
+        corrected_for={"keys": len(keys), "geometries": 1},
+        tampered_area=sum(region.area for region in regions),
+        regions=regions,
+        hidden_copy="not checked" if comparison is None else comparison.check,
+        hidden_copy_agreement=None if comparison is None else comparison.correlation,
+        width=width,
+        height=height,
+        model=engine.record.name,
+        model_sha256=engine.sha256,
+        threshold=None if shown is None else shown.threshold,
+        minimum_area=None if shown is None else shown.minimum_area,
+        small_spots=0 if shown is None else shown.small_spots,
+        input_sha256=picture.sha256 or None,
+        tool_version=__version__,
+        warnings=picture.notes
+        + cautions(finding, key=key, image_id=reading.image_id, shown=shown, comparison=comparison),
+        image=picture.pixels,
+        probability=evidence.located.probability if evidence is not None and located else None,
+        mask=shown.mask if shown is not None and located else np.zeros((height, width), bool),
+        evidence=evidence,
+    )

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imuge.image import FORMATS
 from imuge.serve.refusals import STATUS
-from imuge.serve.tasks import ENDINGS, IMMUNIZE_FILES, MEDIA_TYPES, VERIFY_FILES
+from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES
 from imuge.serve.wishes import METADATA
 
 KEY_ID = r"^[0-9a-f]{8}$"
@@ -137,7 +138,7 @@ class ImmunizedRecord(_Answer):
     key_name: str
     psnr_db: float
     strength: float
-    format: Literal[tuple(ENDINGS)]  # type: ignore[valid-type]
+    format: Literal[tuple(FORMATS)]  # type: ignore[valid-type]
     warnings: list[str]
     verdict: VerdictRecord
 
@@ -188,7 +189,7 @@ IMMUNIZE_FORM = form(
         },
         "format": {
             "type": "string",
-            "enum": list(MEDIA_TYPES),
+            "enum": list(FORMATS),
             "description": "Of the file made; default: that of the input.",
         },
         "metadata": {"type": "string", "enum": list(METADATA), "default": "keep"},

@@ -3,7 +3,6 @@
 Pure functions of a `Guard`; neither HTTP nor processes are known here.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -21,7 +20,8 @@ from imuge.errors import (
     UnsupportedError,
 )
 from imuge.guard import Guard
-from imuge.image import MetadataPolicy, Picture, load
+from imuge.image import FORMATS, MetadataPolicy, Picture, load
+from imuge.keys import Key
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
@@ -29,16 +29,6 @@ from imuge.results import Verdict
 from imuge.serve.coarse import coarse_record
 
 Kind: TypeAlias = Literal["immunize", "verify"]
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "TIFF": "image/tiff",
-    "AVIF": "image/avif",
-    "HEIF": "image/heic",
-}
-ENDINGS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "AVIF": "avif"}
-ENDINGS["HEIF"] = "heic"
 IMMUNIZE_FILES = ("immunized",)
 VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy")
 TOO_MUCH_MEMORY = (
@@ -137,22 +127,30 @@ def code_of(error: ImugeError) -> str:
 
 
 def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
-    made = _with_first(guard, task.key).immunize(
-        picture, task.strength, replace=task.replace, format=task.format, metadata=task.metadata
+    made = guard.immunize(
+        picture,
+        task.strength,
+        key=_key(guard, task.key),
+        replace=task.replace,
+        format=task.format,
+        metadata=task.metadata,
     )
-    form = task.format or picture.format
+    form = FORMATS[task.format or picture.format]
     record = {
         "image_id": made.image_id,
         "key_id": made.key_id,
         "key_name": made.key_name,
         "psnr_db": round(made.psnr_db, 3),
         "strength": made.strength,
-        "format": form,
+        "format": form.name,
         "warnings": list(made.warnings),
         "verdict": made.verdict.to_dict(),
     }
     file = File(
-        name="immunized", media_type=MEDIA_TYPES[form], ending=ENDINGS[form], content=made.image
+        name="immunized",
+        media_type=form.media_type,
+        ending=form.suffix.removeprefix("."),
+        content=made.image,
     )
     return Outcome(
         record=record,
@@ -162,15 +160,14 @@ def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
     )
 
 
-def _with_first(guard: Guard, key_id: str | None) -> Guard:
-    """A guard that shares everything but the order of its keys: the wanted one comes first."""
-    if key_id is None or guard.keys[0].key_id == key_id:
-        return guard
-    turned = copy.copy(guard)
-    turned.keys = sorted(guard.keys, key=lambda key: key.key_id != key_id)
-    if turned.keys[0].key_id != key_id:
-        raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
-    return turned
+def _key(guard: Guard, key_id: str | None) -> Key | None:
+    """The service's key with this id; None leaves the choice to the guard."""
+    if key_id is None:
+        return None
+    for key in guard.keys:
+        if key.key_id == key_id:
+            return key
+    raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
 
 
 def _verify(guard: Guard, task: Task, picture: Picture) -> Outcome:

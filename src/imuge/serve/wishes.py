@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Mapping
 
 from imuge.guard import STRENGTHS
+from imuge.image import FORMATS
 from imuge.serve.refusals import Refusal
-from imuge.serve.tasks import MEDIA_TYPES, Task
+from imuge.serve.tasks import Task
 
 IMMUNIZE_FIELDS = ("strength", "format", "metadata", "replace", "key")
 VERIFY_FIELDS = ("recover", "hidden_copy")
@@ -37,7 +38,7 @@ def immunize_task(fields: Mapping[str, str], *, keys: Mapping[str, bool], max_pi
         kind="immunize",
         max_pixels=max_pixels,
         strength=_strength(fields.get("strength", "1")),
-        format=_choice(fields, "format", MEDIA_TYPES, None),
+        format=_choice(fields, "format", FORMATS, None),
         metadata=_choice(fields, "metadata", METADATA, "keep"),  # type: ignore[arg-type]
         replace=_boolean(fields, "replace", default=False),
         key=key,

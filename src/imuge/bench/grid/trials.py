@@ -10,15 +10,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from imuge.bench.acceptance.run import SIGNIFICANT
 from imuge.bench.contestants import Contestant, Finding, Published
 from imuge.bench.grid import edits
 from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.inpainting import smooth_fill
-from imuge.bench.metrics import auc, false_alarm_area, iou, precision, recall
 from imuge.bench.pictures import Photograph
-from imuge.bench.region_scores import region_scores
-from imuge.bench.scores import Mask, f1, ms_ssim, psnr_db, ssim
+from imuge.bench.scores import (
+    SIGNIFICANT,
+    Mask,
+    auc,
+    f1,
+    false_alarm_area,
+    iou,
+    ms_ssim,
+    precision,
+    psnr_db,
+    recall,
+    region_scores,
+    ssim,
+)
 from imuge.errors import ImugeError
 from imuge.results import Pixels
 

@@ -25,6 +25,7 @@ from imuge.bench.security.forgeries import (
     patchwork,
 )
 from imuge.engine import Engine
+from imuge.engine.canvas import BLOCK
 from imuge.errors import ProtectionError
 from imuge.keys import Key, verify_only
 from imuge.results import Pixels
@@ -35,7 +36,6 @@ GAINS = (1, 2, 4)
 AVERAGED = (2, 4, 8, 16)  # pictures of one key
 PASTED_AREA = 0.2
 SHIFTS = 7  # pixels, the most that is no whole block
-BLOCK = 8
 OTHER_KEY_SEED, AGAIN_SEED = 1_000_000, 2_000_000  # apart from those of the pictures
 
 Verdicts: TypeAlias = frozenset[str]

@@ -20,18 +20,15 @@ from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
-from imuge.bench.acceptance.cases import SIDE
-from imuge.bench.pictures import photographs
+from imuge.bench.pictures import SIDE, photographs
 from imuge.bench.scores import f1
 from imuge.bench.security.cases import GROUPS, Case, Row, Studio
 from imuge.bench.security.table import to_markdown
 from imuge.engine import Engine
-from imuge.engine.canvas import to_canvas
 from imuge.errors import ProtectionError
 from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.keys import Key
-from imuge.protection.verify import verify
 from imuge.results import Pixels
 
 COMMAND = "python -m imuge.bench.security --data ../shared/data/validation --out DIR"
@@ -60,13 +57,14 @@ class Tally:
         if case.received is None:
             self.verdicts[NOT_MADE] += 1
             return
-        found = verify(engine, to_canvas(case.received), case.keys, recover=False)
-        self.verdicts[found.finding] += 1
-        self.least_p = min(self.least_p, found.reading.presence_p)
-        if found.key is not None:
-            self.key_names[found.key.name] += 1
+        verdict = Guard(case.keys, engine=engine).verify(case.received, recover=False)
+        self.verdicts[verdict.verdict] += 1
+        self.least_p = min(self.least_p, verdict.presence_p)
+        if verdict.key_name is not None:
+            self.key_names[verdict.key_name] += 1
         if case.true is not None:
-            self.f1.append(f1(found.mask, case.true(found.reading.image_id)))
+            read = None if verdict.image_id is None else int(verdict.image_id, 16)
+            self.f1.append(f1(verdict.mask, case.true(read)))
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""

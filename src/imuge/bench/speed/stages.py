@@ -31,7 +31,7 @@ from imuge.bench.speed.backends import BACKENDS, PRODUCT, engine_of
 from imuge.bench.speed.memory import be_killed_first, forget_peak, peak_mb, resident_mb
 from imuge.demo import host_photograph
 from imuge.engine import Engine
-from imuge.engine.engine import BLOCK
+from imuge.engine.canvas import BLOCK
 from imuge.engine.strips import Strip, strips
 from imuge.errors import ConfigError
 
