@@ -9,6 +9,7 @@ A X + d. Sub-pixel errors cost: 0.3 frame pixels up to a decibel of recovery, so
 refined by the phases of the waves in a grid of windows, where tampered windows are outliers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -18,21 +19,37 @@ from PIL import Image
 from scipy import ndimage
 
 from imuge.protection.frame import Frame, Samples, to_frame
-from imuge.protection.pilot import Spectrum, Waves, amplitudes
+from imuge.protection.pilot import (
+    ORIENTATIONS,
+    Spectrum,
+    Waveform,
+    Waves,
+    amplitudes,
+    coherence,
+    hits,
+    shifts,
+)
 
 Array: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.float64]
 
+# Finding
+FINER = (0.0008, 0.0002)  # steps of the scale around a hit, as shares
+OVERLAP = 20.0  # frame pixels that a copy may seem to reach beyond its frame
+LARGEST_FRAME = 1536  # frame pixels, of a longer side that is published
+# Refining
 WINDOWS = 4  # a side of the grid in which local displacement is measured
-REACH = 2.0  # frame pixels, of the search in every window
-STEP = 0.25
-SURE = 5.0  # standard deviations; a window below tells nothing
-ROUNDS = 3
+REACH = 2.0  # frame pixels, of the first search in every window
+STEP = 0.5
+ROUNDS = 4
+COHERENT = 3.5  # standard deviations from which a window has a say; unshifted chance is about 1
+PHASE_SPREAD = 1.0  # radians beyond which a wave is an outlier
+PLAIN_SPREAD = 0.5  # frame pixels at the corners, of what rounding does to the shape of a copy
+SNAP = 0.35  # frame pixels at the corners below which a copy is taken to lie edge to edge
+# Warping
 STRAIGHT = 0.02  # frame pixels of skew across a copy that are no turn
 EDGE = 0.02  # frame pixels of a frame's pixel that a copy must cover to show it
 MARGIN = 16  # pixels around a copy that are reflected before it is turned
-SNAP = 0.6  # frame pixels at the corners below which a copy is taken to lie edge to edge
-RIM = 8  # frame pixels inside a copy's cut edge in which nothing is judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +82,21 @@ class Placement:
         """Positions in the copy of points (N, 2) of the frame."""
         mapped: Numbers = (points - self.offset) @ np.linalg.inv(self.matrix).T
         return mapped
+
+    def moved(self, across: float, down: float) -> "Placement":
+        """The same in a frame that is counted from elsewhere."""
+        return replace(self, offset=self.offset + np.array([across, down]))
+
+    @property
+    def orientation(self) -> Numbers:
+        """The one of `ORIENTATIONS` that is nearest."""
+        plain = np.zeros((2, 2))
+        (a, b), (c, d) = self.matrix
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            plain[0, 0], plain[1, 1] = np.sign(a), np.sign(d)
+        else:
+            plain[0, 1], plain[1, 0] = np.sign(b), np.sign(c)
+        return plain
 
     @property
     def scale(self) -> float:
@@ -102,94 +134,148 @@ def edge_to_edge(width: int, height: int, frame: Frame, orientation: Numbers) ->
     return Placement(matrix=matrix, offset=-reached, width=width, height=height)
 
 
-def refined(spectrum: Spectrum, keyed: Waves, placement: Placement) -> Placement:
-    """Correct a placement by the waves' phases in a grid of windows.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A placement that a key's waves speak for."""
+
+    score: float  # standard deviations, `coherence`
+    placement: Placement
+
+
+def candidates(
+    seen: Spectrum,
+    keyed: Waves,
+    width: int,
+    height: int,
+    *,
+    turns: Sequence[float] = (0.0,),
+    most: int = 4,
+) -> list[Candidate]:
+    """Where a copy may lie in its frame, likeliest first.
 
     Args:
-        spectrum: Of the copy.
+        seen: The copy's spectrum.
+        keyed: The key's waves.
+        width: Of the copy, pixels.
+        height: Of the copy, pixels.
+        turns: Small turns to try beside the quarter turns and mirroring, radians.
+        most: How many to give at the most; none where no waves stand out.
+    """
+    size = np.array([width, height], float)
+    found = []
+    for hit in hits(seen, keyed, turns=turns, most=3):
+        cosine, sine = np.cos(hit.turn), np.sin(hit.turn)
+        small = hit.scale * np.array([[cosine, -sine], [sine, cosine]])
+        matrix = _finer(seen, keyed, small @ ORIENTATIONS[hit.orientation] * seen.ratio)
+        for opposite in (1.0, -1.0):  # a turn by 180° has the same spectrum
+            turned = opposite * matrix
+            middle, reach = turned @ size / 2, np.abs(turned) @ size / 2
+            amplitude = amplitudes(seen, keyed, turned, np.zeros(2))
+            spans = [_span(reach[axis], middle[axis]) for axis in (0, 1)]
+            found += [
+                Candidate(
+                    score=score,
+                    placement=Placement(
+                        matrix=turned, offset=np.array([x, y]), width=width, height=height
+                    ),
+                )
+                for score, x, y in shifts(amplitude, keyed, *spans)
+            ]
+    return sorted(found, key=lambda candidate: -candidate.score)[:most]
+
+
+def _span(reach: float, middle: float) -> Numbers:
+    """Offsets along one axis that leave a copy within the largest frame."""
+    last = max(LARGEST_FRAME - reach, reach) + OVERLAP
+    return np.arange(reach - OVERLAP, last) - middle
+
+
+def _finer(seen: Spectrum, keyed: Waves, matrix: Numbers) -> Numbers:
+    """The scale around a hit at which the waves are strongest."""
+
+    def strength(scale: float) -> float:
+        found = amplitudes(seen, keyed, matrix * scale, np.zeros(2))
+        return float((np.abs(found) ** 2).sum())
+
+    best = 1.0
+    for step in FINER:
+        best = max((best * (1 + step * i) for i in range(-4, 5)), key=strength)
+    return matrix * best
+
+
+def refined(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
+    """Correct a placement by the phases of the waves in a grid of windows.
+
+    Args:
+        seen: Spectrum of the copy.
         keyed: The key's waves.
         placement: Right to about two frame pixels.
 
     Returns:
-        The placement with an affine correction fitted to the windows that read clearly; as given
-        where too few do.
+        The placement with an affine correction: first a common shift, then Gauss-Newton steps on
+        all phases, in which windows without coherent waves have no say. As given where too few
+        windows have any.
     """
+    steps = np.arange(-REACH, REACH + STEP / 2, STEP)
+    whole = amplitudes(seen, keyed, placement.matrix, placement.offset)
+    _, x, y = shifts(whole, keyed, steps, steps, most=1)[0]
+    placement = replace(placement, offset=placement.offset + np.array([x, y]))
     for _ in range(ROUNDS):
-        centres, moved, sure = _displacements(spectrum, keyed, placement)
-        kept = sure > SURE
-        if kept.sum() < 3:
+        points, found = local_amplitudes(seen, keyed, placement)
+        sure = np.array([coherence(one) for one in found])
+        if (sure > COHERENT).sum() < 3:
             return placement
-        change = _robust_affine(centres[kept], moved[kept], sure[kept])
+        weights = np.abs(found) * np.where(sure > COHERENT, sure, 0)[:, None] ** 2
+        change = _phase_fit(keyed, points, found, weights)
         linear, shift = change[:, :2], change[:, 2]
         placement = replace(
             placement, matrix=placement.matrix + linear, offset=placement.offset + shift
         )
-        if np.abs(np.column_stack([moved[kept]])).max() < STEP / 4:
-            break
     return placement
 
 
-def _displacements(
-    spectrum: Spectrum, keyed: Waves, placement: Placement
-) -> tuple[Numbers, Numbers, Numbers]:
-    """Windows' centres in the copy (N, 2), displacement in frame pixels (N, 2), certainty (N,)."""
-    height, width = spectrum.detail.shape
-    ratio = np.array(spectrum.ratio)
-    centres, moved, sure = [], [], []
-    steps = np.arange(-REACH, REACH + STEP / 2, STEP)
-    for rows, columns in _windows(height, width):
-        seen = amplitudes(spectrum, keyed, placement.matrix, placement.offset, rows, columns)
-        across = np.exp(-2j * np.pi * np.outer(keyed.u, steps))
-        down = np.exp(-2j * np.pi * np.outer(steps, keyed.v))
-        fit = np.real(down @ (seen[:, None] * across)) / np.sqrt((np.abs(seen) ** 2).sum() / 2)
-        row, column = divmod(int(fit.argmax()), fit.shape[1])
-        centre = np.array([(columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2])
-        centres.append(centre / ratio)
-        moved.append((_peak(fit[row, :], column, steps), _peak(fit[:, column], row, steps)))
-        sure.append(fit[row, column])
-    return np.array(centres), np.array(moved), np.array(sure)
+def local_amplitudes(
+    seen: Spectrum, keyed: Waves, placement: Placement
+) -> tuple[Numbers, Waveform]:
+    """Amplitudes in overlapping windows of a copy.
 
-
-def _windows(height: int, width: int) -> list[tuple[slice, slice]]:
-    """Overlapping windows that cover a copy: the whole, then a grid with half its step between."""
-    places = []
-    for first in range(2 * WINDOWS - 1):
-        for second in range(2 * WINDOWS - 1):
-            top, left = first * height // (2 * WINDOWS), second * width // (2 * WINDOWS)
-            rows = slice(top, top + height // WINDOWS)
-            places.append((rows, slice(left, left + width // WINDOWS)))
-    return places
-
-
-def _peak(values: Numbers, place: int, steps: Numbers) -> float:
-    """The maximum of a parabola through the largest value and its neighbours."""
-    if place in (0, len(values) - 1):
-        return float(steps[place])
-    before, at, after = values[place - 1 : place + 2]
-    bend = before - 2 * at + after
-    return float(steps[place] + (STEP * 0.5 * (before - after) / bend if bend < 0 else 0.0))
-
-
-def _robust_affine(points: Numbers, moved: Numbers, weights: Numbers) -> Numbers:
-    """(2, 3): an affine map from points to displacements; far outliers lose their say.
-
-    With few windows, or all on a line, only a shift is fitted.
+    Returns:
+        The windows' centres in the copy's pixels, (N, 2), and the waves' amplitudes, (N, 48).
     """
-    centre, spread = points.mean(0), max(float(np.ptp(points, axis=0).max()), 1.0)
-    plain = (points - centre) / spread
-    columns = np.column_stack([plain, np.ones(len(points))])
-    if len(points) < 6 or np.linalg.svd(plain - plain.mean(0), compute_uv=False)[-1] < 0.3:
-        columns = columns * np.array([0, 0, 1.0])
-    trust = weights**2
-    fitted = np.zeros((3, 2))
-    for _ in range(8):
-        root = np.sqrt(trust)[:, None]
-        fitted, *_ = np.linalg.lstsq(columns * root, moved * root, rcond=None)
-        errors = np.linalg.norm(moved - columns @ fitted, axis=1)
-        scale = max(1.5 * float(np.median(errors)), 0.02)
-        trust = weights**2 / (1 + (errors / scale) ** 2) ** 2
-    linear = fitted[:2].T / spread
-    return np.column_stack([linear, fitted[2] - linear @ centre])
+    height, width = seen.detail.shape
+    points, found = [], []
+    for down in range(2 * WINDOWS - 1):
+        for across in range(2 * WINDOWS - 1):
+            top, left = down * height // (2 * WINDOWS), across * width // (2 * WINDOWS)
+            rows, columns = (
+                slice(top, top + height // WINDOWS),
+                slice(left, left + width // WINDOWS),
+            )
+            found.append(amplitudes(seen, keyed, placement.matrix, placement.offset, rows, columns))
+            points.append(((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2))
+    return np.array(points) / np.array(seen.ratio), np.array(found)
+
+
+def _phase_fit(keyed: Waves, points: Numbers, found: Waveform, weights: Numbers) -> Numbers:
+    """(2, 3): the affine displacement that best explains the phases, outliers weighted down.
+
+    A slight pull keeps small parts, which tell little of it, from being sheared or stretched.
+    """
+    phase = np.angle(found)
+    trust = weights * np.exp(-((phase / PHASE_SPREAD) ** 2))
+    middle, spread = points.mean(0), max(float(np.ptp(points, axis=0).max()), 1.0)
+    plain = (points - middle) / spread
+    waves = 2 * np.pi * np.column_stack([keyed.u, keyed.v])
+    around = np.column_stack([plain, np.ones(len(points))])  # x, y, 1
+    slopes = np.einsum("ki,pj->pkij", waves, around).reshape(*phase.shape, 6)
+    root = np.sqrt(trust)[..., None]
+    # Of the linear part: rotation and common scale are free, stretch and shear are pulled to 0.
+    pull = np.array([[1, 0, 0, 0, -1, 0], [0, 1, 0, 1, 0, 0]]) / PLAIN_SPREAD
+    rows = np.vstack([(slopes * root).reshape(-1, 6), pull * np.sqrt(trust.mean())])
+    wanted = np.concatenate([(phase * root[..., 0]).ravel(), np.zeros(2)])
+    fitted = np.linalg.lstsq(rows, wanted, rcond=None)[0].reshape(2, 3)
+    linear = fitted[:, :2] / spread
+    return np.column_stack([linear, fitted[:, 2] - linear @ middle])
 
 
 def warp(
@@ -207,27 +293,16 @@ def warp(
         (h, w, 3) float32 in about 0..255, what lies outside the copy filled by reflection; and
         (h, w) bool, True where the copy shows the frame.
     """
-    upright, turned = _upright(pixels, placement, _quarter(placement.matrix))
+    upright, turned = _upright(pixels, placement)
     skew = max(abs(turned.matrix[0, 1]) * turned.height, abs(turned.matrix[1, 0]) * turned.width)
     move = _scaled if skew < STRAIGHT else _turned
     moved, there = move(upright, turned, size, threads)
     return _filled(moved, there), there
 
 
-def _quarter(matrix: Numbers) -> Numbers:
-    """The orientation, of eight, that is nearest to a placement's matrix."""
-    plain = np.zeros((2, 2))
-    if abs(matrix[0, 0]) + abs(matrix[1, 1]) >= abs(matrix[0, 1]) + abs(matrix[1, 0]):
-        plain[0, 0], plain[1, 1] = np.sign(matrix[0, 0]), np.sign(matrix[1, 1])
-    else:
-        plain[0, 1], plain[1, 0] = np.sign(matrix[0, 1]), np.sign(matrix[1, 0])
-    return plain
-
-
-def _upright(
-    pixels: Samples, placement: Placement, orientation: Numbers
-) -> tuple[Samples, Placement]:
+def _upright(pixels: Samples, placement: Placement) -> tuple[Samples, Placement]:
     """The copy with quarter turns and mirroring undone, and the placement of that."""
+    orientation = placement.orientation
     flips = orientation.sum(1)  # along x and y of the upright copy
     crossed = pixels.transpose(1, 0, 2) if orientation[0, 0] == 0 else pixels
     upright = crossed[:: int(flips[1]), :: int(flips[0])]
@@ -313,3 +388,16 @@ def _filled(moved: Array, there: NDArray[np.bool_]) -> Array:
         seen[:, None], moved[beyond[0], beyond[1]], moved[at[0], at[1]]
     )
     return filled
+
+
+def unwarp(values: Array, placement: Placement) -> Array:
+    """Bring numbers on the frame, (h, w), to the copy's own pixels, (H, W), bicubically.
+
+    What the copy shows beyond the frame is 0.
+    """
+    (a, b), (d, e) = placement.matrix
+    data = (a, b, placement.offset[0], d, e, placement.offset[1])
+    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    size = (placement.width, placement.height)
+    moved = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+    return np.array(moved)

@@ -56,9 +56,10 @@ def render(engine: Engine, image: Array, codes: Array) -> Array:
     return engine.recover(image, blind, codes).clip(0, 1)
 
 
-def render_whole(engine: Engine, canvas: Canvas, codes: Array) -> Pixels:
-    """Render the hidden copy of a received picture, (H, W, 3) uint8, from gathered codes."""
-    return to_pixels(render(engine, canvas.image, codes)[:, : canvas.height, : canvas.width])
+def render_whole(engine: Engine, canvas: Canvas, codes: Array) -> Array:
+    """Render the hidden copy on the frame, (h, w, 3) grey levels, from gathered codes."""
+    rendered = render(engine, canvas.image, codes)[:, : canvas.height, : canvas.width]
+    return np.ascontiguousarray(rendered.transpose(1, 2, 0)) * np.float32(255)
 
 
 def compare(engine: Engine, image: Array, mask: NDArray[np.bool_], codes: Array) -> Comparison:

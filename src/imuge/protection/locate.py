@@ -19,7 +19,7 @@ from scipy import ndimage, special
 
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas
-from imuge.keys import TEMPLATE_CHANNELS, Key, template
+from imuge.keys import TEMPLATE_CHANNELS, Key, Message, template
 from imuge.keys.template import BEACON_CHANNELS
 from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_code
 from imuge.protection.recover import widen
@@ -27,6 +27,7 @@ from imuge.results import Region
 from imuge.weights import CALIBRATED_SIDE, Calibration, WorkingPoint
 
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
+RIM = 8  # frame pixels inside a cut in which nothing is judged
 REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
 
 Array = NDArray[np.float32]
@@ -50,11 +51,14 @@ class Regions:
     threshold: float  # probability above which a pixel speaks for its piece
     minimum_area: int  # such pixels that a piece needs
     mask: Mask  # (H, W), of the pieces kept
+    labels: NDArray[np.int32]  # (H, W), number of each pixel's region, from 1; 0 outside
     regions: tuple[Region, ...]  # the pieces kept, largest first
     small_spots: int  # how many pieces were dropped
 
 
-def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, image_id: int) -> Located:
+def locate(
+    engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: Message
+) -> Located:
     """Compare a copy with what was published.
 
     Args:
@@ -62,17 +66,14 @@ def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, image_id: 
         canvas: The received picture.
         revealed: (30, h, w), its payload, from `engine.reveal(canvas.image)`.
         key: The key it was immunized with, full or verify-only.
-        image_id: Its id.
-
-    Raises:
-        ValueError: `image_id` is not in 0..2^32 - 1.
+        message: Its message.
     """
     options = engine.record.options
-    expected = template(key, image_id, *canvas.grid, scales=options.template_scales)
+    expected = template(key, message, *canvas.grid, scales=options.template_scales)
     code = None
     if key.can_recover:
         hidden = revealed[:-TEMPLATE_CHANNELS]
-        code = find_code(options, key, image_id, hidden, canvas.inside)
+        code = find_code(options, key, message.image_id, hidden, canvas.inside)
     probability = localize(engine, canvas, revealed, expected, code)
     signs = revealed[-TEMPLATE_CHANNELS:]
     clarity, signs_read = beacon_agreement(signs, expected, canvas, probability)
@@ -105,7 +106,18 @@ def localize(
         clues = code_clues(code.codes, engine.encode(canvas.image))
     logits = engine.localize(canvas.image, received, expected, clues)
     probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
+    if canvas.shown is not None:
+        probability[~judged(canvas.shown)] = 0
     return probability
+
+
+def judged(shown: Mask) -> Mask:
+    """Where a part of a picture can be judged: it is there, and not at the rim of a cut.
+
+    Blocks that a cut goes through are lost, and the networks look further than a block.
+    """
+    inner: Mask = ndimage.binary_erosion(shown, np.ones((3, 3)), RIM, border_value=1)
+    return inner
 
 
 def beacon_agreement(
@@ -185,7 +197,8 @@ def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> 
     kept = np.flatnonzero(speaking >= max(minimum_area, 1))
     boxes = ndimage.find_objects(labels)
     regions = []
-    for label in kept[np.argsort(-areas[kept], kind="stable")]:
+    order = kept[np.argsort(-areas[kept], kind="stable")]
+    for label in order:
         rows, columns = boxes[label - 1]
         inside = labels[rows, columns] == label
         regions.append(
@@ -196,12 +209,14 @@ def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> 
                 mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
             )
         )
-    belongs = np.zeros(len(areas), bool)
-    belongs[kept] = True
+    numbers = np.zeros(len(areas), np.int32)
+    numbers[order] = np.arange(1, len(order) + 1)
+    numbered = numbers[labels]
     return Regions(
         threshold=threshold,
         minimum_area=minimum_area,
-        mask=belongs[labels],
+        mask=numbered > 0,
+        labels=numbered,
         regions=tuple(regions),
         small_spots=count - len(kept),
     )

@@ -1,22 +1,31 @@
 """Reconstruction: what was there before, rendered from the hidden code where the picture changed.
 
-The recoverer's mask is wider than the reported one by a margin: the rim of a change is blended, and
-what is taken for untouched surroundings must be untouched.
+    mask on the frame ─► filled, widened ─► recoverer ─► reconstruction on the frame
+                                                                │ unwarp, feathered seam
+    copy ───────────────────────────────────────────────────────┴─► copy with it pasted in
+
+What is taken for untouched surroundings must be untouched, so the recoverer sees nothing of a rim
+around the mask; and no pixel of a forgery may remain in what is called a reconstruction, so what
+is pasted reaches further than the reported mask, and holes inside of it are filled.
 """
+
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from imuge.engine import Engine
-from imuge.engine.canvas import SIDE_MULTIPLE, Canvas, to_pixels
+from imuge.engine.canvas import Canvas
+from imuge.protection.align import Placement, unwarp
 from imuge.protection.code import HiddenCode, erased_blocks
 from imuge.results import Pixels
 
-RECOVERY_MARGIN = 4  # pixels the recoverer's mask is wider than the reported one
+RECOVERY_MARGIN = 4  # frame pixels the recoverer's mask is wider than the reported one
+SEAM = (1.5, 3.5)  # frame pixels from the mask: all reconstruction up to there; nothing from there
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+Array: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
 
 
 def recover(
@@ -24,52 +33,83 @@ def recover(
     canvas: Canvas,
     mask: Mask,
     code: HiddenCode,
+    copy: Pixels,
+    placement: Placement,
     *,
     margin: int = RECOVERY_MARGIN,
 ) -> Pixels:
-    """The received picture with the reconstruction in place of every tampered pixel.
+    """The copy with the reconstruction in place of every tampered pixel.
 
     Args:
         engine: The networks.
-        canvas: The received picture.
-        mask: (H, W), True where tampered; nothing else of the picture changes.
+        canvas: The copy on its frame.
+        mask: (h, w) on the frame, True where tampered.
         code: As `find_code` gathered it.
-        margin: Pixels around the mask that are not trusted either.
+        copy: (H, W, 3), its own pixels; not changed.
+        placement: Where they lie in the frame.
+        margin: Frame pixels around the mask that are not trusted either.
+    """
+    filled = ndimage.binary_fill_holes(mask)
+    rendered = render_masked(engine, canvas, filled, code, margin=margin)
+    return paste(copy, rendered, filled, placement)
 
-    Returns:
-        (H, W, 3) uint8.
+
+def render_masked(
+    engine: Engine,
+    canvas: Canvas,
+    mask: Mask,
+    code: HiddenCode,
+    *,
+    margin: int = RECOVERY_MARGIN,
+) -> Array:
+    """The reconstruction on the frame, (h, w, 3) grey levels, of which the mask and its rim count.
+
+    Args:
+        engine: The networks.
+        canvas: The copy on its frame.
+        mask: (h, w), the pixels to replace.
+        code: As `find_code` gathered it.
+        margin: Frame pixels around the mask that are not looked at.
     """
     wide = widen(canvas, mask, margin)
-    return render_masked(engine, canvas, mask, wide, code.without(erased_blocks(wide)))
+    codes = code.without(erased_blocks(wide))
+    rendered = engine.recover(canvas.image, wide[None].astype(np.float32), codes)
+    made = rendered[:, : canvas.height, : canvas.width].transpose(1, 2, 0) * np.float32(255)
+    return np.ascontiguousarray(made)
 
 
-def render_masked(engine: Engine, canvas: Canvas, mask: Mask, wide: Mask, codes: Array) -> Pixels:
-    """`recover` from codes that are erased already.
+def paste(copy: Pixels, rendered: Array, mask: Mask, placement: Placement) -> Pixels:
+    """Lay a reconstruction over a copy, with a seam that is feathered outside of the mask.
 
     Args:
-        engine: The networks.
-        canvas: The received picture.
-        mask: (H, W), the pixels to replace.
-        wide: (H16, W16), the pixels not to look at (`widen`).
-        codes: (26, h, w), less what lay in `wide`.
+        copy: (H, W, 3); not changed.
+        rendered: (h, w, 3) on the frame, grey levels.
+        mask: (h, w), True where the reconstruction belongs.
+        placement: Where the copy lies in the frame.
     """
-    received = to_pixels(canvas.image[:, : canvas.height, : canvas.width])
-    rows = np.flatnonzero(mask.any(1))
+    made = copy.copy()
+    if not mask.any():
+        return made
+    near, far = SEAM
+    distance = ndimage.distance_transform_edt(~mask).astype(np.float32)
+    share = unwarp(((far - distance) / (far - near)).clip(0, 1), placement).clip(0, 1)
+    rows, columns = np.flatnonzero(share.any(1)), np.flatnonzero(share.any(0))
     if not rows.size:
-        return received
-    first = int(rows[0]) // SIDE_MULTIPLE * SIDE_MULTIPLE
-    last = -(-int(rows[-1] + 1) // SIDE_MULTIPLE) * SIDE_MULTIPLE
-    masked = wide[None].astype(np.float32)
-    rendered = engine.recover(canvas.image, masked, codes, rows=(first, last))
-    last = min(last, canvas.height)
-    patch = to_pixels(rendered[:, : last - first, : canvas.width])
-    received[first:last][mask[first:last]] = patch[mask[first:last]]
-    return received
+        return made
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    weight = share[box][..., None]
+    patch = np.stack([unwarp(rendered[..., c], placement)[box] for c in range(3)], 2)
+    mixed = made[box] + weight * (patch - made[box])
+    made[box] = np.rint(mixed).clip(0, 255).astype(np.uint8)
+    return made
 
 
 def widen(canvas: Canvas, mask: Mask, margin: int = RECOVERY_MARGIN) -> Mask:
-    """The mask (H, W) for the recoverer, (H16, W16): a margin more, and all that lies outside."""
+    """The mask (h, w) for the recoverer, (H16, W16): a margin more, and all that is not there."""
     wide = np.ones(canvas.image.shape[1:], bool)
     side = 2 * margin + 1
-    wide[: canvas.height, : canvas.width] = ndimage.maximum_filter(mask, side, mode="constant")
+    widened = ndimage.maximum_filter(mask, side, mode="constant")
+    wide[: canvas.height, : canvas.width] = widened
+    if canvas.shown is not None:
+        wide[: canvas.height, : canvas.width] |= ~canvas.shown
     return wide
