@@ -1,7 +1,7 @@
 """`Guard`: the face of the library. It immunizes pictures, verifies them, and recovers them.
 
-picture ─ load ─► canvas ─ encode, embed ─► immunized ─ save, read back, verify ─► Immunized
-copy ──── load ─► verify ──────────────────────────────────────► Verdict ─ recover ─► Verdict
+picture ─ load ─► prepare, publish ─► immunized ─ save, read back, verify ─► Immunized
+copy ──── load ─► verify ─────────────────────────────────► Verdict ─ recover ─► Verdict
 """
 
 import io
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imuge.engine import Engine, Progress
-from imuge.engine.canvas import Canvas, to_canvas
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.image import (
     MetadataPolicy,
@@ -28,8 +27,10 @@ from imuge.image import (
     to_pil,
 )
 from imuge.keys import Key, find_key, new_image_id
-from imuge.protection.embed import embed
-from imuge.protection.verify import look_for_beacon, verify, with_hidden_copy, with_recovered
+from imuge.protection.embed import prepare, publish
+from imuge.protection.frame import DETAILS, Detail
+from imuge.protection.receive import SEARCHES, Search, receive
+from imuge.protection.verify import verify, with_hidden_copy, with_recovered
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release
 
@@ -97,6 +98,7 @@ class Guard:
         strength: float = ...,
         *,
         key: AnyKey | None = ...,
+        detail: Detail = ...,
         replace: bool = ...,
         format: str | None = ...,
         metadata: MetadataPolicy = ...,
@@ -108,6 +110,7 @@ class Guard:
         strength: float = ...,
         *,
         key: AnyKey | None = ...,
+        detail: Detail = ...,
         replace: bool = ...,
         format: str | None = ...,
         metadata: MetadataPolicy = ...,
@@ -118,6 +121,7 @@ class Guard:
         strength: float = 1.0,
         *,
         key: AnyKey | None = None,
+        detail: Detail = "normal",
         replace: bool = False,
         format: str | None = None,  # noqa: A002 - the word every image library uses
         metadata: MetadataPolicy = "keep",
@@ -127,8 +131,10 @@ class Guard:
         Args:
             image: A path, the bytes of a file, a binary file object, a PIL image, or an array
                 (H, W, 3) or (H, W, 4), uint8, RGB(A); or a `Picture` that `imuge.image.load` has
-                read. From 128x128 pixels to 24 megapixels.
+                read. From 128x128 pixels to 200 megapixels.
             strength: Scales the change; more survives more and is seen sooner.
+            detail: Which frame it is published on: "robust" for channels that scale down hard,
+                "normal", or "fine" for those that never scale.
             key: The key to immunize with this time; None means the guard's first.
             replace: Whether protection that is there already may be written over.
             format: Of the file made: "JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"; None keeps
@@ -146,13 +152,15 @@ class Guard:
             ProtectionError: it is protected already and `replace` is false, or its protection
                 cannot be read back from what was made.
             KeyFileError: the key is verify-only, or `key` cannot be found.
-            ConfigError: `strength` is out of range.
+            ConfigError: `strength` or `detail` is none that there is.
         """
         keys = self._keys_with(key)
         chosen = keys[0]
         if not STRENGTHS[0] <= strength <= STRENGTHS[1]:
             low, high = STRENGTHS
             raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
+        if detail not in DETAILS:
+            raise ConfigError(f"expected a detail of {', '.join(DETAILS)}, got {detail!r}")
         if not chosen.can_recover:
             raise KeyFileError(
                 f"key {chosen.name} is verify-only and cannot immunize; use the full key"
@@ -163,18 +171,17 @@ class Guard:
         if is_file:
             check_output(picture, format)
             warnings += losses(picture, format)
-        canvas = to_canvas(picture.pixels)
         if not replace:
-            self._refuse_protected(canvas, keys)
-        code = self.engine.encode(canvas.image)
+            self._refuse_protected(picture, keys)
+        host = prepare(self.engine, picture.pixels, detail)
         for _ in range(DRAWS):
             image_id = new_image_id()
-            pixels = embed(self.engine, canvas, code, chosen, image_id, strength)
+            pixels = publish(self.engine, picture.pixels, host, chosen, image_id, strength=strength)
             made = picture.with_pixels(pixels)
             file = encode(made, format=format, metadata=metadata) if is_file else None
             checked = load(file) if file is not None else made
-            verdict = verify(self.engine, checked, keys, recover=False)
-            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
+            verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
+            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
                 break
         else:
             raise _unreadable(verdict, strength)
@@ -183,7 +190,7 @@ class Guard:
             file=file,
             key_name=chosen.name,
             key_id=chosen.key_id,
-            image_id=f"{image_id:08x}",
+            image_id=f"{image_id:012x}",
             strength=strength,
             psnr_db=_psnr_db(picture.pixels, checked.pixels),
             verdict=verdict,
@@ -191,7 +198,12 @@ class Guard:
         )
 
     def verify(
-        self, image: AnyPicture | Picture, *, recover: bool = True, hidden_copy: bool = False
+        self,
+        image: AnyPicture | Picture,
+        *,
+        recover: bool = True,
+        hidden_copy: bool = False,
+        search: Search = "quick",
     ) -> Verdict:
         """Say whether a picture was changed since it was immunized, where, and what was there.
 
@@ -200,12 +212,23 @@ class Guard:
             recover: Whether to reconstruct tampered regions.
             hidden_copy: Whether to render the whole hidden copy too, for a person to look at; the
                 verdict checks a sample of it in any case.
+            search: "off" takes a copy to be whole and upright; "quick" also finds parts, quarter
+                turns and mirror images; "full" turns to 45° as well, in seconds more.
 
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
+            ConfigError: there is no such search.
         """
-        picture = _read(image)
-        return verify(self.engine, picture, self.keys, recover=recover, hidden_copy=hidden_copy)
+        if search not in SEARCHES:
+            raise ConfigError(f"expected a search of {', '.join(SEARCHES)}, got {search!r}")
+        return verify(
+            self.engine,
+            _read(image),
+            self.keys,
+            recover=recover,
+            hidden_copy=hidden_copy,
+            search=search,
+        )
 
     @overload
     def recover(self, image: Verdict) -> Verdict: ...
@@ -258,11 +281,11 @@ class Guard:
         chosen = key if isinstance(key, Key) else find_key(key)
         return [chosen, *(other for other in self.keys if other != chosen)]
 
-    def _refuse_protected(self, canvas: Canvas, keys: Sequence[Key]) -> None:
-        _, found, reading = look_for_beacon(self.engine, canvas, keys)
-        if reading.present:
+    def _refuse_protected(self, picture: Picture, keys: Sequence[Key]) -> None:
+        found = receive(self.engine, picture.pixels, keys, whole_copies=False)
+        if found is not None and found.reading.present:
             raise ProtectionError(
-                f"this picture is protected with key {found.name} already; immunizing it again "
+                f"this picture is protected with key {found.key.name} already; immunizing it again "
                 "would hide what was done to it since: verify it, or pass --replace (replace=True)"
             )
 

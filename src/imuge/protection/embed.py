@@ -1,8 +1,8 @@
 """Publishing: a picture's own recovery data and its key's marks, hidden in the picture.
 
-    picture ─► frame ─► code ─► scattered, beside the template ─► embed ─► residual ─► shaped ─┐
-       │         └─────────────────────────────────────────────────────► pilot ─────────────► +
-       └────────────────────────────────────────────────────────────────────────────────────► published
+    picture ─► frame ─► code ─► scattered, beside the template ─► embed ─► shaped ─┐
+       │         └───────────────────────────────────────────────► pilot ────────► +
+       └─────────────────────────────────────────────────────────────────────────► published
 
 All but the last step takes place on the frame; the picture's own pixels are only ever added to.
 """

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imuge.engine import Engine
-from imuge.engine.canvas import BLOCK, Canvas, to_pixels
-from imuge.results import HiddenCopyCheck, Pixels
+from imuge.engine.canvas import BLOCK, Canvas
+from imuge.results import HiddenCopyCheck
 
 CELL = 16  # pixels averaged on a side; finer detail of the code drowns in noise
 WINDOW = 128  # pixels on a side of one sample

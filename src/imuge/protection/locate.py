@@ -56,9 +56,7 @@ class Regions:
     small_spots: int  # how many pieces were dropped
 
 
-def locate(
-    engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: Message
-) -> Located:
+def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: Message) -> Located:
     """Compare a copy with what was published.
 
     Args:

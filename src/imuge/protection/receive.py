@@ -122,8 +122,8 @@ def _by_waves(
     found = []
     for key in keys:
         keyed = waves(key.root("pilot"))
-        for candidate in candidates(seen, keyed, width, height, turns=turns, most=MOST_PLACES):
-            found.append((candidate.score, key, keyed, candidate.placement))
+        places = candidates(seen, keyed, width, height, turns=turns, most=MOST_PLACES)
+        found += [(place.score, key, keyed, place.placement) for place in places]
     for _, key, keyed, rough in sorted(found, key=lambda one: -one[0]):
         placement = refined(seen, keyed, rough)
         edges = _edges(placement, [(side, side) for side in SIDES])
@@ -165,10 +165,10 @@ def _edges(
             the copy's shape gives the rest.
     """
     orientation = placement.orientation
-    size = (np.abs(orientation) @ (placement.width, placement.height)).astype(int)
+    width, height = (np.abs(orientation) @ (placement.width, placement.height)).astype(int)
     for wanted in sizes:
-        plain = whole_frame(*size, max(wanted))
-        frame = plain if wanted[0] == wanted[1] else fitted_frame(*size, wanted)
+        plain = whole_frame(width, height, max(wanted))
+        frame = plain if wanted[0] == wanted[1] else fitted_frame(width, height, wanted)
         edges = edge_to_edge(placement.width, placement.height, frame, orientation)
         if np.abs(edges.corners() - placement.corners()).max() < SNAP:
             return edges, frame.size
@@ -245,8 +245,6 @@ def _settled(engine: Engine, pixels: Samples, best: _Read, alignments: int) -> R
     )
 
 
-def _canvas(
-    engine: Engine, pixels: Samples, placement: Placement, size: tuple[int, int]
-) -> Canvas:
+def _canvas(engine: Engine, pixels: Samples, placement: Placement, size: tuple[int, int]) -> Canvas:
     moved, shown = warp(pixels, placement, size, threads=engine.threads)
     return to_canvas(moved, shown)

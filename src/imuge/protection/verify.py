@@ -25,6 +25,7 @@ from imuge.image import Picture
 from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layout_agreement
 from imuge.protection.align import Placement, unwarp
 from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.protection.frame import size_named
 from imuge.protection.hidden_copy import Comparison, compare, render_whole
 from imuge.protection.in_copy import InCopy, geometry, in_copy
 from imuge.protection.locate import Located, Regions, is_too_faint, locate, regions_shown
@@ -57,7 +58,7 @@ class Evidence:
 def examine(engine: Engine, received: Received) -> Evidence | None:
     """Collect what a copy says about itself; None where it has no readable message."""
     message, canvas = received.reading.message, received.canvas
-    if message is None:
+    if message is None or size_named(message.geometry) is None:
         return None
     calibration, scales = engine.record.calibration, engine.record.options.template_scales
     signs = received.revealed[-TEMPLATE_CHANNELS:]
