@@ -29,6 +29,7 @@ from imuge.image import (
 )
 from imuge.keys import Key, find_key, new_image_id, template
 from imuge.protection import verify
+from imuge.protection.canvas_message import canvas_message
 from imuge.protection.hidden_copy import code_keying, scatter_code
 from imuge.protection.sentences import cautions, sentence
 from imuge.protection.verify import Array, Found
@@ -158,7 +159,7 @@ class Guard:
             file = encode(made, format=format, metadata=metadata) if is_file else None
             checked = load(file) if file is not None else made
             verdict = self._verify(checked, recover=False, hidden_copy=False)
-            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
+            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
                 break
         else:
             raise _unreadable(verdict, strength)
@@ -167,7 +168,7 @@ class Guard:
             file=file,
             key_name=key.name,
             key_id=key.key_id,
-            image_id=f"{image_id:08x}",
+            image_id=f"{image_id:012x}",
             strength=strength,
             psnr_db=_psnr_db(picture.pixels, checked.pixels),
             verdict=verdict,
@@ -229,7 +230,8 @@ class Guard:
         """The immunized pixels (H, W, 3), from the picture and its own code (24, h, w)."""
         options = self.engine.record.options
         keying = code_keying(options, key, image_id, canvas.grid, len(code))
-        signs = template(key, image_id, *canvas.grid, scales=options.template_scales)
+        message = canvas_message(canvas, image_id)
+        signs = template(key, message, *canvas.grid, scales=options.template_scales)
         payload = np.concatenate([scatter_code(code, *keying), signs])
         immunized = self.engine.embed(canvas.image, payload, strength)
         return to_pixels(immunized[:, : canvas.height, : canvas.width])
@@ -250,7 +252,7 @@ class Guard:
             sentence=sentence(found, self.keys),
             key_name=None if key is None else key.name,
             key_id=None if key is None else key.key_id,
-            image_id=None if reading.image_id is None else f"{reading.image_id:08x}",
+            image_id=None if reading.image_id is None else f"{reading.image_id:012x}",
             presence_p=reading.presence_p,
             tag_p=reading.tag_p,
             identity_p=reading.identity_p,

@@ -54,7 +54,7 @@ class Verdict:
     sentence: str  # the verdict for a person, one sentence
     key_name: str | None  # None where no key's protection was found
     key_id: str | None  # 8 hexadecimal digits
-    image_id: str | None  # 8 hexadecimal digits, drawn when the picture was immunized
+    image_id: str | None  # 12 hexadecimal digits, drawn when the picture was immunized
     presence_p: float  # probability of a beacon this strong without protection, corrected
     tag_p: float | None  # false-acceptance probability of the authentication tag, corrected
     identity_p: float | None  # probability of both at once, corrected once

@@ -21,6 +21,7 @@ from imuge.model.imuge.localizer import code_clues
 from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
 from imuge.protection import verify as verification
+from imuge.protection.canvas_message import canvas_message
 from imuge.protection.hidden_copy import code_keying, find_code, scatter_code
 from imuge.train.export import _halos, export
 from imuge.weights import Options, load_release, write_record
@@ -204,7 +205,9 @@ def test_what_is_hidden_is_turned_code_and_scaled_template(
     code = trained.encode(batch(canvas.image))
     hidden = torch_payload.scatter_code(code, permutations, signs)[0]
     np.testing.assert_allclose(payloads[0][:24], hidden, rtol=0, atol=1e-4)
-    expected = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
+    expected = template(
+        key, canvas_message(canvas, IMAGE_ID), *canvas.grid, scales=CONFIG.template_scales
+    )
     np.testing.assert_array_equal(payloads[0][24:], expected)
 
 
@@ -224,7 +227,9 @@ def test_gathered_code_is_that_of_torch_and_is_erased_in_steps(key, canvas):
 @pytest.mark.parametrize("full", [True, False])
 def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     revealed = engine.reveal(canvas.image)
-    expected = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
+    expected = template(
+        key, canvas_message(canvas, IMAGE_ID), *canvas.grid, scales=CONFIG.template_scales
+    )
     hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside) if full else None
     ours = verification.localize(engine, canvas, revealed, expected, hidden)
     assert ours.shape == (canvas.height, canvas.width)
@@ -246,7 +251,9 @@ def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
 
 def test_clues_change_what_is_found(engine, key, canvas):
     revealed = engine.reveal(canvas.image)
-    expected = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
+    expected = template(
+        key, canvas_message(canvas, IMAGE_ID), *canvas.grid, scales=CONFIG.template_scales
+    )
     hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside)
     seeing = verification.localize(engine, canvas, revealed, expected, hidden)
     blind = verification.localize(engine, canvas, revealed, expected)
@@ -256,7 +263,9 @@ def test_clues_change_what_is_found(engine, key, canvas):
 def test_calibration_looks_at_the_clues_too(folder, engine, key, canvas, photograph):
     revealed = engine.reveal(canvas.image)
     expected, hidden = published_with(engine, key, IMAGE_ID, canvas, revealed)
-    signs = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
+    signs = template(
+        key, canvas_message(canvas, IMAGE_ID), *canvas.grid, scales=CONFIG.template_scales
+    )
     np.testing.assert_array_equal(expected, signs)
     seeing = verification.localize(engine, canvas, revealed, signs, hidden)
     found, _ = react(Guard(key, weights=folder), IMAGE_ID, photograph[:165, :203])
@@ -266,7 +275,9 @@ def test_calibration_looks_at_the_clues_too(folder, engine, key, canvas, photogr
 @pytest.mark.parametrize("full", [True, False])
 def test_verifying_works_with_either_kind_of_key(engine, key, canvas, full, monkeypatch):
     """The random networks reveal nothing, so the payload is put in their mouth."""
-    signs = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
+    signs = template(
+        key, canvas_message(canvas, IMAGE_ID), *canvas.grid, scales=CONFIG.template_scales
+    )
     keying = code_keying(OPTIONS, key, IMAGE_ID, canvas.grid, 24)
     code = engine.encode(canvas.image)
     payload = np.concatenate([scatter_code(code, *keying), signs])

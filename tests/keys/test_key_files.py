@@ -106,8 +106,8 @@ def test_a_verify_only_key_survives_the_file_and_does_not_hold_the_secret(key, t
     write_key(verify_only(key), path)
     read = read_key(path)
     assert (read.name, read.key_id, read.can_recover) == ("press", key.key_id, False)
-    assert [read.root(p) for p in ("beacon", "layout", "auth")] == [
-        key.root(p) for p in ("beacon", "layout", "auth")
+    assert [read.root(p) for p in ("pilot", "beacon", "layout", "auth")] == [
+        key.root(p) for p in ("pilot", "beacon", "layout", "auth")
     ]
     assert read.image_key("layout", 5) == key.image_key("layout", 5)
     assert verify_only(read) == read
@@ -129,9 +129,9 @@ def test_unknown_purposes_and_image_ids_are_refused(key):
         key.root("signing")
     with pytest.raises(ValueError, match="picture key"):
         key.image_key("beacon", 5)
-    with pytest.raises(ValueError, match="32 bits"):
-        key.image_key("layout", 1 << 32)
-    with pytest.raises(ValueError, match="32 bits"):
+    with pytest.raises(ValueError, match="48 bits"):
+        key.image_key("layout", 1 << 48)
+    with pytest.raises(ValueError, match="48 bits"):
         key.image_key("layout", -1)
 
 
@@ -232,9 +232,9 @@ def test_other_content_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"version": 2}, "version is missing or another"),
-        ({"version": 2, "cipher": "new"}, "version is missing or another"),
-        ({"version": "1"}, "version is missing or another"),
+        ({"version": 1}, "version is missing or another"),
+        ({"version": 3, "cipher": "new"}, "version is missing or another"),
+        ({"version": "2"}, "version is missing or another"),
         ({"version": None}, "version is missing or another"),
         ({"kind": "public"}, "kind has the wrong type or value"),
         ({"name": 7}, "name has the wrong type or value"),
@@ -260,7 +260,7 @@ def test_other_content_is_refused(tmp_path, content):
         ({"secrets": {"key": SPELLINGS[1][:-1]}}, "is not base64"),
         ({"secrets": {"key": "ä" + SPELLINGS[1]}}, "is not base64"),
         ({"secrets": {"key": [SPELLINGS[1]]}}, "secrets.key has the wrong type or value"),
-        ({"kind": "verify-only"}, "needs the roots beacon, layout, auth and no others"),
+        ({"kind": "verify-only"}, "needs the roots pilot, beacon, layout, auth and no others"),
     ],
 )
 def test_altered_documents_are_refused(document, tmp_path, change, expected):

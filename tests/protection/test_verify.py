@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imuge.keys import Reading, new_key, verify_only
+from imuge.keys import Geometry, Message, Reading, new_key, verify_only
 from imuge.protection.hidden_copy import Comparison, erased_blocks, gather_code
 from imuge.protection.sentences import cautions
 from imuge.protection.verify import Found, find_regions, minimum_area
@@ -108,7 +108,7 @@ def test_a_hidden_copy_is_spoken_of_only_where_it_was_read(checked):
     reading = Reading(
         present=True,
         presence_p=1e-9,
-        image_id=1,
+        message=Message(1, Geometry(side_number=0, tall=False, shorter=128)),
         tag_p=1e-7,
         identity_p=1e-16,
         flips=0,

@@ -22,6 +22,8 @@ from imuge.errors import ProtectionError
 from imuge.guard import DRAWS
 from imuge.image import from_array
 from imuge.keys import Key, template
+from imuge.keys.key import IMAGE_ID_BITS
+from imuge.protection.canvas_message import canvas_message
 from imuge.protection.hidden_copy import HiddenCode, code_keying, erased_blocks, scatter_code
 from imuge.protection.verify import localize, reconstruct, verify, widen
 from imuge.results import Finding as Verdict
@@ -179,7 +181,7 @@ class ReleaseContestant:
         """
         canvas = to_canvas(from_array(host).pixels)
         code = self._engine.encode(canvas.image)
-        ids = np.random.default_rng(seed).integers(2**32, size=DRAWS)
+        ids = np.random.default_rng(seed).integers(2**IMAGE_ID_BITS, size=DRAWS)
         for image_id in ids.tolist():
             pixels = self._embed(canvas, code, image_id, strength)
             found = verify(self._engine, to_canvas(pixels), [self._key], recover=False)
@@ -234,7 +236,8 @@ class ReleaseContestant:
         """What `Guard` publishes under this id (tests/bench/test_contestants.py)."""
         options = self._engine.record.options
         keying = code_keying(options, self._key, image_id, canvas.grid, len(code))
-        signs = template(self._key, image_id, *canvas.grid, scales=options.template_scales)
+        message = canvas_message(canvas, image_id)
+        signs = template(self._key, message, *canvas.grid, scales=options.template_scales)
         payload = np.concatenate([scatter_code(code, *keying), signs])
         immunized = self._engine.embed(canvas.image, payload, strength)
         return to_pixels(immunized[:, : canvas.height, : canvas.width])

@@ -1,9 +1,9 @@
-"""How many of a picture's 64 message bits are misread, before anything corrects them."""
+"""How many of a picture's 96 message bits are misread, before anything corrects them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imuge.keys import Key, message_bits
+from imuge.keys import Key, Message, message_bits
 from imuge.keys.message import MESSAGE_BITS
 from imuge.keys.reading import CLAMP
 from imuge.keys.template import BEACON_CHANNELS, beacon_signs, bit_numbers
@@ -33,7 +33,7 @@ def hard_bits(
         valid: (rows, columns); False leaves a block out. None uses all blocks.
 
     Returns:
-        (64,) of 0 and 1; 0 where there is nothing to decide by.
+        (96,) of 0 and 1; 0 where there is nothing to decide by.
     """
     beacon = np.nan_to_num(revealed[list(BEACON_CHANNELS)].astype(np.float64)).clip(-CLAMP, CLAMP)
     if valid is not None:
@@ -48,13 +48,9 @@ def hard_bits(
 
 def message_errors(
     key: Key,
-    image_id: int,
+    message: Message,
     revealed: NDArray[np.float32],
     valid: NDArray[np.bool_] | None = None,
 ) -> int:
-    """Misread bits of 64; about 32 where the key's message is not there. See `hard_bits`.
-
-    Raises:
-        ValueError: `image_id` is not in 0..2^32 - 1.
-    """
-    return bit_errors(message_bits(key, image_id), hard_bits(key, revealed, valid))
+    """Misread bits of 96; about 48 where the key's message is not there. See `hard_bits`."""
+    return bit_errors(message_bits(key, message), hard_bits(key, revealed, valid))

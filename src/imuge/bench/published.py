@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, template
+from imuge.protection.canvas_message import canvas_message
 from imuge.protection.hidden_copy import HiddenCode, find_code
 
 Array = NDArray[np.float32]
@@ -27,6 +28,7 @@ def published_with(
         What `verification.localize` compares a picture with: (6, h, w) of ±1, and the code.
     """
     options = engine.record.options
-    expected = template(key, image_id, *canvas.grid, scales=options.template_scales)
+    message = canvas_message(canvas, image_id)
+    expected = template(key, message, *canvas.grid, scales=options.template_scales)
     code = revealed[:-TEMPLATE_CHANNELS]
     return expected, find_code(options, key, image_id, code, canvas.inside)

@@ -35,6 +35,7 @@ from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas, to_pixels
 from imuge.keys import DESCRIPTIONS, Key, code_permutations, code_signs, template
 from imuge.keys.rotation import SIGN_ROUNDS, mix, rotate
+from imuge.protection.canvas_message import canvas_message
 from imuge.protection.hidden_copy import scatter_code
 
 COMMAND = "python -m imuge.bench.secrecy --data ../shared/data/validation"
@@ -162,7 +163,8 @@ def examine(engine: Engine, picture: Photograph, key: Key, image_id: int) -> dic
     code = engine.encode(canvas.image)
     permutations = code_permutations(key, image_id, *canvas.grid)
     signs = code_signs(key, image_id, *canvas.grid, SIGN_ROUNDS * len(code))
-    marks = template(key, image_id, *canvas.grid, scales=engine.record.options.template_scales)
+    message = canvas_message(canvas, image_id)
+    marks = template(key, message, *canvas.grid, scales=engine.record.options.template_scales)
     shares: dict[str, Any] = {name: defaultdict(dict) for name in MEASURED}
     clear: dict[str, tuple[Array, Array]] = {}
     for way, form in ways(code, signs).items():

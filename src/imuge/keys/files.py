@@ -1,11 +1,11 @@
 """Key files: one small JSON document each, readable by its owner alone.
 
-    {"version": 1, "kind": "full", "name": "default", "key_id": "0123abcd",
+    {"version": 2, "kind": "full", "name": "default", "key_id": "0123abcd",
      "secrets": {"key": "<base64 of 32 bytes>"}}
 
-The kind "verify-only" has the secrets beacon, layout and auth instead. A file that is not exactly
-this is refused; no message and no chained exception shows a secret. Where keys lie by default is
-in `folder`.
+The kind "verify-only" has the secrets pilot, beacon, layout and auth instead. A file that is not
+exactly this is refused; no message and no chained exception shows a secret. Where keys lie by
+default is in `folder`.
 """
 
 import base64
@@ -33,7 +33,7 @@ class _Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
-    version: Literal[1]
+    version: Literal[2]
     kind: Literal["full", "verify-only"]
     name: str
     key_id: str = Field(pattern=r"^[0-9a-f]{8}$")
@@ -54,7 +54,7 @@ def write_key(key: Key, path: Path, overwrite: bool = False) -> None:
     """
     held = dict(key.roots) if key.secret is None else {"key": key.secret}
     document = _Document(
-        version=1,
+        version=2,
         kind="full" if key.secret is not None else "verify-only",
         name=key.name,
         key_id=key.key_id,
@@ -72,7 +72,7 @@ def read_key(path: Path) -> Key:
 
     Raises:
         KeyFileError: the file is missing, not a file, open to group or others, not a key file of
-            version 1, or its parts do not fit together.
+            version 2, or its parts do not fit together.
     """
     data = _read_private(path)
     try:
@@ -82,7 +82,7 @@ def read_key(path: Path) -> Key:
     else:
         return _key(document, path)
     # Raised out here, so that the chained exception cannot carry the file's content.
-    raise KeyFileError(f"{path} is not a key file of version 1: {problem}; restore your copy of it")
+    raise KeyFileError(f"{path} is not a key file of version 2: {problem}; restore your copy of it")
 
 
 def _read_private(path: Path) -> bytes:

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imuge.keys.message import Geometry
+
 Array: TypeAlias = NDArray[np.float32]
 Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Detail: TypeAlias = Literal["robust", "normal", "fine"]
@@ -97,6 +99,23 @@ def fitted_frame(width: int, height: int, size: tuple[int, int]) -> Frame:
     across = min(max(guess.across, size[1] - 1 + 1e-6), size[1])
     down = min(max(guess.down, size[0] - 1 + 1e-6), size[0])
     return Frame(width=size[1], height=size[0], across=across, down=down)
+
+
+def geometry_of(frame: Frame) -> Geometry:
+    """The size of a frame, whose longer side is one of `SIDES`, as the message spells it."""
+    return Geometry(
+        side_number=SIDES.index(frame.side),
+        tall=frame.height > frame.width,
+        shorter=min(frame.size),
+    )
+
+
+def size_named(geometry: Geometry) -> tuple[int, int] | None:
+    """Height and width of the frame that a message names; None where there can be none such."""
+    if geometry.side_number >= len(SIDES) or geometry.shorter > SIDES[geometry.side_number]:
+        return None
+    longer, shorter = SIDES[geometry.side_number], geometry.shorter
+    return (longer, shorter) if geometry.tall else (shorter, longer)
 
 
 def to_frame(pixels: Samples, frame: Frame, *, threads: int = 1) -> Array:

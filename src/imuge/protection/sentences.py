@@ -48,7 +48,7 @@ def cautions(found: Found) -> tuple[str, ...]:
             "A copy that was cropped, scaled or turned is not recognised by this version; "
             "verify the picture at the size it was published."
         )
-    if found.key is not None and not found.key.can_recover and found.reading.image_id is not None:
+    if found.key is not None and not found.key.can_recover and found.reading.message is not None:
         said.append(
             f"Key {found.key.name} is verify-only: nothing was recovered and the hidden copy was "
             "not checked."

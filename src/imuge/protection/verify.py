@@ -85,7 +85,7 @@ def look_for_beacon(
 
     def rank(i: int) -> tuple[float, bool, float, bool]:
         reading = readings[i]
-        untagged = reading.image_id is None
+        untagged = reading.message is None
         return reading.presence_p, untagged, -reading.agreement, not keys[i].can_recover
 
     best = min(range(len(keys)), key=rank)
@@ -115,16 +115,17 @@ def verify(
     if not reading.present:
         return found
     found = replace(found, finding="degraded", key=key)
-    if reading.image_id is None:
+    if reading.message is None:
         return found
     options = engine.record.options
     scales = options.template_scales
-    expected = template(key, reading.image_id, *canvas.grid, scales=scales)
+    expected = template(key, reading.message, *canvas.grid, scales=scales)
     code, signs = revealed[:-TEMPLATE_CHANNELS], revealed[-TEMPLATE_CHANNELS:]
-    _, p = layout_agreement(key, reading.image_id, signs, canvas.inside, scales=scales)
+    image_id = reading.message.image_id
+    _, p = layout_agreement(key, image_id, signs, canvas.inside, scales=scales)
     hidden = None
     if key.can_recover:
-        hidden = find_code(options, key, reading.image_id, code, canvas.inside)
+        hidden = find_code(options, key, image_id, code, canvas.inside)
     probability = localize(engine, canvas, revealed, expected, hidden)
     clarity, observed = beacon_agreement(signs, expected, canvas, probability)
     found = replace(found, layout_p=p, clarity=clarity, hidden=hidden)

@@ -13,6 +13,7 @@ from imuge.serve.tasks import ENDINGS, IMMUNIZE_FILES, MEDIA_TYPES, VERIFY_FILES
 from imuge.serve.wishes import METADATA
 
 KEY_ID = r"^[0-9a-f]{8}$"
+IMAGE_ID = r"^[0-9a-f]{12}$"
 SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -132,7 +133,7 @@ class CoarseVerdict(_Answer):
 class ImmunizedRecord(_Answer):
     """What was made; the picture itself is the job's file `immunized`."""
 
-    image_id: str = Field(pattern=KEY_ID)
+    image_id: str = Field(pattern=IMAGE_ID)
     key_id: str = Field(pattern=KEY_ID)
     key_name: str
     psnr_db: float
