@@ -25,7 +25,7 @@ from imuge.bench.scores import psnr_db
 from imuge.demo import LEFT, RIGHT, host_photograph
 from imuge.engine.canvas import to_canvas
 from imuge.guard import Guard
-from imuge.keys import TEMPLATE_CHANNELS, Key, template
+from imuge.keys import TEMPLATE_CHANNELS, Geometry, Key, Message, template
 from imuge.model.imuge_plus.edges import edge_map
 from imuge.model.imuge_plus.haar import haar_down, haar_up
 from imuge.model.transform import BLOCK, YCBCR_FROM_RGB, BlockTransform
@@ -44,7 +44,8 @@ from imuge.train.attacks.jpeg.tables import tables
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 KEY = Key.from_secret("how-it-works", bytes(range(32)))
-IMAGE_ID = 0x01020304
+IMAGE_ID = 0x010203040506
+MESSAGE = Message(IMAGE_ID, Geometry(side_number=4, tall=False, shorter=512))
 QUALITY = 78  # of the WebP files
 THREE, FOUR = 384, 320  # side of a panel where so many stand in a row
 CODE_NUMBER, CODE_RANGE = 7, 2.5
@@ -105,7 +106,7 @@ class Story:
 def expected(grid: tuple[int, ...]) -> Array:
     """The template that the photograph was published with."""
     rows, columns = grid
-    return template(KEY, IMAGE_ID, rows, columns)
+    return template(KEY, MESSAGE, rows, columns)
 
 
 def transforms(story: Story) -> Image.Image:

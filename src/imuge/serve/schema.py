@@ -14,6 +14,7 @@ from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES
 from imuge.serve.wishes import METADATA
 
 KEY_ID = r"^[0-9a-f]{8}$"
+IMAGE_ID = r"^[0-9a-f]{12}$"
 SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -133,7 +134,7 @@ class CoarseVerdict(_Answer):
 class ImmunizedRecord(_Answer):
     """What was made; the picture itself is the job's file `immunized`."""
 
-    image_id: str = Field(pattern=KEY_ID)
+    image_id: str = Field(pattern=IMAGE_ID)
     key_id: str = Field(pattern=KEY_ID)
     key_name: str
     psnr_db: float
