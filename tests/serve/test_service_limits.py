@@ -158,7 +158,7 @@ def test_finished_jobs_are_forgotten(guard, protected):
         wait_until(
             lambda: client.get(answer.headers["location"]).status_code == 404, "the job's end"
         )
-        assert client.service.board.held_bytes == 0
+        assert client.service.jobs.held_bytes == 0
 
 
 def test_a_caller_that_went_away_takes_its_job_along(gated, protected):
@@ -167,7 +167,7 @@ def test_a_caller_that_went_away_takes_its_job_along(gated, protected):
         wait_until(gated.begun.is_set, "the first job's begin")
         with pytest.raises(httpx.ReadTimeout):
             client.post(VERIFY, files={"file": ("a", protected)}, timeout=0.5)
-        wait_until(lambda: client.service.board.waiting == 0, "the queue to be empty")
+        wait_until(lambda: client.service.jobs.waiting == 0, "the queue to be empty")
         gone = [record for record in client.records if record["event"] == "job"]
         assert [record["state"] for record in gone] == ["cancelled"]
 

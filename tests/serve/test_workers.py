@@ -10,10 +10,10 @@ from serve_client import ASYNC, encoded, error_of, finished, send, serving, wait
 from imuge.errors import ImugeError
 from imuge.keys import Key, verify_only
 from imuge.serve import frames
-from imuge.serve.crew import ProcessWorker
 from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings, key_from_dict, key_to_dict
-from imuge.serve.tasks import JobError, Task
+from imuge.serve.tasks import JobError, JobTask
+from imuge.serve.workers import ProcessWorker
 
 FREE = {"jobs_per_minute": 0, "requests_per_minute": 0}
 VERIFY = "/v1/verify"
@@ -136,7 +136,7 @@ def test_workers_end_with_their_service(settings):
 def test_keys_are_neither_in_arguments_nor_in_the_environment(crowd, key):
     pid = pid_of(crowd)
     with open(f"/proc/{pid}/cmdline", "rb") as told:  # noqa: PTH123
-        assert b"imuge.serve.worker" in told.read()
+        assert b"imuge.serve.worker_main" in told.read()
     said = key_to_dict(key)["secret"].encode()
     for name in ("cmdline", "environ"):
         with open(f"/proc/{pid}/{name}", "rb") as told:  # noqa: PTH123
@@ -178,7 +178,9 @@ def test_a_failed_job_raises_with_its_code(settings):
         worker = ProcessWorker(settings, Limits())
         await worker.start()
         try:
-            return await worker.run(Task(kind="verify", max_pixels=10**6), b"junk", lambda *_: None)
+            return await worker.run(
+                JobTask(kind="verify", max_pixels=10**6), b"junk", lambda *_: None
+            )
         finally:
             await worker.stop()
 

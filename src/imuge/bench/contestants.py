@@ -1,6 +1,6 @@
 """Whatever is measured beside the release, behind one small interface; and the release itself.
 
-    host ─ immunize ─► pixels, secret … received ─ examine ─► Finding ─ restore ─► picture
+    host ─ immunize ─► pixels, secret … received ─ examine ─► Examination ─ restore ─► picture
 
 Conventions: pictures are uint8 (H, W, 3), RGB; masks bool (H, W), True where tampered. A contestant
 that has nothing to embed publishes the host; one that cannot do a step raises an `ImugeError` that
@@ -42,7 +42,7 @@ class Published(Generic[Secret]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding(Generic[Evidence]):
+class Examination(Generic[Evidence]):
     """What a contestant found in a received picture."""
 
     received: Pixels
@@ -91,14 +91,14 @@ class Contestant(Protocol[Secret, Evidence]):
             ImugeError: it cannot, and why.
         """
 
-    def examine(self, received: Pixels, secret: Secret) -> Finding[Evidence]:
+    def examine(self, received: Pixels, secret: Secret) -> Examination[Evidence]:
         """Find what was changed in a copy of a picture published with this secret.
 
         Raises:
             ImugeError: it cannot, and why.
         """
 
-    def restore(self, finding: Finding[Evidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[Evidence], mask: Mask) -> Pixels:
         """The received picture with what was there before inside a mask.
 
         Args:
@@ -189,7 +189,7 @@ class ReleaseContestant:
             f"the protection could not be read back from the picture made ({found.finding})"
         )
 
-    def examine(self, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+    def examine(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
         """Find what was changed in a copy of the picture with this id."""
         canvas = to_canvas(received)
         if self._shipped:
@@ -197,20 +197,22 @@ class ReleaseContestant:
         revealed = self._engine.reveal(canvas.image)
         expected, hidden = published_with(self._engine, self._key, secret, canvas, revealed)
         probability = localize(self._engine, canvas, revealed, expected, hidden)
-        return Finding(
+        return Examination(
             received=received,
             probability=probability,
             mask=probability > PLAIN_THRESHOLD,
             evidence=ReleaseEvidence(canvas, hidden),
         )
 
-    def _verify(self, canvas: Canvas, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+    def _verify(
+        self, canvas: Canvas, received: Pixels, secret: int
+    ) -> Examination[ReleaseEvidence]:
         """What the product says, which is not told the image id."""
         found = verify(self._engine, canvas, [self._key], recover=False)
         probability = found.probability
         if probability is None:
             probability = np.zeros(found.mask.shape, np.float32)
-        return Finding(
+        return Examination(
             received=received,
             probability=probability,
             mask=found.mask,
@@ -219,7 +221,7 @@ class ReleaseContestant:
             identified=found.reading.image_id == secret,
         )
 
-    def restore(self, finding: Finding[ReleaseEvidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[ReleaseEvidence], mask: Mask) -> Pixels:
         """Recover as the product does, from a mask a little wider than the given one."""
         canvas, hidden = finding.evidence.canvas, finding.evidence.hidden
         if hidden is None or not mask.any():

@@ -13,8 +13,9 @@ from starlette.routing import Match
 
 from imuge import __version__
 from imuge.guard import Guard
-from imuge.serve.edge import Edge, Log, print_line
+from imuge.serve.edge import Edge
 from imuge.serve.limits import Limits
+from imuge.serve.log import Log, print_line
 from imuge.serve.metrics import Metrics
 from imuge.serve.page import build_page_router
 from imuge.serve.refusals import Refusal
@@ -67,11 +68,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.board.start()
+        await service.jobs.start()
         try:
             yield
         finally:
-            await service.board.stop()
+            await service.jobs.stop()
 
     app = FastAPI(
         title="imuge",

@@ -9,21 +9,18 @@ import ipaddress
 import json
 import re
 import secrets
-import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from imuge.serve.limits import Limits
+from imuge.serve.log import Log, Visit, now_text
 from imuge.serve.metrics import Metrics
 from imuge.serve.rates import Rate, network_of
 from imuge.serve.refusals import INTERNAL, Refusal, busy
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
-Log: TypeAlias = Callable[[Mapping[str, Any]], None]
 App: TypeAlias = Callable[[Scope, Any, Any], Any]
 
 PAGE_POLICY = (
@@ -45,37 +42,6 @@ ANY_HOST = "*"
 DRAINED_BODIES = 4  # refused bodies up to so many times the limit are read on, so that the answer
 # arrives; the connection of a longer one is closed
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
-
-
-@dataclass(slots=True)
-class Visit:
-    """What is noted of one request, for its log line."""
-
-    request_id: str
-    address: str
-    began: float
-    token: str | None = None
-    input_sha256: str | None = None
-    verdict: str | None = None
-    image_id: str | None = None
-    job: str | None = None
-    code: str | None = None
-    detail: str = ""
-    bytes_in: int = 0
-    body_complete: bool = False
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def print_line(record: Mapping[str, Any]) -> None:
-    """Write one log record as a line of JSON on standard error."""
-    line = json.dumps(record, ensure_ascii=True)
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the log
-
-
-def now_text() -> str:
-    """The time, as log lines have it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Edge:

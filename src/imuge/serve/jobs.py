@@ -13,13 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from imuge.errors import ImugeError
-from imuge.serve.crew import Worker
 from imuge.serve.limits import Limits
+from imuge.serve.log import Visit
 from imuge.serve.refusals import INTERNAL, Refusal, busy
-from imuge.serve.tasks import File, JobError, Outcome, Task
+from imuge.serve.tasks import File, JobError, JobTask, Outcome
+from imuge.serve.workers import Worker
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 UNFINISHED = ("queued", "running")
@@ -35,7 +36,7 @@ class Job:
     """One job, from its acceptance until it is forgotten."""
 
     id: str
-    task: Task
+    task: JobTask
     caller: str  # who asked: a token's name, or an address
     owner: str | None  # the token that may read it; None where the service has no tokens
     data: bytes = field(repr=False)
@@ -43,7 +44,7 @@ class Job:
     keep: bool  # asked for with `Prefer: respond-async`: kept until it expires
     created: datetime
     expires: datetime
-    visit: Any = None  # what the request's log line said, for the line about the job
+    visit: Visit | None = None  # the request that made it, for the line about the job
     state: State = "queued"
     step: str | None = None
     progress: float = 0.0
@@ -66,7 +67,7 @@ class Job:
         return len(self.data) + sum(len(file.content) for file in self.files.values())
 
 
-class Board:
+class JobQueue:
     """The queue, those who work it off, and the finished jobs.
 
     Args:
@@ -199,14 +200,14 @@ class Board:
 
     def submit(
         self,
-        task: Task,
+        task: JobTask,
         data: bytes,
         *,
         sha256: str,
         caller: str,
         owner: str | None,
         keep: bool,
-        visit: Any = None,  # noqa: ANN401 - the edge's business
+        visit: Visit | None = None,
     ) -> Job:
         """Queue a job.
 

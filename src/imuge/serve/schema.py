@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imuge.serve.form_fields import METADATA
 from imuge.serve.refusals import STATUS
 from imuge.serve.tasks import ENDINGS, IMMUNIZE_FILES, MEDIA_TYPES, VERIFY_FILES
-from imuge.serve.wishes import METADATA
 
 KEY_ID = r"^[0-9a-f]{8}$"
 SHA256 = r"^[0-9a-f]{64}$"

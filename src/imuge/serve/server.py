@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from imuge.errors import ConfigError
 from imuge.files import reason
-from imuge.serve.edge import now_text, print_line
+from imuge.serve.log import now_text, print_line
 from imuge.serve.service import Service
 
 MOST_CONNECTIONS = 512
@@ -57,7 +57,7 @@ class GracefulServer(uvicorn.Server):
     async def _drain(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._service.limits.grace_s):
-                await self._service.board.drain()
+                await self._service.jobs.drain()
         self.should_exit = True
 
 

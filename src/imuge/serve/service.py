@@ -1,4 +1,4 @@
-"""What all routes share: the board, who may ask, and the log of jobs."""
+"""What all routes share: the queue of jobs, who may ask, and the log of jobs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,15 +7,15 @@ from fastapi import Request
 
 from imuge.errors import ConfigError
 from imuge.guard import Guard
-from imuge.serve.crew import InProcessWorker, ProcessWorker, Worker
-from imuge.serve.edge import Log, Visit, now_text
-from imuge.serve.jobs import Board, Job
+from imuge.serve.jobs import Job, JobQueue
 from imuge.serve.limits import Limits
+from imuge.serve.log import Log, Visit, now_text
 from imuge.serve.metrics import Metrics
 from imuge.serve.rates import Rate, network_of
 from imuge.serve.refusals import Refusal, busy
 from imuge.serve.settings import GuardSettings
 from imuge.serve.tokens import Caller, Role, TokenFile
+from imuge.serve.workers import InProcessWorker, ProcessWorker, Worker
 
 EVERYBODY = Caller(None, "immunize")
 
@@ -61,10 +61,10 @@ class Service:
             else [ProcessWorker(guard, limits) for _ in range(limits.workers)]
         )
         self.workers = workers
-        self.board = Board(
+        self.jobs = JobQueue(
             workers, limits, on_end=self._job_ended, on_restart=self._worker_replaced
         )
-        metrics.watch(self.board)
+        metrics.watch(self.jobs)
 
     def admit(self, request: Request, role: Role) -> Caller:
         """Who makes a request, if it may.
@@ -109,7 +109,7 @@ class Service:
                     wait_s,
                 )
         name = caller.name or address
-        self.board.check_room(name, 0)
+        self.jobs.check_room(name, 0)
         return name
 
     def report_problem(self, message: str) -> None:
@@ -122,7 +122,7 @@ class Service:
 
     def _job_ended(self, job: Job) -> None:
         self.metrics.job_ended(job)
-        visit: Visit | None = job.visit
+        visit = job.visit
         record: dict[str, Any] = {
             "time": now_text(),
             "event": "job",

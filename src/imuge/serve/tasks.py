@@ -1,4 +1,4 @@
-"""One job as a worker does it: a picture and wishes in, a record and files out.
+"""One job as a worker does it: a picture and what is wanted of it in, a record and files out.
 
 Pure functions of a `Guard`; neither HTTP nor processes are known here.
 """
@@ -47,7 +47,7 @@ TOO_MUCH_MEMORY = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class JobTask:
     """What is wanted of one picture; the fields of a request, checked."""
 
     kind: Kind
@@ -97,7 +97,7 @@ class JobError(Exception):
         self.detail = detail  # for the operator's log alone
 
 
-def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
+def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
     """Do one job.
 
     Args:
@@ -136,7 +136,7 @@ def code_of(error: ImugeError) -> str:
     return next((code for kind, code in codes if isinstance(error, kind)), "internal")
 
 
-def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
+def _immunize(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     made = _with_first(guard, task.key).immunize(
         picture, task.strength, replace=task.replace, format=task.format, metadata=task.metadata
     )
@@ -173,7 +173,7 @@ def _with_first(guard: Guard, key_id: str | None) -> Guard:
     return turned
 
 
-def _verify(guard: Guard, task: Task, picture: Picture) -> Outcome:
+def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     wanted = {"recover": task.recover, "hidden_copy": task.hidden_copy}
     if task.coarse:
         wanted = dict.fromkeys(wanted, False)

@@ -17,7 +17,7 @@ from imuge.guard import Guard
 from imuge.serve import frames
 from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings
-from imuge.serve.tasks import File, JobError, Outcome, Task, perform
+from imuge.serve.tasks import File, JobError, JobTask, Outcome, perform
 
 START_TIMEOUT_S = 300.0  # seconds on a quiet machine
 END_TIMEOUT_S = 5.0
@@ -35,7 +35,7 @@ class Worker(Protocol):
             ImugeError: it cannot work with these keys, weights or limits.
         """
 
-    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job.
 
         Raises:
@@ -77,7 +77,7 @@ class ProcessWorker:
             sys.executable,
             "-P",  # modules come from where imuge lies, never from the working folder
             "-m",
-            "imuge.serve.worker",
+            "imuge.serve.worker_main",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=READ_AHEAD,
@@ -100,7 +100,7 @@ class ProcessWorker:
         self._ready = True
         return {"model": head["model"], "model_sha256": head["model_sha256"]}
 
-    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job, or kill the process."""
         try:
             async with asyncio.timeout(self._limits.job_timeout_s):
@@ -121,7 +121,7 @@ class ProcessWorker:
             raise
         return outcome
 
-    async def _converse(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def _converse(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         await self._send({"type": "job", "task": task.to_dict()}, [data])
         while True:
             head, blobs = await frames.receive(self._output)
@@ -188,12 +188,12 @@ class InProcessWorker:
         engine = self._guard.engine
         return {"model": engine.record.name, "model_sha256": engine.sha256}
 
-    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job in a thread; once begun it cannot be ended."""
         on_step("working", 0.0)
         return await asyncio.to_thread(self._perform, task, data)
 
-    def _perform(self, task: Task, data: bytes) -> Outcome:
+    def _perform(self, task: JobTask, data: bytes) -> Outcome:
         with self._one_at_a_time:
             return perform(self._guard, task, data)
 
