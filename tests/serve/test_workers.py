@@ -12,7 +12,7 @@ from imuge.keys import Key, verify_only
 from imuge.serve import frames
 from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings, key_from_dict, key_to_dict
-from imuge.serve.tasks import JobError, JobTask
+from imuge.serve.tasks import JobError, JobTask, megapixels_of
 from imuge.serve.workers import ProcessWorker
 
 FREE = {"jobs_per_minute": 0, "requests_per_minute": 0}
@@ -95,6 +95,26 @@ def test_a_job_has_its_time(settings, long_work, protected):
         assert wait_until(
             lambda: send(client, VERIFY, protected).json().get("verdict"), "a verdict"
         )
+
+
+def test_a_small_picture_has_less_time_than_a_large_one(settings, long_work, protected):
+    limits = Limits(job_base_s=2.0, job_s_per_megapixel=0.01, **FREE)
+    with serving(settings, limits) as client:
+        answer = send(client, VERIFY, long_work)
+        assert (answer.status_code, error_of(answer)) == (504, "timeout")
+        assert "a picture of this size" in answer.json()["error"]["message"]
+        assert send(client, VERIFY, protected).json()["verdict"] == "intact"
+
+
+def test_the_time_of_a_job_grows_with_its_picture_up_to_the_limit():
+    limits = Limits(job_timeout_s=100.0, job_base_s=10.0, job_s_per_megapixel=5.0)
+    assert [limits.time_s(size) for size in (0, 2, 24)] == [10.0, 20.0, 100.0]
+
+
+def test_what_a_header_says_of_a_size(plain, photograph):
+    assert megapixels_of(plain) == 160 * 128 / 1e6
+    assert megapixels_of(encoded(photograph[:128, :160], "WEBP")) == 160 * 128 / 1e6
+    assert [megapixels_of(data) for data in (b"", b"junk", plain[:20])] == [0.0, 0.0, 0.0]
 
 
 def test_a_worker_has_its_memory(settings, long_work, protected):

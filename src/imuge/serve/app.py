@@ -87,8 +87,10 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
-    app.include_router(build_router(service))
-    app.include_router(build_page_router())
+    routers = [build_router(service), build_page_router()]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -145,7 +147,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> list[str]:
     """All methods that the path of a request takes; Starlette names those of one route alone."""
     found: set[str] = set()
-    for route in request.app.routes:
+    for route in [*request.app.routes, *request.app.state.routes]:
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return sorted(found)

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request, Response, Security
@@ -15,12 +15,11 @@ from imuge import __version__
 from imuge.serve import schema, uploads
 from imuge.serve.form_fields import IMMUNIZE_FIELDS, VERIFY_FIELDS, immunize_task, verify_task
 from imuge.serve.jobs import UNFINISHED, Job
-from imuge.serve.refusals import Refusal, busy
+from imuge.serve.refusals import Refusal
 from imuge.serve.service import Service, visit_of
 from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES, JobTask
-from imuge.serve.tokens import ROLES, Caller, Role
+from imuge.serve.tokens import LADDER, Caller, Role
 
-RETRY_UPLOAD_S = 5.0
 FILE_NAMES = IMMUNIZE_FILES + VERIFY_FILES
 BEARER = HTTPBearer(
     auto_error=False, description="A token of this service; where /health says auth: token."
@@ -84,7 +83,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
                 "version": __version__,
                 **service.jobs.model,
                 "auth": "none" if service.tokens is None else "token",
-                "roles": list(ROLES) if service.tokens is None else [],
+                "roles": list(LADDER) if service.tokens is None else [],
                 "limits": {"max_bytes": limits.max_bytes, "max_pixels": limits.max_pixels},
             }
         )
@@ -93,6 +92,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         "/metrics",
         tags=["service"],
         summary="Counts and times, for Prometheus",
+        description="For the role metrics alone: counts of verdicts are no business of callers.",
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
             **schema.errors(401, 403),
@@ -100,7 +100,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         response_class=Response,
     )
     async def metrics(
-        caller: Annotated[Caller, admitting(service, "verify-coarse")],  # noqa: ARG001
+        caller: Annotated[Caller, admitting(service, "metrics")],  # noqa: ARG001
     ) -> Response:
         return Response(service.metrics.text(), media_type=service.metrics.media_type)
 
@@ -111,7 +111,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         responses={200: {"model": schema.KeyList}, **schema.errors(401, 403)},
     )
     async def keys(
-        caller: Annotated[Caller, admitting(service, "verify-coarse")],  # noqa: ARG001
+        caller: Annotated[Caller, admitting(service, "verify")],  # noqa: ARG001
     ) -> Response:
         found = [
             {"id": key_id, "name": service.key_names[key_id], "can_immunize": able}
@@ -256,10 +256,10 @@ async def _accept(
 ) -> Job:
     """Receive a picture and queue its job."""
     name = service.admit_job(request, caller)
-    async with _receiving(service):
-        upload = await uploads.receive(request, known)
     visit = visit_of(request)
-    visit.input_sha256 = (await asyncio.to_thread(hashlib.sha256, upload.data)).hexdigest()
+    with service.jobs.receiving(name, _announced_bytes(service, request)):
+        upload = await uploads.receive(request, known)
+        visit.input_sha256 = (await asyncio.to_thread(hashlib.sha256, upload.data)).hexdigest()
     job = service.jobs.submit(
         to_task(upload.fields),
         upload.data,
@@ -273,16 +273,10 @@ async def _accept(
     return job
 
 
-@asynccontextmanager
-async def _receiving(service: Service) -> AsyncIterator[None]:
-    """Count those who upload: each holds a body in memory."""
-    if service.uploads >= service.limits.uploads:
-        raise busy(f"{service.uploads} files are being received already; try again", RETRY_UPLOAD_S)
-    service.uploads += 1
-    try:
-        yield
-    finally:
-        service.uploads -= 1
+def _announced_bytes(service: Service, request: Request) -> int:
+    """The length of a body as its header says, or the most that it may have."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else service.limits.max_body_bytes
 
 
 async def _answer(

@@ -4,12 +4,14 @@ Pure functions of a `Guard`; neither HTTP nor processes are known here.
 """
 
 import copy
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from imuge.errors import (
     ConfigError,
@@ -21,12 +23,13 @@ from imuge.errors import (
     UnsupportedError,
 )
 from imuge.guard import Guard
-from imuge.image import MetadataPolicy, Picture, load
+from imuge.image import MetadataPolicy, Picture, heif, load, sniff
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
 from imuge.results import Verdict
 from imuge.serve.coarse import coarse_record
+from imuge.serve.jpeg_scans import MOST_SCANS, count_scans
 
 Kind: TypeAlias = Literal["immunize", "verify"]
 MEDIA_TYPES = {
@@ -109,6 +112,7 @@ def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
         JobError: the picture or the wish was refused, or there was not enough memory.
     """
     try:
+        _check_scans(data)
         picture = load(data, max_pixels=task.max_pixels)
         if task.kind == "immunize":
             return _immunize(guard, task, picture)
@@ -121,6 +125,30 @@ def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
         if "alloc" in str(error).lower():  # ONNX Runtime has no type of its own for it
             raise JobError("too_large", TOO_MUCH_MEMORY, detail="memory") from error
         raise
+
+
+def megapixels_of(data: bytes) -> float:
+    """The size of a picture by its header; 0 where it says none, and `perform` will tell why."""
+    try:
+        kind = sniff.identify(data)
+        opened = heif.read(data) if kind == "HEIF" else Image.open(io.BytesIO(data), formats=[kind])
+        with opened as image:
+            return image.width * image.height / 1e6
+    except Exception:  # hostile files raise nearly every type there is
+        return 0.0
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG that would be decoded over and over.
+
+    Raises:
+        ImageError: it has too many scans.
+    """
+    if count_scans(data, MOST_SCANS) > MOST_SCANS:
+        raise ImageError(
+            f"the JPEG has more than {MOST_SCANS} scans, and each costs a pass over the whole "
+            "picture; save it anew and send that"
+        )
 
 
 def code_of(error: ImugeError) -> str:

@@ -17,7 +17,7 @@ from imuge.guard import Guard
 from imuge.keys import Key
 from imuge.serve import frames
 from imuge.serve.settings import key_from_dict
-from imuge.serve.tasks import JobError, JobTask, Outcome, perform
+from imuge.serve.tasks import JobError, JobTask, Outcome, megapixels_of, perform
 
 STEP_EVERY_S = 0.2
 
@@ -70,8 +70,10 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
 def _one(guard: Guard, task: JobTask, data: bytes, sink: BinaryIO) -> bool:
     """Do one job; False where this process had better not go on."""
     try:
-        # Said at once: in a picture of one strip the first step is told when it is over.
-        frames.write(sink, {"type": "step", "step": "read", "progress": 0.0})
+        # Said at once: in a picture of one strip the first step is told when it is over. The size
+        # comes from the header, before anything is decoded: the time that the job gets hangs on it.
+        told = {"step": "read", "progress": 0.0, "megapixels": megapixels_of(data)}
+        frames.write(sink, {"type": "step", **told})
         outcome = perform(guard, task, data)
         frames.write(sink, *packed(outcome))
     except JobError as error:

@@ -102,15 +102,23 @@ class ProcessWorker:
 
     async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job, or kill the process."""
+        time_s = self._limits.time_s(0)
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._limits.job_timeout_s):
-                outcome = await self._converse(task, data, on_step)
+            async with asyncio.timeout(time_s) as left:
+
+                def on_size(megapixels: float) -> None:
+                    nonlocal time_s
+                    time_s = self._limits.time_s(megapixels)
+                    left.reschedule(began + time_s)
+
+                outcome = await self._converse(task, data, on_step, on_size)
         except TimeoutError as error:
             await self.stop()
             raise JobError(
                 "timeout",
-                f"the job took more than {self._limits.job_timeout_s:g} s and was ended; "
-                "use a smaller picture",
+                f"the job took more than {time_s:.3g} s, which is what a picture of this size "
+                "gets, and was ended; use a smaller picture or save this one anew",
                 detail="timeout",
             ) from error
         except (EOFError, OSError) as error:
@@ -121,11 +129,15 @@ class ProcessWorker:
             raise
         return outcome
 
-    async def _converse(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
+    async def _converse(
+        self, task: JobTask, data: bytes, on_step: OnStep, on_size: Callable[[float], None]
+    ) -> Outcome:
         await self._send({"type": "job", "task": task.to_dict()}, [data])
         while True:
             head, blobs = await frames.receive(self._output)
             if head["type"] == "step":
+                if "megapixels" in head:
+                    on_size(_most_megapixels(head["megapixels"], task))
                 on_step(str(head["step"]), float(head["progress"]))
             elif head["type"] == "done":
                 return unpacked(head, blobs)
@@ -199,6 +211,12 @@ class InProcessWorker:
 
     async def stop(self) -> None:
         """Nothing to do."""
+
+
+def _most_megapixels(said: object, task: JobTask) -> float:
+    """What a worker says of a picture's size, as far as it can be true."""
+    most = task.max_pixels / 1e6
+    return min(most, max(0.0, said)) if isinstance(said, float) else 0.0
 
 
 def unpacked(head: Mapping[str, Any], blobs: list[bytes]) -> Outcome:
