@@ -8,7 +8,7 @@ from imuge.bench import scores
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import Entrant
 from imuge.bench.grid.trials import Subject, measure
-from imuge.bench.grid.work import Plan, work
+from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.inpainting import biharmonic_fill, smooth_fill
 from imuge.bench.pictures import Photograph
 
@@ -121,7 +121,7 @@ def test_inpainting_forgets_the_mask_and_changes_nothing_else(photograph, fill):
 def test_processes_change_no_result(two):
     cases = (SPLICE, Case(process="jpeg:75"))
     entrants = (Entrant("peer", "self-embedding"), Entrant("peer", "error levels"))
-    plan = Plan(entrants, two, cases, seed=4)
+    plan = GridPlan(entrants, two, cases, seed=4)
     steps = []
     found = dict(work(plan, plan.units(), jobs=2, step=lambda: steps.append(1)))
     assert found.keys() == set(plan.units())

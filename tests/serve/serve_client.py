@@ -98,7 +98,7 @@ class GatedGuard(Guard):
         self.gate = threading.Event()
         self.begun = threading.Event()
 
-    def verify(self, image, **wishes):
+    def verify(self, image, **fields):
         self.begun.set()
         assert self.gate.wait(WAIT_S)
-        return super().verify(image, **wishes)
+        return super().verify(image, **fields)

@@ -107,11 +107,11 @@ def test_a_deleted_job_is_gone(client, protected):
     answer = send(client, VERIFY, protected, headers=ASYNC)
     finished(client, answer)
     job = answer.headers["location"]
-    held = client.service.board.held_bytes
+    held = client.service.jobs.held_bytes
     assert client.delete(job).status_code == 204
     for gone in (client.get(job), client.get(f"{job}/files/mask"), client.delete(job)):
         assert (gone.status_code, error_of(gone)) == (404, "not_found")
-    assert client.service.board.held_bytes < held
+    assert client.service.jobs.held_bytes < held
 
 
 def test_health_and_keys_say_what_there_is(client, guard, key):

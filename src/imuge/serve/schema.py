@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from imuge.image import FORMATS
+from imuge.serve.form_fields import METADATA
 from imuge.serve.refusals import STATUS
 from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES
-from imuge.serve.wishes import METADATA
 
 KEY_ID = r"^[0-9a-f]{8}$"
 IMAGE_ID = r"^[0-9a-f]{12}$"

@@ -1,14 +1,16 @@
-"""One job as a worker does it: a picture and wishes in, a record and files out.
+"""One job as a worker does it: a picture and what is wanted of it in, a record and files out.
 
 Pure functions of a `Guard`; neither HTTP nor processes are known here.
 """
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from imuge.errors import (
     ConfigError,
@@ -20,13 +22,14 @@ from imuge.errors import (
     UnsupportedError,
 )
 from imuge.guard import Guard
-from imuge.image import FORMATS, MetadataPolicy, Picture, load
+from imuge.image import FORMATS, MetadataPolicy, Picture, heif, load, sniff
 from imuge.keys import Key
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
 from imuge.results import Verdict
 from imuge.serve.coarse import coarse_record
+from imuge.serve.jpeg_scans import MOST_SCANS, count_scans
 
 Kind: TypeAlias = Literal["immunize", "verify"]
 IMMUNIZE_FILES = ("immunized",)
@@ -37,7 +40,7 @@ TOO_MUCH_MEMORY = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class JobTask:
     """What is wanted of one picture; the fields of a request, checked."""
 
     kind: Kind
@@ -87,7 +90,7 @@ class JobError(Exception):
         self.detail = detail  # for the operator's log alone
 
 
-def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
+def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
     """Do one job.
 
     Args:
@@ -99,6 +102,7 @@ def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
         JobError: the picture or the wish was refused, or there was not enough memory.
     """
     try:
+        _check_scans(data)
         picture = load(data, max_pixels=task.max_pixels)
         if task.kind == "immunize":
             return _immunize(guard, task, picture)
@@ -111,6 +115,30 @@ def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
         if "alloc" in str(error).lower():  # ONNX Runtime has no type of its own for it
             raise JobError("too_large", TOO_MUCH_MEMORY, detail="memory") from error
         raise
+
+
+def megapixels_of(data: bytes) -> float:
+    """The size of a picture by its header; 0 where it says none, and `perform` will tell why."""
+    try:
+        kind = sniff.identify(data)
+        opened = heif.read(data) if kind == "HEIF" else Image.open(io.BytesIO(data), formats=[kind])
+        with opened as image:
+            return image.width * image.height / 1e6
+    except Exception:  # hostile files raise nearly every type there is
+        return 0.0
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG that would be decoded over and over.
+
+    Raises:
+        ImageError: it has too many scans.
+    """
+    if count_scans(data, MOST_SCANS) > MOST_SCANS:
+        raise ImageError(
+            f"the JPEG has more than {MOST_SCANS} scans, and each costs a pass over the whole "
+            "picture; save it anew and send that"
+        )
 
 
 def code_of(error: ImugeError) -> str:
@@ -126,7 +154,7 @@ def code_of(error: ImugeError) -> str:
     return next((code for kind, code in codes if isinstance(error, kind)), "internal")
 
 
-def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
+def _immunize(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     made = guard.immunize(
         picture,
         task.strength,
@@ -170,7 +198,7 @@ def _key(guard: Guard, key_id: str | None) -> Key | None:
     raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
 
 
-def _verify(guard: Guard, task: Task, picture: Picture) -> Outcome:
+def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     wanted = {"recover": task.recover, "hidden_copy": task.hidden_copy}
     if task.coarse:
         wanted = dict.fromkeys(wanted, False)

@@ -26,10 +26,10 @@ from PIL import Image
 from rich.console import Console
 
 from imuge import __version__
-from imuge.batch.local import Settings, run_local
+from imuge.batch.local import RunSettings, run_local
 from imuge.batch.progress import Meter
 from imuge.batch.summary import Summary
-from imuge.batch.tasks import Wishes
+from imuge.batch.tasks import BatchSpec
 from imuge.bench.pictures import photographs
 from imuge.bench.speed.capacity import capacity_page, large, to_markdown
 from imuge.bench.speed.run import SIZES
@@ -37,7 +37,7 @@ from imuge.engine.engine import available_threads
 from imuge.errors import ConfigError
 from imuge.keys import Key, write_key
 
-WISHES = Wishes(command="immunize")
+WISHES = BatchSpec(command="immunize")
 COMMAND = "python -m imuge.bench.speed.throughput --data DIR --out DIR --price-per-core-hour P"
 
 
@@ -120,7 +120,7 @@ def host_folder(data: Path, folder: Path, *, pictures: int, side: int) -> Path:
 
 def measure(arrangement: Arrangement, hosts: Path, key: Key, key_file: Path) -> Run:
     """Immunize all hosts once, in a folder that is thrown away."""
-    settings = Settings(processes=arrangement.workers, threads=arrangement.threads)
+    settings = RunSettings(processes=arrangement.workers, threads=arrangement.threads)
     meter = Clocked()
     with tempfile.TemporaryDirectory() as out:
         summary = _batch(arrangement, hosts, out, key, key_file, settings, meter)
@@ -135,7 +135,7 @@ def _batch(
     out: str,
     key: Key,
     key_file: Path,
-    settings: Settings,
+    settings: RunSettings,
     meter: Meter,
 ) -> Summary:
     if arrangement.engine == "local":
