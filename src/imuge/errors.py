@@ -10,7 +10,7 @@
     └── ConfigError      a setting that is unknown or out of range
 
 Messages say what came, what was wanted and what to do, in one sentence that fits a terminal. File
-names may hold line ends and the escape sequences of terminals: as text, an error shows them escaped.
+names may hold line ends and the escape sequences of terminals: errors show them escaped.
 """
 
 import unicodedata
@@ -20,10 +20,10 @@ _ESCAPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, directions, s
 
 
 def shown(text: object) -> str:
-    """Give `text`, a file name say, as one line that is safe to print.
+    r"""Give `text`, a file name say, as one line that is safe to print.
 
     Control characters, changes of writing direction and line ends come as backslash escapes, bytes
-    of a name that are not UTF-8 as \\xNN. What is shown once is not changed by a second time.
+    of a name that are not UTF-8 as \xNN. What is shown once is not changed by a second time.
     """
     return "".join(map(_safe, str(text)))
 
