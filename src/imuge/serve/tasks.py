@@ -21,7 +21,7 @@ from imuge.errors import (
     UnsupportedError,
 )
 from imuge.guard import Guard
-from imuge.image import MetadataPolicy, Picture, load
+from imuge.image import Limits, MetadataPolicy, Picture, load
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
@@ -109,7 +109,7 @@ def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
         JobError: the picture or the wish was refused, or there was not enough memory.
     """
     try:
-        picture = load(data, max_pixels=task.max_pixels)
+        picture = load(data, limits=Limits(max_pixels=task.max_pixels))
         if task.kind == "immunize":
             return _immunize(guard, task, picture)
         return _verify(guard, task, picture)
