@@ -7,11 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_samples import FORMATS, LOSSLESS, alpha, file, photo
+from image_samples import FORMATS, ICC, LOSSLESS, XMP, alpha, exif_block, file, photo
 from PIL import Image, JpegImagePlugin
 
 from imuge.errors import ImageError
-from imuge.image import SUFFIXES, check_output, encode, format_for, from_array, load
+from imuge.image import (
+    SUFFIXES,
+    check_output,
+    encode,
+    format_for,
+    from_array,
+    from_pil,
+    load,
+    to_pil,
+)
 
 RNG = np.random.default_rng(7)
 NOISE = RNG.integers(0, 256, (130, 150, 4), dtype=np.uint8)
@@ -122,3 +131,16 @@ def test_large_heic_is_tiled_and_keeps_its_blocks():
     assert b"grid" in data
     assert again.pixels.shape == (128, 2100, 3)
     assert (again.metadata.icc, again.metadata.xmp) == (blocks.icc, blocks.xmp)
+
+
+def test_pillow_gets_profile_exif_xmp_and_resolution():
+    source = load(file("JPEG", exif=exif_block(6), icc=ICC, xmp=XMP, dpi=(300, 200)))
+    image = to_pil(source)
+    assert (image.mode, image.size) == ("RGB", source.pixels.shape[1::-1])
+    again = from_pil(image)
+    assert again.metadata == source.metadata
+    assert image.getexif()[274] == 1
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    assert Image.open(out).info["icc_profile"] == ICC
+    assert to_pil(load(file("PNG", photo("RGBA")))).mode == "RGBA"

@@ -5,7 +5,7 @@ from imuge.image.limits import MAX_PIXELS, MIN_SIDE, Limits
 from imuge.image.load import from_array, from_pil, load
 from imuge.image.metadata import MetadataPolicy
 from imuge.image.picture import Metadata, Picture
-from imuge.image.save import SUFFIXES, check_output, encode, format_for, losses
+from imuge.image.save import SUFFIXES, check_output, encode, format_for, losses, to_pil
 
 __all__ = [
     "MAX_PIXELS",
@@ -23,4 +23,5 @@ __all__ = [
     "from_pil",
     "load",
     "losses",
+    "to_pil",
 ]

@@ -19,7 +19,7 @@ from PIL import Image
 
 from imuge.errors import ImageError, shown
 from imuge.image import deep, heif, png, tiff
-from imuge.image.jpeg import PHOTOSHOP
+from imuge.image.jpeg import EXIF, PHOTOSHOP
 from imuge.image.metadata import MetadataPolicy, select
 from imuge.image.picture import Metadata, Picture, Samples, eight_bit
 
@@ -151,6 +151,23 @@ def encode(
         ) from error
 
 
+def to_pil(picture: Picture) -> Image.Image:
+    """Give the picture to Pillow in 8 bits, RGB or RGBA, with its metadata in `info`.
+
+    Pillow's own writers take profile, EXIF, XMP and resolution from there, or from the caller.
+    """
+    image = Image.fromarray(eight_bit(_channels(picture)))
+    blocks = picture.metadata
+    held = {
+        "icc_profile": blocks.icc,
+        "exif": EXIF + blocks.exif if blocks.exif else None,
+        "xmp": blocks.xmp,
+        "dpi": blocks.dpi,
+    }
+    image.info |= {name: block for name, block in held.items() if block}
+    return image
+
+
 def losses(
     picture: Picture,
     format: str | None = None,  # noqa: A002
@@ -218,7 +235,7 @@ def _jpeg(picture: Picture, blocks: Metadata) -> bytes:
         Image.fromarray(picture.pixels),
         "JPEG",
         blocks,
-        exif=b"Exif\0\0" + blocks.exif if blocks.exif else None,
+        exif=EXIF + blocks.exif if blocks.exif else None,
         xmp=blocks.xmp,
         extra=b"".join(extra) or None,
         dpi=blocks.dpi,
