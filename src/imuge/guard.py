@@ -6,6 +6,7 @@ copy ──── load ─► canvas ─ verification ────────�
 
 import io
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar, overload
 
@@ -18,6 +19,7 @@ from imuge.engine import Engine, Progress
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.hidden_copy import code_keying, scatter_code
 from imuge.image import (
+    Limits,
     MetadataPolicy,
     Picture,
     check_output,
@@ -26,6 +28,7 @@ from imuge.image import (
     from_pil,
     load,
     losses,
+    to_pil,
 )
 from imuge.image.padding import Canvas, to_canvas, to_pixels
 from imuge.keys import Key, find_key, new_image_id, template
@@ -34,8 +37,8 @@ from imuge.sentences import cautions, sentence
 from imuge.verification import Array, Found
 from imuge.weights import load_release
 
-AnyKey: TypeAlias = Key | str | Path
-AnyPicture: TypeAlias = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+AnyKey: TypeAlias = Key | str | PathLike[str]
+AnyPicture: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 PictureType = TypeVar("PictureType", bound=AnyPicture)
 
 # About one picture in fifty shows a false region under the first image id; another id is another
@@ -54,6 +57,8 @@ class Guard:
         weights: Folder of a release; None means the one shipped with imuge.
         threads: Processor threads; None means all that this process may use.
         device: "cpu", or "cuda" where onnxruntime-gpu is installed.
+        limits: The sizes of pictures taken; None means those of `imuge.image.Limits`. A `Picture`
+            has its own.
         progress: Called with the step's name and the share of it that is done, 0..1.
 
     Raises:
@@ -69,14 +74,16 @@ class Guard:
         weights: Path | None = None,
         threads: int | None = None,
         device: str = "cpu",
+        limits: Limits | None = None,
         progress: Progress | None = None,
     ) -> None:
-        given = [key] if key is None or isinstance(key, AnyKey) else list(key)
+        given = [key] if key is None or isinstance(key, Key | str | PathLike) else list(key)
         if not given:
             raise KeyFileError(
                 "expected a key or several, got an empty list; make one: imuge keys new NAME"
             )
         self.keys = [k if isinstance(k, Key) else find_key(k) for k in given]
+        self.limits = limits or Limits()
         self.engine = Engine(
             load_release(weights), threads=threads, device=device, progress=progress
         )
@@ -84,7 +91,7 @@ class Guard:
     @overload
     def immunize(
         self,
-        image: str | Path | bytes | Picture,
+        image: str | PathLike[str] | bytes | Picture,
         strength: float = ...,
         *,
         replace: bool = ...,
@@ -142,11 +149,11 @@ class Guard:
                 f"key {key.name} is verify-only and cannot immunize; use the full key"
             )
         is_file = not isinstance(image, Image.Image | np.ndarray)
-        picture = _read(image)
+        picture = _read(image, self.limits)
         warnings = picture.notes
         if is_file:
             check_output(picture, format)
-            warnings += losses(picture, format)
+            warnings += losses(picture, format, metadata)
         canvas = to_canvas(picture.pixels)
         if not replace:
             self._refuse_protected(canvas)
@@ -155,7 +162,7 @@ class Guard:
             image_id = new_image_id()
             made = picture.with_pixels(self._embed(canvas, code, key, image_id, strength))
             file = encode(made, format=format, metadata=metadata) if is_file else None
-            checked = load(file) if file is not None else made
+            checked = load(file, limits=picture.limits) if file is not None else made
             verdict = self._verify(checked, recover=False, hidden_copy=False)
             if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
                 break
@@ -187,7 +194,7 @@ class Guard:
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
         """
-        picture = _read(image)
+        picture = _read(image, self.limits)
         return self._verify(picture, recover=recover, hidden_copy=hidden_copy)
 
     def recover(self, image: PictureType) -> PictureType | bytes:
@@ -200,7 +207,7 @@ class Guard:
         Raises:
             ImageError: the picture cannot be read, or carries no protection that could be used.
         """
-        picture = _read(image)
+        picture = _read(image, self.limits)
         verdict = self._verify(picture, recover=True, hidden_copy=False)
         if verdict.verdict not in ("intact", "tampered"):
             raise ImageError(f"cannot recover anything: {verdict.sentence}")
@@ -277,22 +284,23 @@ class Guard:
         )
 
 
-def _read(image: AnyPicture | Picture) -> Picture:
+def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:
     if isinstance(image, Picture):
         return image
     if isinstance(image, np.ndarray):
-        return from_array(image)
+        return from_array(image, limits=limits)
     if isinstance(image, Image.Image):
-        return from_pil(image)
-    return load(image)
+        return from_pil(image, limits=limits)
+    return load(image, limits=limits)
 
 
 def _as_given(image: AnyPicture | Picture, made: Picture, file: bytes | None) -> Any:  # noqa: ANN401
     """The picture in the type in which `image` came."""
     if file is not None:
-        return file if isinstance(image, str | Path | bytes | Picture) else io.BytesIO(file)
-    pixels = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
-    return Image.fromarray(pixels) if isinstance(image, Image.Image) else pixels
+        return file if isinstance(image, str | PathLike | bytes | Picture) else io.BytesIO(file)
+    if isinstance(image, Image.Image):
+        return to_pil(made)
+    return made.samples if made.alpha is None else np.dstack([made.samples, made.alpha])
 
 
 def _unreadable(verdict: Verdict, strength: float) -> ProtectionError:
