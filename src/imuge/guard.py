@@ -30,7 +30,7 @@ from imuge.image import (
     losses,
     to_pil,
 )
-from imuge.image.padding import Canvas, to_canvas, to_pixels
+from imuge.image.padding import Canvas, to_canvas, to_samples
 from imuge.keys import Key, find_key, new_image_id, template
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.sentences import cautions, sentence
@@ -154,13 +154,14 @@ class Guard:
         if is_file:
             check_output(picture, format)
             warnings += losses(picture, format, metadata)
-        canvas = to_canvas(picture.pixels)
+        canvas = to_canvas(picture.samples)
         if not replace:
             self._refuse_protected(canvas)
         code = self.engine.encode(canvas.image)
         for _ in range(DRAWS):
             image_id = new_image_id()
-            made = picture.with_pixels(self._embed(canvas, code, key, image_id, strength))
+            embedded = self._embed(canvas, code, key, image_id, strength)
+            made = picture.with_pixels(to_samples(embedded, bits=picture.bits))
             file = encode(made, format=format, metadata=metadata) if is_file else None
             checked = load(file, limits=picture.limits) if file is not None else made
             verdict = self._verify(checked, recover=False, hidden_copy=False)
@@ -213,8 +214,9 @@ class Guard:
             raise ImageError(f"cannot recover anything: {verdict.sentence}")
         if verdict.verdict == "tampered" and verdict.recovered is None:
             raise KeyFileError(f"key {verdict.key_name} is verify-only and cannot recover")
-        pixels = picture.pixels if verdict.recovered is None else verdict.recovered
-        made = picture.with_pixels(pixels)
+        made = picture
+        if verdict.recovered is not None:
+            made = picture.with_patch(verdict.recovered, verdict.mask)
         is_file = not isinstance(image, Image.Image | np.ndarray)
         # Without the camera's and the author's data: these pixels are not what they made.
         file = encode(made, metadata="none") if is_file else None
@@ -231,17 +233,17 @@ class Guard:
 
     def _embed(
         self, canvas: Canvas, code: Array, key: Key, image_id: int, strength: float
-    ) -> Pixels:
-        """The immunized pixels (H, W, 3), from the picture and its own code (24, h, w)."""
+    ) -> Array:
+        """The immunized picture (3, H, W) in [0, 1], from the picture and its code (24, h, w)."""
         options = self.engine.record.options
         keying = code_keying(options, key, image_id, canvas.grid, len(code))
         signs = template(key, image_id, *canvas.grid, scales=options.template_scales)
         payload = np.concatenate([scatter_code(code, *keying), signs])
-        immunized = self.engine.embed(canvas.image, payload, strength)
-        return to_pixels(immunized[:, : canvas.height, : canvas.width])
+        immunized: Array = self.engine.embed(canvas.image, payload, strength)
+        return immunized[:, : canvas.height, : canvas.width]
 
     def _verify(self, picture: Picture, *, recover: bool, hidden_copy: bool) -> Verdict:
-        canvas = to_canvas(picture.pixels)
+        canvas = to_canvas(picture.samples)
         found = verification.verify(
             self.engine, canvas, self.keys, recover=recover, hidden_copy=hidden_copy
         )

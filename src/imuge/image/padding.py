@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imuge.image.picture import Samples
+
 SIDE_MULTIPLE = 16
 BLOCK = 8
 
@@ -43,19 +45,28 @@ class Canvas:
         return inside
 
 
-def to_canvas(pixels: NDArray[np.uint8]) -> Canvas:
-    """Convert (H, W, 3) uint8 RGB, both sides 16 or more."""
+def to_canvas(pixels: Samples) -> Canvas:
+    """Convert (H, W, 3) RGB of 8 or 16 bits, both sides 16 or more."""
     height, width = pixels.shape[:2]
     below, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
     padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="reflect")
     image = np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32)
-    image /= 255
+    image /= np.iinfo(pixels.dtype).max
     return Canvas(image=image, height=height, width=width)
 
 
 def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round (3, H, W) float RGB to (H, W, 3) uint8; what lies outside [0, 1] is clipped."""
-    scaled = image * np.float32(255)
+    return _rounded(image, 255).astype(np.uint8)
+
+
+def to_samples(image: NDArray[np.float32], *, bits: int) -> Samples:
+    """Round (3, H, W) float RGB to (H, W, 3) of 8 or 16 bits, as `to_pixels`."""
+    return to_pixels(image) if bits == 8 else _rounded(image, 65535).astype(np.uint16)
+
+
+def _rounded(image: NDArray[np.float32], white: int) -> NDArray[np.float32]:
+    scaled = image * np.float32(white)
     np.rint(scaled, out=scaled)
-    np.clip(scaled, 0, 255, out=scaled)
-    return np.ascontiguousarray(scaled.transpose(1, 2, 0), dtype=np.uint8)
+    np.clip(scaled, 0, white, out=scaled)
+    return np.ascontiguousarray(scaled.transpose(1, 2, 0))

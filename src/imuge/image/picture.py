@@ -95,6 +95,18 @@ class Picture:
         return replace(self, samples=neutral(pixels, self.alpha))
 
 
+    def with_patch(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> "Picture":
+        """Return the same picture with 8-bit pixels where the mask is; the others stay exactly.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB.
+            mask: (H, W), True where a pixel is replaced.
+        """
+        patched = self.samples.copy()
+        patched[mask] = pixels[mask].astype(patched.dtype) * (np.iinfo(patched.dtype).max // 255)
+        return self.with_pixels(patched)
+
+
 def eight_bit(samples: Samples) -> NDArray[np.uint8]:
     """Round samples of any shape to 8 bits; those that have 8 bits come back themselves."""
     if samples.dtype == np.uint8:
