@@ -9,12 +9,38 @@
     ├── WeightsError     released model files that are missing or altered
     └── ConfigError      a setting that is unknown or out of range
 
-Messages say what came, what was wanted and what to do, in one sentence that fits a terminal.
+Messages say what came, what was wanted and what to do, in one sentence that fits a terminal. File
+names may hold line ends and the escape sequences of terminals: errors show them escaped.
 """
+
+import unicodedata
+
+_JOINERS = "\u200c\u200d"  # inside words of some scripts, and inside emoji
+_ESCAPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, directions, surrogates, line ends
+
+
+def shown(text: object) -> str:
+    r"""Give `text`, a file name say, as one line that is safe to print.
+
+    Control characters, changes of writing direction and line ends come as backslash escapes, bytes
+    of a name that are not UTF-8 as \xNN. What is shown once is not changed by a second time.
+    """
+    return "".join(map(_safe, str(text)))
+
+
+def _safe(character: str) -> str:
+    if unicodedata.category(character) not in _ESCAPED or character in _JOINERS:
+        return character
+    if "\udc80" <= character <= "\udcff":  # how Python holds a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class ImugeError(Exception):
     """Base class: `except ImugeError` catches what the caller can act on."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class ImageError(ImugeError):

@@ -6,6 +6,7 @@ copy ──── load ─► verify ──────────────�
 
 import io
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar, overload
 
@@ -16,6 +17,7 @@ from PIL import Image
 from imuge.engine import Engine, Progress
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.image import (
+    Limits,
     MetadataPolicy,
     Picture,
     check_output,
@@ -34,8 +36,8 @@ from imuge.protection.verify import verify, with_hidden_copy, with_recovered
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release
 
-AnyKey: TypeAlias = Key | str | Path
-AnyPicture: TypeAlias = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+AnyKey: TypeAlias = Key | str | PathLike[str]
+AnyPicture: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 PictureType = TypeVar("PictureType", bound=AnyPicture)
 
 # About one picture in fifty shows a false region under the first image id; another id is another
@@ -56,6 +58,8 @@ class Guard:
         weights: Folder of a release; None means the one shipped with imuge.
         threads: Processor threads; None means all that this process may use.
         device: "cpu", or "cuda" where onnxruntime-gpu is installed; None means "cpu".
+        limits: The sizes of pictures taken; None means those of `imuge.image.Limits`. A `Picture`
+            has its own.
         progress: Called with the step's name and the share of it that is done, 0..1.
 
     Raises:
@@ -72,14 +76,16 @@ class Guard:
         weights: Path | None = None,
         threads: int | None = None,
         device: str | None = None,
+        limits: Limits | None = None,
         progress: Progress | None = None,
     ) -> None:
-        given = [key] if key is None or isinstance(key, AnyKey) else list(key)
+        given = [key] if key is None or isinstance(key, Key | str | PathLike) else list(key)
         if not given:
             raise KeyFileError(
                 "expected a key or several, got an empty list; make one: imuge keys new NAME"
             )
         self.keys = [k if isinstance(k, Key) else find_key(k) for k in given]
+        self.limits = limits or Limits()
         if engine is None:
             engine = Engine(
                 load_release(weights), threads=threads, device=device or "cpu", progress=progress
@@ -94,7 +100,7 @@ class Guard:
     @overload
     def immunize(
         self,
-        image: str | Path | bytes | Picture,
+        image: str | PathLike[str] | bytes | Picture,
         strength: float = ...,
         *,
         key: AnyKey | None = ...,
@@ -166,20 +172,22 @@ class Guard:
                 f"key {chosen.name} is verify-only and cannot immunize; use the full key"
             )
         is_file = not isinstance(image, Image.Image | np.ndarray)
-        picture = _read(image)
+        picture = _read(image, self.limits)
         warnings = picture.notes
         if is_file:
             check_output(picture, format)
-            warnings += losses(picture, format)
+            warnings += losses(picture, format, metadata)
         if not replace:
             self._refuse_protected(picture, keys)
-        host = prepare(self.engine, picture.pixels, detail)
+        host = prepare(self.engine, picture.samples, detail)
         for _ in range(DRAWS):
             image_id = new_image_id()
-            pixels = publish(self.engine, picture.pixels, host, chosen, image_id, strength=strength)
+            pixels = publish(
+                self.engine, picture.samples, host, chosen, image_id, strength=strength
+            )
             made = picture.with_pixels(pixels)
             file = encode(made, format=format, metadata=metadata) if is_file else None
-            checked = load(file) if file is not None else made
+            checked = load(file, limits=picture.limits) if file is not None else made
             verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
             if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
                 break
@@ -223,7 +231,7 @@ class Guard:
             raise ConfigError(f"expected a search of {', '.join(SEARCHES)}, got {search!r}")
         return verify(
             self.engine,
-            _read(image),
+            _read(image, self.limits),
             self.keys,
             recover=recover,
             hidden_copy=hidden_copy,
@@ -253,14 +261,17 @@ class Guard:
         """
         if isinstance(image, Verdict):
             return with_recovered(self.engine, image)
-        picture = _read(image)
+        picture = _read(image, self.limits)
         verdict = verify(self.engine, picture, self.keys)
         if verdict.verdict not in ("intact", "tampered"):
             raise ImageError(f"cannot recover anything: {verdict.sentence}")
         if verdict.verdict == "tampered" and verdict.recovered is None:
             raise KeyFileError(f"key {verdict.key_name} is verify-only and cannot recover")
-        pixels = picture.pixels if verdict.recovered is None else verdict.recovered
-        made = picture.with_pixels(pixels)
+        made = picture
+        if verdict.recovered is not None:
+            made = picture.with_patch(
+                verdict.recovered, (verdict.recovered != verdict.image).any(2)
+            )
         is_file = not isinstance(image, Image.Image | np.ndarray)
         # Without the camera's and the author's data: these pixels are not what they made.
         file = encode(made, metadata="none") if is_file else None
@@ -282,7 +293,9 @@ class Guard:
         return [chosen, *(other for other in self.keys if other != chosen)]
 
     def _refuse_protected(self, picture: Picture, keys: Sequence[Key]) -> None:
-        found = receive(self.engine, picture.pixels, keys, whole_copies=False)
+        found = receive(
+            self.engine, picture.samples, keys, judged=picture.judged, whole_copies=False
+        )
         if found is not None and found.reading.present:
             raise ProtectionError(
                 f"this picture is protected with key {found.key.name} already; immunizing it again "
@@ -290,14 +303,14 @@ class Guard:
             )
 
 
-def _read(image: AnyPicture | Picture) -> Picture:
+def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:
     if isinstance(image, Picture):
         return image
     if isinstance(image, np.ndarray):
-        return from_array(image)
+        return from_array(image, limits=limits)
     if isinstance(image, Image.Image):
-        return from_pil(image)
-    return load(image)
+        return from_pil(image, limits=limits)
+    return load(image, limits=limits)
 
 
 def _as_given(
@@ -305,10 +318,10 @@ def _as_given(
 ) -> Any:  # noqa: ANN401
     """The picture in the type in which `image` came."""
     if file is not None:
-        return file if isinstance(image, str | Path | bytes | Picture) else io.BytesIO(file)
+        return file if isinstance(image, str | PathLike | bytes | Picture) else io.BytesIO(file)
     if isinstance(image, Image.Image):
         return to_pil(made, metadata)
-    return made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
+    return made.samples if made.alpha is None else np.dstack([made.samples, made.alpha])
 
 
 def _unreadable(verdict: Verdict, strength: float) -> ProtectionError:

@@ -23,7 +23,7 @@ from imuge.batch.work import Worker, begin
 from imuge.errors import ConfigError, ImageError
 from imuge.files import reason
 from imuge.guard import Guard
-from imuge.image.load import MAX_BYTES
+from imuge.image.limits import MAX_BYTES
 from imuge.keys import Key
 from imuge.weights import load_release
 

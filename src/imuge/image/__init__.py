@@ -2,7 +2,8 @@
 
 from imuge.image.describe import described
 from imuge.image.formats import FORMATS, SUFFIXES, Format
-from imuge.image.load import MAX_PIXELS, MIN_SIDE, from_array, from_pil, load
+from imuge.image.limits import MAX_PIXELS, MIN_SIDE, Limits
+from imuge.image.load import from_array, from_pil, load
 from imuge.image.metadata import MetadataPolicy
 from imuge.image.picture import Metadata, Picture
 from imuge.image.pil import to_pil
@@ -14,6 +15,7 @@ __all__ = [
     "MIN_SIDE",
     "SUFFIXES",
     "Format",
+    "Limits",
     "Metadata",
     "MetadataPolicy",
     "Picture",

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from imuge.protection.frame import Frame, Samples, to_frame
+from imuge.image.picture import Samples
+from imuge.protection.frame import Frame, to_frame
 from imuge.protection.pilot import (
     ORIENTATIONS,
     Spectrum,

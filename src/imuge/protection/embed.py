@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
+from imuge.image.picture import Samples
 from imuge.keys import Key, Message, template
 from imuge.protection.code import code_keying, scatter_code
 from imuge.protection.frame import (
     Detail,
     Frame,
-    Samples,
     add_to_picture,
     geometry_of,
     published_frame,

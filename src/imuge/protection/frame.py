@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imuge.image.picture import Samples
 from imuge.keys.message import Geometry
 
 Array: TypeAlias = NDArray[np.float32]
-Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Detail: TypeAlias = Literal["robust", "normal", "fine"]
 
 SIDES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048)

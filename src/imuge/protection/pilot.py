@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft, ndimage
 
+from imuge.image.picture import Samples
 from imuge.keys.streams import PILOT_WAVES, fractions
-from imuge.protection.frame import Samples
 from imuge.protection.shaping import luminance
 
 Array: TypeAlias = NDArray[np.float32]

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
+from imuge.image.picture import Samples
 from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read
 from imuge.protection.align import SNAP, Placement, candidates, edge_to_edge, refined, warp
 from imuge.protection.frame import (
     LARGEST_SIDE,
     SIDES,
-    Samples,
     fitted_frame,
     size_named,
     whole_frame,
@@ -31,11 +31,13 @@ from imuge.protection.frame import (
 from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
 
 Array: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
 Search: TypeAlias = Literal["off", "quick", "full"]
 
 SEARCHES: tuple[Search, ...] = get_args(Search)
 MOST_PLACES = 4  # of each key that are read
 MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
+SEEN = 250.0  # of 255: a frame's pixel of which less is seen is no evidence
 QUICK_TURNS = np.radians(np.arange(-1.0, 1.01, 0.25))
 FULL_TURNS = np.radians(np.arange(-45.0, 45.01, 0.25))
 
@@ -51,6 +53,14 @@ class Received:
     canvas: Canvas  # the copy on its frame; without a message, on as much of it as was read
     revealed: Array  # (30, h, w), its payload
     piloted: bool  # placed by the waves; else taken to be whole and upright
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What came back."""
+
+    pixels: Samples
+    judged: Mask | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,7 @@ def receive(
     pixels: Samples,
     keys: Sequence[Key],
     *,
+    judged: Mask | None = None,
     search: Search = "quick",
     whole_copies: bool = True,
 ) -> Received | None:
@@ -89,6 +100,7 @@ def receive(
         engine: The networks.
         pixels: (H, W, 3) uint8 or uint16.
         keys: One key or more.
+        judged: (H, W), False where a pixel is no evidence; None where all are.
         search: "off" takes a copy to be whole and upright; "quick" also looks for parts, quarter
             turns, mirroring and turns to 1°; "full" for turns to 45°, too.
         whole_copies: Whether to try every frame edge to edge where no waves are found. Without,
@@ -98,6 +110,7 @@ def receive(
         The reading with the strongest beacon; None where there was nothing to read.
     """
     height, width = pixels.shape[:2]
+    copy = _Copy(pixels, None if judged is None or judged.all() else judged)
     sides = _plain_sides(width, height) if whole_copies else []
     alignments = MOST_PLACES + len(sides)
     places = chain(
@@ -106,12 +119,12 @@ def receive(
     )
     best: _Read | None = None
     for place in places:
-        found = _read(engine, pixels, place, len(keys) * alignments)
+        found = _read(engine, copy, place, len(keys) * alignments)
         if best is None or _rank(found) < _rank(best):
             best = found
         if best.reading.message is not None:
             break
-    return None if best is None else _settled(engine, pixels, best, alignments)
+    return None if best is None else _settled(engine, copy, best, alignments)
 
 
 def _by_waves(
@@ -184,10 +197,10 @@ def _window(placement: Placement) -> tuple[tuple[int, int], tuple[int, int]]:
     return (int(start[1]), int(start[0])), (int(size[1]), int(size[0]))
 
 
-def _read(engine: Engine, pixels: Samples, place: _Place, hypotheses: int) -> _Read:
+def _read(engine: Engine, copy: _Copy, place: _Place, hypotheses: int) -> _Read:
     """Reveal a copy at one place and read it with the keys that go with it."""
     row, column = place.start
-    canvas = _canvas(engine, pixels, place.placement.moved(-column, -row), place.size)
+    canvas = _canvas(engine, copy, place.placement.moved(-column, -row), place.size)
     revealed = engine.reveal(canvas.image)
     offset = (row // BLOCK, column // BLOCK)
     return min(
@@ -221,7 +234,7 @@ def _rank(found: _Read) -> tuple[bool, float, float, bool]:
     return untold, reading.presence_p, -reading.agreement, not found.key.can_recover
 
 
-def _settled(engine: Engine, pixels: Samples, best: _Read, alignments: int) -> Received:
+def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Received:
     """The reading with the copy on its whole frame, as the message names it."""
     place, reading = best.place, best.reading
     size = None if reading.message is None else size_named(reading.message.geometry)
@@ -232,7 +245,7 @@ def _settled(engine: Engine, pixels: Samples, best: _Read, alignments: int) -> R
         edges = _edges(placement, [size])
         if edges is not None and edges[1] == size:
             placement = edges[0]
-        canvas = _canvas(engine, pixels, placement, size)
+        canvas = _canvas(engine, copy, placement, size)
         revealed = engine.reveal(canvas.image)
     return Received(
         key=best.key,
@@ -245,6 +258,11 @@ def _settled(engine: Engine, pixels: Samples, best: _Read, alignments: int) -> R
     )
 
 
-def _canvas(engine: Engine, pixels: Samples, placement: Placement, size: tuple[int, int]) -> Canvas:
-    moved, shown = warp(pixels, placement, size, threads=engine.threads)
+def _canvas(engine: Engine, copy: _Copy, placement: Placement, size: tuple[int, int]) -> Canvas:
+    """A copy on a frame, with what of it is there to look at."""
+    moved, shown = warp(copy.pixels, placement, size, threads=engine.threads)
+    if copy.judged is not None:
+        mask = np.where(copy.judged, np.uint8(255), np.uint8(0))[..., None]
+        seen, _ = warp(mask, placement, size, threads=engine.threads)
+        shown = shown & (seen[..., 0] > SEEN)
     return to_canvas(moved, shown)

@@ -115,7 +115,7 @@ def verify(
         hidden_copy: Whether to render the whole hidden copy, beyond the sample that is checked.
         search: How far to look for copies that are not whole and upright.
     """
-    received = receive(engine, picture.pixels, keys, search=search)
+    received = receive(engine, picture.samples, keys, judged=picture.judged, search=search)
     assert received is not None, "whole copies are always read"
     verdict = _verdict(engine, picture, keys, received, examine(engine, received))
     if hidden_copy:

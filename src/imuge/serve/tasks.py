@@ -22,7 +22,7 @@ from imuge.errors import (
     UnsupportedError,
 )
 from imuge.guard import Guard
-from imuge.image import FORMATS, MetadataPolicy, Picture, heif, load, sniff
+from imuge.image import FORMATS, Limits, MetadataPolicy, Picture, heif, load, sniff
 from imuge.keys import Key
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
@@ -103,7 +103,7 @@ def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
     """
     try:
         _check_scans(data)
-        picture = load(data, max_pixels=task.max_pixels)
+        picture = load(data, limits=Limits(max_pixels=task.max_pixels))
         if task.kind == "immunize":
             return _immunize(guard, task, picture)
         return _verify(guard, task, picture)
@@ -199,10 +199,9 @@ def _key(guard: Guard, key_id: str | None) -> Key | None:
 
 
 def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
-    wanted = {"recover": task.recover, "hidden_copy": task.hidden_copy}
-    if task.coarse:
-        wanted = dict.fromkeys(wanted, False)
-    verdict = guard.verify(picture, **wanted)
+    recover = task.recover and not task.coarse
+    hidden_copy = task.hidden_copy and not task.coarse
+    verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy)
     return Outcome(
         record=coarse_record(verdict) if task.coarse else verdict.to_dict(),
         verdict=verdict.verdict,
