@@ -22,8 +22,8 @@ from imuge.registry.records import GRID_SIDE, Evidence
 THUMBNAIL_SIDE = 256
 MIN_CELLS = 256  # of 4096: below that a gain and an offset fit nearly anything
 _LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, as JPEG
-_ROUNDS = 4
-_KEPT = 0.75  # of the cells, those that fit best: an edit must not bend the fit
+_ROUNDS = 6
+_KEPT = 0.5  # of the cells, those that fit best: an edit must not bend the fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,9 @@ def reference_grid(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         (64, 64) uint8. Cells that share a pixel take their part of it.
     """
-    luminance = Image.fromarray(frame.astype(np.float32) @ _LUMINANCE)
-    small = luminance.resize((GRID_SIDE, GRID_SIDE), Image.Resampling.BOX)
-    grid: NDArray[np.uint8] = np.clip(np.rint(np.asarray(small)), 0, 255).astype(np.uint8)
+    rows, columns = (_shares(side) for side in frame.shape[:2])
+    averages = rows @ (frame.astype(np.float32) @ _LUMINANCE) @ columns.T
+    grid: NDArray[np.uint8] = np.clip(np.rint(averages), 0, 255).astype(np.uint8)
     return grid
 
 
@@ -145,18 +145,33 @@ def gather_evidence(
     )
 
 
+def _shares(side: int) -> NDArray[np.float32]:
+    """How much of each pixel of a side falls into each cell: (64, side), rows that sum to 1.
+
+    Pillow's box filter takes whole pixels only, and cells then shift with the picture's size.
+    """
+    edges = np.arange(GRID_SIDE + 1) * (side / GRID_SIDE)
+    pixels = np.arange(side)
+    low = np.maximum(edges[:-1, None], pixels)
+    high = np.minimum(edges[1:, None], pixels + 1)
+    shares: NDArray[np.float32] = (np.maximum(high - low, 0) * GRID_SIDE / side).astype(np.float32)
+    return shares
+
+
 def _fit(given: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
-    """Gain and offset by least squares, repeated on the cells that fit best."""
-    kept = np.ones(len(given), bool)
-    gain, offset = 1.0, 0.0
+    """Gain and offset by least squares on the half of the cells that fits best, found in rounds.
+
+    It starts from "only brighter or darker": a fit over all cells would start bent by the edit.
+    """
+    gain, offset = 1.0, float(np.median(wanted - given))
     for _ in range(_ROUNDS):
+        residual = np.abs(gain * given + offset - wanted)
+        kept = residual <= np.quantile(residual, _KEPT)
         x, y = given[kept], wanted[kept]
         spread = np.var(x)
         # A gain below zero would match a negative, and one of a flat picture means nothing.
         gain = max(float(np.mean((x - x.mean()) * (y - y.mean())) / spread), 0.1) if spread else 1.0
         offset = float(y.mean() - gain * x.mean())
-        residual = np.abs(gain * given + offset - wanted)
-        kept = residual <= np.quantile(residual, _KEPT)
     return gain, offset
 
 

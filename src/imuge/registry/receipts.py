@@ -81,11 +81,13 @@ class Receipt:
             )
         with suppress(ValidationError, ValueError, TypeError, RecursionError):
             document = _Document.model_validate_json(data)
-            return cls(
-                record=Record(**document.record),  # type: ignore[arg-type]  # the leaf's hash tells
-                proof=tuple(base64.b64decode(step, validate=True) for step in document.proof),
-                checkpoint=document.checkpoint,
-            )
+            record = Record(**document.record)  # type: ignore[arg-type]  # the leaf's hash tells
+            if isinstance(record.log_index, int):
+                return cls(
+                    record=record,
+                    proof=tuple(base64.b64decode(step, validate=True) for step in document.proof),
+                    checkpoint=document.checkpoint,
+                )
         raise ReceiptError(f"this is not a receipt ({SCHEMA}); name the file ending in {SUFFIX}")
 
 
