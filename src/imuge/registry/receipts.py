@@ -12,7 +12,6 @@ proves and what not: docs/registry.md.
 import base64
 import hashlib
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -132,13 +131,6 @@ def verify_receipt(
     return CheckedReceipt(
         record=record, checkpoint=checkpoint, file_agrees=None if file is None else True
     )
-
-
-def issue(
-    record: Record, proof: list[bytes], checkpoint: Checkpoint, sign: Callable[[str], str]
-) -> Receipt:
-    """Make a receipt out of what the log says, signed."""
-    return Receipt(record=record, proof=tuple(proof), checkpoint=sign(checkpoint.text))
 
 
 def sidecar(picture: PublishedPicture, created_at: str) -> bytes:

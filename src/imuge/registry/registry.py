@@ -1,30 +1,24 @@
 """`Registry`: publish pictures into the log, find them again, prove and check it.
 
 publish ─► [lock ─ id free? ─ record, leaf, evidence, manifest ─ commit] ─ sign ─► Receipt
-find ────► by file, by mark, by likeness ─► Match, the first registered first
 
-A checkpoint is signed after the commit and never before: a signature over a tree that was taken
-back would be a proof against the registry itself.
+Looking up is `lookup`'s part, proving is `proofs`'.
 """
 
 import secrets
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import sqlalchemy as sa
 
 from imuge.errors import KeyFileError, RegistryError, TakenError
-from imuge.registry import answers, log, merkle, tables
-from imuge.registry.audit import Audit, audit
+from imuge.registry import log, merkle, tables
 from imuge.registry.database import Database
-from imuge.registry.lookup import Lookup
-from imuge.registry.notes import Checkpoint, SigningKey, VerifierKey, read_signing_key
+from imuge.registry.notes import SigningKey, VerifierKey, read_signing_key
 from imuge.registry.places import Address, parse_address
+from imuge.registry.proofs import Prover, now
 from imuge.registry.receipts import Receipt
 from imuge.registry.records import (
     SALT_BYTES,
@@ -48,17 +42,11 @@ class Status:
     last_checkpoint: str | None
 
 
-class Registry(Lookup):
+class Registry(Prover):
     """One registry, opened. Safe to share between threads; a process opens its own.
 
     Use `Registry.open` or `Registry.create`, and close it or use it as a context manager.
     """
-
-    def __init__(self, database: Database, verifier: VerifierKey, key_file: Path) -> None:
-        super().__init__(database)
-        self._key_file = key_file
-        self._signing: SigningKey | None = None
-        self.verifier = verifier
 
     @classmethod
     def open(cls, url: str | None = None, *, key_file: Path | None = None) -> "Registry":
@@ -157,7 +145,7 @@ class Registry(Lookup):
             self._refuse_recorded(connection, picture)
             index = log.size(connection)
             salt = secrets.token_bytes(SALT_BYTES)
-            record = picture.record(log_index=index, created_at=_now(), salt=salt)
+            record = picture.record(log_index=index, created_at=now(), salt=salt)
             log.append(connection, record)
             _keep(connection, index, picture, salt)
             proof, checkpoint = self._prove(connection, index, index + 1)
@@ -181,7 +169,7 @@ class Registry(Lookup):
             record = Record(
                 log_index=index,
                 kind="withdrawn",
-                created_at=_now(),
+                created_at=now(),
                 publisher=publisher,
                 note=note,
                 replaces=log_index,
@@ -191,75 +179,6 @@ class Registry(Lookup):
                 connection.execute(sa.delete(table).where(table.c.log_index == log_index))
             proof, checkpoint = self._prove(connection, index, index + 1)
         return Receipt(record=record, proof=proof, checkpoint=key.sign(checkpoint.text))
-
-    def receipt(self, log_index: int) -> Receipt:
-        """The receipt of a record, against the log as it is now.
-
-        Raises:
-            RegistryError: there is no such record.
-            KeyFileError: the registry's key is missing or another registry's.
-        """
-        key = self._key()
-        with self._database.read() as connection:
-            record = self._by_number(connection, log_index).record
-            proof, checkpoint = self._prove(connection, log_index, log.size(connection))
-        return Receipt(record=record, proof=proof, checkpoint=key.sign(checkpoint.text))
-
-    def checkpoint(self) -> str:
-        """Sign the log as it is now, keep the note, and give it to be published.
-
-        Raises:
-            RegistryError: the log no longer continues the last checkpoint, so somebody changed
-                it; or the database refuses.
-        """
-        key = self._key()
-        with self._database.write() as connection:
-            size = log.size(connection)
-            root = log.ask(connection, lambda fetch: merkle.root(size, fetch))
-            last = self._last_checkpoint(connection)
-            if last is not None and not self._continues(connection, last, size, root):
-                raise RegistryError(
-                    f"the log is not a continuation of checkpoint {last.size}: it was changed; "
-                    "run `imuge registry audit`, and restore a backup"
-                )
-            if last is not None and last.size == size:
-                return key.sign(last.text)
-            note = key.sign(Checkpoint(self.verifier.name, size, root).text)
-            values = {"size": size, "root": root, "signed_note": note, "created_at": _now()}
-            connection.execute(sa.insert(tables.checkpoints).values(**values))
-        return note
-
-    def consistency(self, old: int, new: int) -> list[bytes]:
-        """Prove that the log of `old` records is the beginning of that of `new`.
-
-        Raises:
-            RegistryError: the log never had these sizes in this order.
-        """
-        with self._database.read() as connection:
-            size = log.size(connection)
-            if not 1 <= old <= new <= size:
-                raise RegistryError(
-                    f"expected sizes from 1 to {size}, the older first, got {old} and {new}"
-                )
-            return log.ask(connection, lambda fetch: merkle.consistency(old, new, fetch))
-
-    def signed_answer(self, query: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-        """Sign an answer, "not found" too, over query, answer, checkpoint and time."""
-        key = self._key()
-        with self._database.read() as connection:
-            size = log.size(connection)
-            root = log.ask(connection, lambda fetch: merkle.root(size, fetch))
-        checkpoint = Checkpoint(self.verifier.name, size, root)
-        return answers.sign(key, query, answer, checkpoint, _now())
-
-    def audit(self, *notes: str) -> Audit:
-        """Check the whole log against itself, and against checkpoints kept elsewhere.
-
-        Args:
-            notes: Signed checkpoints that were published; each must be a beginning of this log.
-        """
-        with self._database.read() as connection:
-            return audit(connection, self.verifier, notes)
 
     def show(self) -> Status:
         """What the registry says of itself."""
@@ -280,18 +199,6 @@ class Registry(Lookup):
                 last_checkpoint=None if checkpoint is None else checkpoint.text,
             )
 
-    def _key(self) -> SigningKey:
-        if self._signing is None:
-            key = read_signing_key(self._key_file)
-            if key.verifier != self.verifier:
-                raise KeyFileError(
-                    f"{self._key_file} is the key of {key.name}, and this registry is "
-                    f"{self.verifier.name} with another key; name its own file in "
-                    "IMUGE_REGISTRY_KEY_FILE"
-                )
-            self._signing = key
-        return self._signing
-
     def _refuse_recorded(self, connection: sa.Connection, picture: PublishedPicture) -> None:
         column = tables.records.c
         mark = (column.key_id == picture.key_id, column.image_id == picture.image_id)
@@ -309,47 +216,6 @@ class Registry(Lookup):
             )
         if picture.replaces is not None:
             self._by_number(connection, picture.replaces)
-
-    def _prove(
-        self, connection: sa.Connection, index: int, size: int
-    ) -> tuple[tuple[bytes, ...], Checkpoint]:
-        proof, root = log.ask(
-            connection,
-            lambda fetch: (merkle.inclusion(index, size, fetch), merkle.root(size, fetch)),
-        )
-        return tuple(proof), Checkpoint(self.verifier.name, size, root)
-
-    def _last_checkpoint(self, connection: sa.Connection) -> Checkpoint | None:
-        column = tables.checkpoints.c
-        query = sa.select(column.size, column.root).order_by(column.size.desc()).limit(1)
-        row = connection.execute(query).first()
-        return row and Checkpoint(self.verifier.name, row.size, bytes(row.root))
-
-    def _continues(
-        self, connection: sa.Connection, last: Checkpoint, size: int, root: bytes
-    ) -> bool:
-        if not last.size:
-            return True
-        if last.size > size:
-            return False
-        proof = log.ask(connection, lambda fetch: merkle.consistency(last.size, size, fetch))
-        return merkle.consistent(last.size, size, last.root, root, proof)
-
-
-def _first_key(key_file: Path, name: str | None) -> SigningKey:
-    """The key of a new registry; one that a broken-off `init` left is taken up again."""
-    if key_file.exists():
-        key = read_signing_key(key_file)
-        if name is not None and key.name != name:
-            raise KeyFileError(
-                f"{key_file} is the key of {key.name}, not of {name}; name another file"
-            )
-        return key
-    key = SigningKey.new(name or f"registry.invalid/{secrets.token_hex(4)}")
-    with suppress(OSError):  # the refusal to write the key says it in one sentence
-        key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key.write(key_file)
-    return key
 
 
 def _keep(connection: sa.Connection, index: int, picture: PublishedPicture, salt: bytes) -> None:
@@ -374,5 +240,17 @@ def _keep(connection: sa.Connection, index: int, picture: PublishedPicture, salt
         )
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _first_key(key_file: Path, name: str | None) -> SigningKey:
+    """The key of a new registry; one that a broken-off `init` left is taken up again."""
+    if key_file.exists():
+        key = read_signing_key(key_file)
+        if name is not None and key.name != name:
+            raise KeyFileError(
+                f"{key_file} is the key of {key.name}, not of {name}; name another file"
+            )
+        return key
+    key = SigningKey.new(name or f"registry.invalid/{secrets.token_hex(4)}")
+    with suppress(OSError):  # the refusal to write the key says it in one sentence
+        key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key.write(key_file)
+    return key
