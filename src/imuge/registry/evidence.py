@@ -22,6 +22,7 @@ from imuge.registry.records import GRID_SIDE, Evidence
 THUMBNAIL_SIDE = 256
 MIN_CELLS = 256  # of 4096: below that a gain and an offset fit nearly anything
 _LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, as JPEG
+_GAINS = (0.5, 2.0)  # near 0 every picture would fit every other, as a flat one
 _ROUNDS = 6
 _KEPT = 0.5  # of the cells, those that fit best: an edit must not bend the fit
 
@@ -36,7 +37,7 @@ class GridComparison:
 
     difference: NDArray[np.float32] = field(repr=False)
     maximum: float  # grey levels; of the absolute difference
-    gain: float  # reference ≈ gain × copy + offset
+    gain: float  # copy ≈ gain × reference + offset, within 0..255
     offset: float
     cells: int  # compared, of 4096
 
@@ -80,8 +81,10 @@ def compare_grids(
     if np.count_nonzero(usable) < MIN_CELLS:
         return None
     wanted, given = reference.astype(np.float64), copy.astype(np.float64)
-    gain, offset = _fit(given[usable], wanted[usable])
-    difference = np.where(usable, gain * given + offset - wanted, 0.0)
+    gain, offset = _fit(wanted[usable], given[usable])
+    # Clipped as the copy was: what a brighter copy lost in its lights is no edit.
+    expected = np.clip(gain * wanted + offset, 0, 255)
+    difference = np.where(usable, given - expected, 0.0)
     smooth = _mean_3x3(difference) / np.maximum(_mean_3x3(usable.astype(np.float64)), 1e-9)
     return GridComparison(
         difference=np.where(usable, smooth, np.nan).astype(np.float32),
@@ -158,19 +161,19 @@ def _shares(side: int) -> NDArray[np.float32]:
     return shares
 
 
-def _fit(given: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float]:
+def _fit(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float]:
     """Gain and offset by least squares on the half of the cells that fits best, found in rounds.
 
     It starts from "only brighter or darker": a fit over all cells would start bent by the edit.
     """
-    gain, offset = 1.0, float(np.median(wanted - given))
+    gain, offset = 1.0, float(np.median(after - before))
     for _ in range(_ROUNDS):
-        residual = np.abs(gain * given + offset - wanted)
+        residual = np.abs(gain * before + offset - after)
         kept = residual <= np.quantile(residual, _KEPT)
-        x, y = given[kept], wanted[kept]
+        x, y = before[kept], after[kept]
         spread = np.var(x)
-        # A gain below zero would match a negative, and one of a flat picture means nothing.
-        gain = max(float(np.mean((x - x.mean()) * (y - y.mean())) / spread), 0.1) if spread else 1.0
+        slope = np.mean((x - x.mean()) * (y - y.mean())) / spread if spread else 1.0
+        gain = float(np.clip(slope, *_GAINS))
         offset = float(y.mean() - gain * x.mean())
     return gain, offset
 
