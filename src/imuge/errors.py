@@ -6,6 +6,10 @@
     │   ├── TooLargeError     a picture with more pixels than the limit
     │   └── UnsupportedError  a file that is no picture, or of a format that is not taken
     ├── KeyFileError     a key that is missing, malformed or kept carelessly
+    ├── RegistryError    a registry that is missing, away, full or refuses a record
+    │   └── TakenError        an image id that the registry has already: draw again
+    ├── ReceiptError     a receipt that does not hold, or is not one
+    ├── ProvenanceError  Content Credentials that cannot be made or read
     ├── WeightsError     released model files that are missing or altered
     └── ConfigError      a setting that is unknown or out of range
 
@@ -61,6 +65,22 @@ class UnsupportedError(ImageError):
 
 class KeyFileError(ImugeError):
     """A key is missing, malformed, or readable by others."""
+
+
+class RegistryError(ImugeError):
+    """A registry is missing, out of reach, full, damaged or refuses what it was given."""
+
+
+class TakenError(RegistryError):
+    """The registry has a picture of this key and image id; draw another id and embed again."""
+
+
+class ReceiptError(ImugeError):
+    """A receipt is malformed, or what it claims does not hold."""
+
+
+class ProvenanceError(ImugeError):
+    """Content Credentials cannot be made with what was given, or cannot be read."""
 
 
 class WeightsError(ImugeError):

@@ -4,7 +4,8 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imuge.errors import ImageError
@@ -33,38 +34,79 @@ def write_atomically(
     Raises:
         ImageError: `path` exists and `overwrite` is false, or the disk refused.
     """
-    temporary = None
-    try:
+    with staged(path, data, overwrite=overwrite, mode=mode) as place:
+        return place()
+
+
+@contextmanager
+def staged(
+    path: Path, data: bytes, *, overwrite: bool = False, mode: int | None = None
+) -> Iterator[Callable[[], Path]]:
+    """Write `data` beside `path` under a temporary name, to be put in place when all else is done.
+
+    Args:
+        path: Where the file shall be, or a link to it; its folder must exist.
+        data: The whole content; it is on the disk before the block begins.
+        overwrite: Whether an existing file may be replaced.
+        mode: Permission bits of the new file, as `write_atomically` takes them.
+
+    Yields:
+        What gives the file its name, and returns `path`. Not called, the file is removed.
+
+    Raises:
+        ImageError: `path` exists and `overwrite` is false, or the disk refused; on entering, and
+            from the call.
+    """
+    with _refusals(path):
         if path.is_symlink() and not overwrite:
             raise FileExistsError
         target = Path(os.path.realpath(path)) if path.is_symlink() else path
         temporary = target.with_name(f".{target.name[:64]}.{secrets.token_hex(8)}")
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "is a directory")
-        replaced = target.stat() if target.exists() else None
-        if replaced is not None and not overwrite:
-            raise FileExistsError
-        bits = 0o644 if mode is None else mode
-        if replaced is not None:
-            bits &= replaced.st_mode  # what was private stays private
-        # The permission bits hold from the first moment, less what the user's umask takes away.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, bits)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            if replaced is not None and mode is None:
-                _hand_over(temporary, replaced)
-            os.fsync(stream.fileno())
-        put_in_place(temporary, target, overwrite=overwrite)
+
+    def place() -> Path:
+        with _refusals(path):
+            put_in_place(temporary, target, overwrite=overwrite)
+        return path
+
+    try:
+        with _refusals(path):
+            _write_new(temporary, target, data, overwrite=overwrite, mode=mode)
+        yield place
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_new(
+    temporary: Path, target: Path, data: bytes, *, overwrite: bool, mode: int | None
+) -> None:
+    """Write the temporary file, with the bits and the owner that the one in place shall have."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory")
+    replaced = target.stat() if target.exists() else None
+    if replaced is not None and not overwrite:
+        raise FileExistsError
+    bits = 0o644 if mode is None else mode
+    if replaced is not None:
+        bits &= replaced.st_mode  # what was private stays private
+    # The permission bits hold from the first moment, less what the user's umask takes away.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, bits)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        if replaced is not None and mode is None:
+            _hand_over(temporary, replaced)
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileExistsError as error:
         raise ImageError(_EXISTS.format(path=path)) from error
     except OSError as error:
         raise ImageError(f"cannot write {path}: {reason(error)}; nothing was written") from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-    return path
 
 
 def _hand_over(temporary: Path, replaced: os.stat_result) -> None:
