@@ -1,6 +1,6 @@
 """Whatever is measured beside the release, behind one small interface; and the release itself.
 
-    host ─ immunize ─► pixels, secret … received ─ examine ─► Finding ─ restore ─► picture
+    host ─ immunize ─► pixels, secret … received ─ examine ─► Examination ─ restore ─► picture
 
 Conventions: pictures are uint8 (H, W, 3), RGB; masks bool (H, W), True where tampered. A contestant
 that has nothing to embed publishes the host; one that cannot do a step raises an `ImugeError` that
@@ -26,8 +26,7 @@ from imuge.protection.embed import embed
 from imuge.protection.locate import locate
 from imuge.protection.recover import recover
 from imuge.protection.verify import hidden_code
-from imuge.results import Finding as Verdict
-from imuge.results import Pixels
+from imuge.results import Finding, Pixels
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 
@@ -44,14 +43,14 @@ class Published(Generic[Secret]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding(Generic[Evidence]):
+class Examination(Generic[Evidence]):
     """What a contestant found in a received picture."""
 
     received: Pixels
     probability: NDArray[np.float32]  # (H, W) in [0, 1], of having been tampered with
     mask: Mask  # at the working point that `describe` names
     evidence: Evidence  # what restoring needs
-    verdict: Verdict | None = None  # None where the contestant gives none
+    verdict: Finding | None = None  # None where the contestant gives none
     identified: bool | None = None  # whether the message names this picture; None: there is none
 
 
@@ -93,14 +92,14 @@ class Contestant(Protocol[Secret, Evidence]):
             ImugeError: it cannot, and why.
         """
 
-    def examine(self, received: Pixels, secret: Secret) -> Finding[Evidence]:
+    def examine(self, received: Pixels, secret: Secret) -> Examination[Evidence]:
         """Find what was changed in a copy of a picture published with this secret.
 
         Raises:
             ImugeError: it cannot, and why.
         """
 
-    def restore(self, finding: Finding[Evidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[Evidence], mask: Mask) -> Pixels:
         """The received picture with what was there before inside a mask.
 
         Args:
@@ -192,27 +191,27 @@ class ReleaseContestant:
             f"the protection could not be read back from the picture made ({found.verdict})"
         )
 
-    def examine(self, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+    def examine(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
         """Find what was changed in a copy of the picture with this id."""
         if self._shipped:
             return self._verify(received, secret)
         canvas = to_canvas(received)
         revealed = self._engine.reveal(canvas.image)
         located = locate(self._engine, canvas, revealed, self._key, secret)
-        return Finding(
+        return Examination(
             received=received,
             probability=located.probability,
             mask=located.probability > PLAIN_THRESHOLD,
             evidence=ReleaseEvidence(canvas, located.code),
         )
 
-    def _verify(self, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+    def _verify(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
         """What the product says, which is not told the image id."""
         found = self._guard.verify(received, recover=False)
         probability = found.probability
         if probability is None:
             probability = np.zeros(found.mask.shape, np.float32)
-        return Finding(
+        return Examination(
             received=received,
             probability=probability,
             mask=found.mask,
@@ -221,7 +220,7 @@ class ReleaseContestant:
             identified=found.image_id == f"{secret:08x}",
         )
 
-    def restore(self, finding: Finding[ReleaseEvidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[ReleaseEvidence], mask: Mask) -> Pixels:
         """Recover as the product does, from a mask a little wider than the given one."""
         canvas, code = finding.evidence.canvas, finding.evidence.code
         if code is None:
