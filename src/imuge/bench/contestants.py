@@ -26,8 +26,7 @@ from imuge.protection.embed import embed
 from imuge.protection.locate import locate
 from imuge.protection.recover import recover
 from imuge.protection.verify import hidden_code
-from imuge.results import Finding as Verdict
-from imuge.results import Pixels
+from imuge.results import Finding, Pixels
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 
@@ -51,7 +50,7 @@ class Examination(Generic[Evidence]):
     probability: NDArray[np.float32]  # (H, W) in [0, 1], of having been tampered with
     mask: Mask  # at the working point that `describe` names
     evidence: Evidence  # what restoring needs
-    verdict: Verdict | None = None  # None where the contestant gives none
+    verdict: Finding | None = None  # None where the contestant gives none
     identified: bool | None = None  # whether the message names this picture; None: there is none
 
 
