@@ -20,6 +20,7 @@ BEACON_PLACEMENT = 2
 LAYOUT_SIGNS = 3
 RECOVERY_PERMUTATION = 4
 CODE_SIGNS = 5
+PILOT_WAVES = 6
 
 TILE = 8  # blocks along each side of a tile; its 64 blocks carry the 64 message bits
 TILE_BLOCKS = TILE * TILE
@@ -140,6 +141,16 @@ def tile_permutations(
     )
     words = np.frombuffer(stream, "<u4").reshape(tile_rows, tile_columns, TILE_BLOCKS)
     return words.argsort(axis=-1, kind="stable").astype(np.int64, copy=False)
+
+
+def fractions(key: bytes, purpose_code: int, channel: int, count: int) -> NDArray[np.float64]:
+    """Draw numbers that are uniform between 0 and 1, (count,), from row 0 of a channel.
+
+    Each is a 32-bit little-endian word of the stream plus one half, over 2^32.
+    """
+    words = np.frombuffer(_stream(key, purpose_code, channel, 0)(4 * count), "<u4")
+    drawn: NDArray[np.float64] = (words + 0.5) / float(1 << 32)
+    return drawn
 
 
 def check_grid(rows: int, columns: int, offset: tuple[int, int]) -> tuple[int, int]:
