@@ -35,6 +35,8 @@ KINDS = (
     "median",
     "recompress",
 )
+# Kinds that take the watermark from a place and leave what is seen there, or nearly.
+SAME_CONTENT = ("rewrite", "soften", "median", "recompress")
 EARLY_AREA = 0.2  # largest mask while the level is 0
 NEAREST_COPY = 16  # pixels between a copy and its source
 SEAM_SIGMAS = (0.8, 2.5)  # pixels
@@ -157,6 +159,11 @@ def draw_tampering(
     groups = mixing.assign(shares, batch, device=bank.masks.device, chooser=chooser)
     early = min(EARLY_AREA, mix.largest_area)
     return _throw(mix, bank, groups, early + (mix.largest_area - early) * level)
+
+
+def visible_groups(draw: TamperDraw) -> list[Group]:
+    """The groups of the kinds that show another content than was published."""
+    return [draw.groups[KINDS.index(kind)] for kind in KINDS if kind not in SAME_CONTENT]
 
 
 def _throw(
