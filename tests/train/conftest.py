@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from imuge.train.architectures import read_config
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
-from imuge.train.run import Options, Run
+from imuge.train.run import SystemRun
 
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPHS = ROOT / "tests" / "data"
@@ -30,7 +31,7 @@ def tiny():
 
 @pytest.fixture
 def options(tmp_path):
-    return Options(data=PHOTOGRAPHS, out=tmp_path / "run", device="cpu")
+    return SystemRunOptions(data=PHOTOGRAPHS, out=tmp_path / "run", device="cpu")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def tiny_paper():
 
 @pytest.fixture
 def make_run(tiny, options):
-    """Builds a `Run`; the tables of a config that differ are given by name."""
+    """Builds a `SystemRun`; the tables of a config that differ are given by name."""
 
     def make(processes=None, clock=None, base=tiny, **tables):
         config = dataclasses.replace(
@@ -54,6 +55,6 @@ def make_run(tiny, options):
             },
         )
         alone = Processes() if processes is None else processes
-        return Run(config, options, alone, say=lambda _: None, clock=clock)
+        return SystemRun(config, options, alone, say=lambda _: None, clock=clock)
 
     return make

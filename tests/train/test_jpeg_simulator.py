@@ -14,10 +14,9 @@ from imuge.train.attacks.jpeg.distilled import load_student
 from imuge.train.attacks.jpeg.exact import exact
 from imuge.train.attacks.jpeg.student import CLASSES, StudentConfig
 from imuge.train.jpeg.__main__ import main
-from imuge.train.jpeg.config import ExampleSettings, SimulatorConfig, StepSettings
+from imuge.train.jpeg.config import ExampleSettings, LearnerSettings, SimulatorConfig
+from imuge.train.jpeg.distillation import Distillation, draw_examples
 from imuge.train.jpeg.learner import Learner
-from imuge.train.jpeg.lessons import School, draw_examples
-from imuge.train.jpeg.loop import Session
 from imuge.train.photographs import PhotoBank, find_photographs
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +83,7 @@ def log(out, kind):
 )
 def test_our_configs_build_the_sizes_they_promise(name, least, most):
     config = SimulatorConfig.read(ROOT / "configs" / f"{name}.toml")
-    student = School.new(config, torch.device("meta")).student
+    student = Distillation.new(config, torch.device("meta")).student
     assert least < sum(weight.numel() for weight in student.parameters()) < most
 
 
@@ -116,15 +115,15 @@ def test_qualities_are_classes_or_lie_between_as_asked(photographs, config):
 @pytest.mark.parametrize("teaching", [True, False])
 def test_lessons_make_the_loss_fall(photographs, config, teaching):
     torch.manual_seed(0)
-    school = School.new(config, torch.device("cpu"))
-    names = school.prepare(teaching=teaching)
-    settings = StepSettings(learning_rate=3e-3, warmup_steps=2)
-    learners = [Learner(school.networks()[name], settings) for name in names]
-    before = {name: state_of(network) for name, network in school.networks().items()}
+    distillation = Distillation.new(config, torch.device("cpu"))
+    names = distillation.prepare(teaching=teaching)
+    settings = LearnerSettings(learning_rate=3e-3, warmup_steps=2)
+    learners = [Learner(distillation.networks()[name], settings) for name in names]
+    before = {name: state_of(network) for name, network in distillation.networks().items()}
     examples = draw_examples(photographs, config)
     losses, doubts = [], []
     for _ in range(40):
-        loss, measures = (school.teach if teaching else school.learn)(examples)
+        loss, measures = (distillation.teach if teaching else distillation.learn)(examples)
         assert measures.isfinite().all()
         losses.append(float(measures[0]))
         doubts.append(float(measures[-1]))
@@ -133,7 +132,7 @@ def test_lessons_make_the_loss_fall(photographs, config, teaching):
             learner.step(0.0)
     assert losses[-1] < 0.95 * losses[0]
     assert not teaching or doubts[-1] < 0.9 * doubts[0], "the predictor learns, too"
-    for name, network in school.networks().items():
+    for name, network in distillation.networks().items():
         same = all(torch.equal(a, b) for a, b in zip(before[name], state_of(network), strict=True))
         assert same != (name in names), f"{name} learned: {not same}"
 
@@ -158,6 +157,8 @@ def test_a_run_leaves_what_it_promises(tmp_path, file, capsys):
     assert [line["step"] for line in log(out, "teacher")] == [2, 4]
     assert [line["step"] for line in log(out, "student")] == [6, 8]
     assert min(line["milliseconds"] for line in log(out, "student")) > 1
+    teacher, student = (log(out, kind)[-1] for kind in ("teacher", "student"))
+    assert teacher["features"] == 0 < student["features"], "each is summed up apart"
     (scores,) = log(out, "validation")
     assert 20 < scores["untouched/10"] < scores["untouched/90"] < 60
     assert scores["student/10"] > 20
@@ -170,13 +171,9 @@ def test_a_run_goes_on_exactly(tmp_path, file, monkeypatch):
     assert run(straight, "--steps", "6", config=file) == 0
     for stop in (2, 4):  # while the teacher learns, and while the student does
         with monkeypatch.context() as patch:
-            after = Session._after_step
-
-            def stopping(session, after=after, stop=stop):
-                after(session)
-                session._stopped = session._step >= stop
-
-            patch.setattr(Session, "_after_step", stopping)
+            patch.setattr(
+                "imuge.train.loop.Loop._paused", lambda loop, stop=stop: loop._step >= stop
+            )
             resume = ["--resume"] if stop > 2 else []
             assert run(paused, "--steps", "6", *resume, config=None if resume else file) == 0
         torch.manual_seed(99)  # whatever happened in between

@@ -88,7 +88,7 @@ def test_a_run_goes_on_exactly(tmp_path, monkeypatch, config):
     straight, paused = tmp_path / "straight", tmp_path / "paused"
     assert train(straight, "--steps", "6", config=config) == 0
     with monkeypatch.context() as patch:
-        patch.setattr("imuge.train.loop.Session._paused", lambda session: session._step >= 3)
+        patch.setattr("imuge.train.loop.Loop._paused", lambda loop: loop._step >= 3)
         assert train(paused, "--steps", "6", config=config) == 0
     assert [p.name for p in checkpoints.find(paused / "checkpoints")] == ["step-00000003"]
     torch.manual_seed(99)  # whatever happened in between
@@ -103,7 +103,7 @@ def test_a_run_goes_on_exactly(tmp_path, monkeypatch, config):
 def test_a_run_that_goes_on_drops_what_was_logged_beyond_its_checkpoint(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("imuge.train.loop.Session._paused", lambda session: session._step >= 5)
+        patch.setattr("imuge.train.loop.Loop._paused", lambda loop: loop._step >= 5)
         assert train(out, "--steps", "10") == 0
     with (out / "log.jsonl").open("a") as lines:
         lines.write('{"step": 7, "kind": "train", "loss": 1.0}\n{"step": 8, "ki')

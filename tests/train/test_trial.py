@@ -126,10 +126,10 @@ def test_the_recoverer_sees_no_picture_where_it_must_not(make_run):
 def test_looking_changes_nothing(make_run):
     run = make_run()
     run.step(True)
-    before = run.checkpoint(0.0)
+    before = run.checkpoint(0, 0.0)
     seen = run.look()
     assert seen.published.shape == (8, 3, 64, 64)
-    after = run.checkpoint(0.0)
+    after = run.checkpoint(0, 0.0)
     assert before.choosers == after.choosers
     for name, tensor in before.tensors.items():
         assert torch.equal(tensor, after.tensors[name]), name

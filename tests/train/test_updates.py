@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imuge.train.config import Fidelity, Optimization
-from imuge.train.updates import State, Updater
+from imuge.train.updates import TrainState, Updater
 
 CPU = torch.device("cpu")
 SETTINGS = Optimization(learning_rate=0.1, warmup_steps=1, average=0.5)
@@ -21,7 +21,7 @@ def net():
 
 @pytest.fixture
 def state(tiny):
-    return State.start(CPU, fidelity_weight=tiny.first_fidelity_weight)
+    return TrainState.start(CPU, fidelity_weight=tiny.first_fidelity_weight)
 
 
 def loss_of(net, factor=1.0):

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from imuge.train.architectures import read_config
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
-from imuge.train.run import Options, Run
+from imuge.train.run import SystemRun
 
 STEPS = 3
 ROOT = Path(__file__).parents[2]
@@ -21,9 +22,9 @@ def main(out, name):
         config, curriculum=dataclasses.replace(config.curriculum, attack_steps=1)
     )
     auxiliary = config.auxiliary_steps > 0
-    options = Options(data=ROOT / "tests" / "data", out=out, device="cpu")
+    options = SystemRunOptions(data=ROOT / "tests" / "data", out=out, device="cpu")
     processes = Processes.join("cpu")
-    run = Run(config, options, processes, say=lambda _: None)
+    run = SystemRun(config, options, processes, say=lambda _: None)
     start = {name: value.clone() for name, value in run.system.state_dict().items()}
     draws = []
     original = run._draw
@@ -34,7 +35,7 @@ def main(out, name):
     if processes.leads:
         torch.save(start, out / "start.pt")
         torch.save(run.system.state_dict(), out / "together.pt")
-        alone = Run(config, options, Processes(), say=lambda _: None)
+        alone = SystemRun(config, options, Processes(), say=lambda _: None)
         alone.system.load_state_dict(start)
         joined = iter([first.join(second) for first, second in zip(*everyone, strict=True)])
         alone._draw = lambda *_: next(joined)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from imuge.errors import ConfigError, ImugeError
 from imuge.train.architectures import read_config
-from imuge.train.loop import train
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
 from imuge.train.profile import profile
-from imuge.train.run import Options
+from imuge.train.system import train
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 MEGABYTE = 1_000_000
@@ -81,12 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _options(given: argparse.Namespace) -> Options:
+def _options(given: argparse.Namespace) -> SystemRunOptions:
     for name in ("steps", "minutes", "pause_after", "profile", "validate_pictures", "part_mb"):
         number = getattr(given, name)
         if number is not None and number <= 0:
             raise ConfigError(f"expected --{name.replace('_', '-')} above 0, got {number:g}")
-    return Options(
+    return SystemRunOptions(
         data=given.data,
         out=given.out,
         validation=given.validate,

@@ -14,6 +14,7 @@ import json
 import secrets
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,31 @@ DIGITS = 8
 class Checkpoint:
     """What a checkpoint holds."""
 
-    config: dict[str, Any]  # `TrainConfig.to_table`
+    config: dict[str, Any]  # `to_table` of the run's config
     step: int
     elapsed_s: float
     choosers: list[Any]  # state of each process's chooser, as JSON holds it
     tensors: dict[str, Tensor]  # by "room/name"; all on the CPU
+
+    @classmethod
+    def of_rooms(
+        cls,
+        rooms: Mapping[str, Mapping[str, Tensor]],
+        *,
+        config: dict[str, Any],
+        step: int,
+        elapsed_s: float,
+        choosers: list[Any],
+    ) -> "Checkpoint":
+        """Gather the tensors of all rooms on the CPU."""
+        tensors = {
+            f"{room}/{name}": tensor.detach().cpu().contiguous()
+            for room, held in rooms.items()
+            for name, tensor in held.items()
+        }
+        return cls(
+            config=config, step=step, elapsed_s=elapsed_s, choosers=choosers, tensors=tensors
+        )
 
     def room(self, name: str) -> dict[str, Tensor]:
         """The tensors of one room, without its name."""

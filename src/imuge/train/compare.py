@@ -34,9 +34,9 @@ from imuge.train import checkpoint as checkpoints
 from imuge.train.architectures import parse_config, read_config
 from imuge.train.checkpoint import differences
 from imuge.train.config import TrainConfig
-from imuge.train.loop import train
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes, choose_device
-from imuge.train.run import Options
+from imuge.train.system import train
 from imuge.train.validation import load_held_out, validate
 
 COLUMNS = {
@@ -57,7 +57,7 @@ FAILED = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class VariantOutcome:
     """What became of one variant."""
 
     name: str
@@ -111,7 +111,7 @@ def _merged(base: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return base | inner
 
 
-def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
+def run_variant(name: str, variant: Variant, options: SystemRunOptions) -> VariantOutcome:
     """Train one variant to its end, or read what it came to before.
 
     Raises:
@@ -119,7 +119,7 @@ def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
     """
     kept = options.out / "outcome.json"
     if kept.exists():
-        return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
+        return VariantOutcome(**json.loads(kept.read_text(encoding="utf-8")))
     if options.validation is None:
         raise ConfigError("expected --validate: what is compared are validations")
     begun = bool(checkpoints.find(options.out / "checkpoints"))
@@ -127,7 +127,7 @@ def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
     lines = [json.loads(line) for line in (options.out / "log.jsonl").read_text().splitlines()]
     last = [line for line in lines if line["kind"] == "validation"][-1]
     times = sorted(line["milliseconds"] for line in lines if line["kind"] == "train")
-    outcome = Outcome(
+    outcome = VariantOutcome(
         name=name,
         changed=variant.changed,
         steps=last["step"],
@@ -138,18 +138,18 @@ def run_variant(name: str, variant: Variant, options: Options) -> Outcome:
     return outcome
 
 
-def score_start(options: Options) -> Outcome:
+def score_start(options: SystemRunOptions) -> VariantOutcome:
     """What the weights that all variants start from score before any training."""
     assert options.start_from is not None
     assert options.validation is not None
     kept = options.out / "start.json"
     if kept.exists():
-        return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
+        return VariantOutcome(**json.loads(kept.read_text(encoding="utf-8")))
     device = choose_device(options.device, Processes())
     most = options.validation_pictures
     pictures = load_held_out(options.validation, most=most, say=lambda _: None)
     scores = validate(load_networks(options.start_from).to(device), pictures, device)
-    outcome = Outcome(
+    outcome = VariantOutcome(
         name="start",
         changed=f"{options.start_from} as it is",
         steps=0,
@@ -161,7 +161,7 @@ def score_start(options: Options) -> Outcome:
     return outcome
 
 
-def table(outcomes: Sequence[Outcome], command: str) -> str:
+def table(outcomes: Sequence[VariantOutcome], command: str) -> str:
     """The outcomes as Markdown."""
     lines = [
         f"| variant | steps | ms a step | {' | '.join(COLUMNS.values())} |",
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = chosen.only.split(",") if chosen.only else list(variants)
         if unknown := set(names) - variants.keys():
             raise ConfigError(f"unknown variants {', '.join(sorted(unknown))}")
-        options = Options(
+        options = SystemRunOptions(
             data=chosen.data,
             out=chosen.out,
             validation=chosen.validate,

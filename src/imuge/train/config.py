@@ -17,7 +17,7 @@ from imuge.train.attacks.tamper_draw import TamperMix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataSettings:
+class CropSettings:
     """How a folder of photographs becomes crops."""
 
     crop: int = 256  # side of a training picture, pixels
@@ -118,7 +118,7 @@ class TrainConfig:
     validate_every: int = 2500
     sheet_every: int = 1000
     model: NetworksConfig
-    data: DataSettings = field(default_factory=DataSettings)
+    data: CropSettings = field(default_factory=CropSettings)
     optimization: Optimization = field(default_factory=Optimization)
     curriculum: Curriculum = field(default_factory=Curriculum)
     tamper: TamperMix = field(default_factory=TamperMix)

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from imuge.files import write_atomically
 BAR = 24  # characters
 
 
-class Journal:
+class TrainingJournal:
     """Keeps the records of one run in its folder; a run that goes on adds to them."""
 
     def __init__(self, folder: Path, *, from_step: int) -> None:
@@ -78,6 +78,12 @@ class Terminal:
         self._every_s = every_s
         self._last = -every_s
         self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def say(self, text: str) -> None:
         """Write a line that stays."""

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from imuge.errors import ConfigError, ImageError
-from imuge.train.config import DataSettings
+from imuge.train.config import CropSettings
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
 READERS = 16  # pictures decoded at a time
@@ -68,10 +68,32 @@ class PhotoBank:
     photographs: int  # how many are in it
 
     @classmethod
+    def of_folder(
+        cls,
+        folder: Path,
+        settings: CropSettings,
+        *,
+        device: torch.device,
+        seed: int,
+        say: Say,
+        shown: Callable[[float], None] = lambda _: None,
+    ) -> "PhotoBank":
+        """`load` all pictures of a folder; `shown` is called with the share that is read, 0..1."""
+        paths = find_photographs(folder)
+        return cls.load(
+            paths,
+            settings,
+            device=device,
+            seed=seed,
+            say=say,
+            shown=lambda done: shown(done / len(paths)),
+        )
+
+    @classmethod
     def load(
         cls,
         paths: Iterable[Path],
-        settings: DataSettings,
+        settings: CropSettings,
         *,
         device: torch.device,
         seed: int,
@@ -150,7 +172,7 @@ def _crops(pool: Tensor, count: int, crop: int) -> Tensor:
 
 
 def _cut(
-    path: Path, number: int, settings: DataSettings, seed: int
+    path: Path, number: int, settings: CropSettings, seed: int
 ) -> list[list[Tensor]] | ImageError:
     """Squares of one photograph, a list for each scale; none where it is below the crop's size."""
     try:

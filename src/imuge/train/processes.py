@@ -6,6 +6,7 @@ whole batch, to rounding.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -109,6 +110,28 @@ def share_norms(networks: nn.Module, processes: Processes) -> None:
         for name, child in module.named_children():
             if isinstance(child, RunningNorm):
                 setattr(module, name, SharedNorm(child, processes))
+
+
+def gather_random_states(processes: Processes, device: torch.device) -> dict[str, Tensor]:
+    """Where the random numbers of every process stand, by `rank/number`."""
+    mine = [torch.get_rng_state()]
+    if device.type == "cuda":
+        mine.append(torch.cuda.get_rng_state(device))
+    return {
+        f"{rank}/{number}": state
+        for rank, states in enumerate(processes.gather(mine))
+        for number, state in enumerate(states)
+    }
+
+
+def restore_random_states(
+    stored: Mapping[str, Tensor], processes: Processes, device: torch.device
+) -> None:
+    """Take over this process's part of what `gather_random_states` gave."""
+    rank = processes.rank
+    torch.set_rng_state(stored[f"{rank}/0"])
+    if device.type == "cuda" and f"{rank}/1" in stored:
+        torch.cuda.set_rng_state(stored[f"{rank}/1"], device)
 
 
 def choose_device(name: str, processes: Processes) -> torch.device:

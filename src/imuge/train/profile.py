@@ -7,14 +7,15 @@ import torch
 
 from imuge.errors import ConfigError
 from imuge.train.config import TrainConfig
+from imuge.train.options import SystemRunOptions
 from imuge.train.processes import Processes
 from imuge.train.replay import Replay
-from imuge.train.run import VARIANTS, Options, Run
-from imuge.train.trial import Clock, wait_for_device
+from imuge.train.run import VARIANTS, SystemRun
+from imuge.train.trial import StepClock, wait_for_device
 
 
 def profile(
-    config: TrainConfig | None, options: Options, processes: Processes, *, steps: int
+    config: TrainConfig | None, options: SystemRunOptions, processes: Processes, *, steps: int
 ) -> str:
     """Time steps on this machine, side by side.
 
@@ -34,9 +35,9 @@ def profile(
         raise ConfigError("expected --config FILE to profile")
     if processes.count > 1:
         raise ConfigError("a profile is of one process; run it without torchrun")
-    clock = Clock()
+    clock = StepClock()
     began = time.perf_counter()
-    run = Run(config, options, processes, say=lambda _: None, clock=clock)
+    run = SystemRun(config, options, processes, say=lambda _: None, clock=clock)
     run.chooser = None  # the same work in every step
     lines = [
         f"{config.name}: {_machine(run.device)}, torch {torch.__version__}; {run.batch} crops of "

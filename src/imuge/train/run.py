@@ -1,32 +1,36 @@
 """All that one process holds while it trains: photographs, networks, optimizer, and one step.
 
-draw ─► Trial (immunize, attack, verify, losses) ─► Updater (gradient, weights, average) ─► State
+draw ─► Trial (immunize, attack, verify, losses) ─► Updater (gradient, weights, average)
 """
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from imuge.errors import ConfigError
 from imuge.model.architectures import build_networks
 from imuge.model.networks import Networks
-from imuge.model.weights_files import LARGEST_BYTES
 from imuge.train.architectures import ARCHITECTURES
 from imuge.train.attacks.jpeg import simulator_of
 from imuge.train.attacks.shapes import ShapeBank
 from imuge.train.checkpoint import Checkpoint
 from imuge.train.config import TrainConfig
 from imuge.train.draws import Draw, Source
-from imuge.train.photographs import PhotoBank, Say, find_photographs
+from imuge.train.options import SystemRunOptions
+from imuge.train.photographs import PhotoBank, Say
 from imuge.train.precision import Half, has_half
-from imuge.train.processes import Processes, choose_device, share_norms
+from imuge.train.processes import (
+    Processes,
+    choose_device,
+    gather_random_states,
+    restore_random_states,
+    share_norms,
+)
 from imuge.train.replay import Replay
-from imuge.train.trial import Clock, Seen
-from imuge.train.updates import State, Updater
+from imuge.train.trial import Seen, StepClock
+from imuge.train.updates import TrainState, Updater
 
 PREPARING_BATCHES = 8
 # Where it is fixed how many samples of a batch meet each attack, so many batches in turn have
@@ -34,38 +38,18 @@ PREPARING_BATCHES = 8
 VARIANTS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command says of a run, beside its config."""
-
-    data: Path
-    out: Path
-    validation: Path | None = None
-    validation_pictures: int = 8
-    steps: int | None = None  # None: the config's, or as long as `minutes`
-    minutes: float | None = None  # of the whole run
-    pause_minutes: float | None = None  # of this session; the run goes on with `resume`
-    start_from: Path | None = None  # weights
-    resume: bool = False
-    device: str = "auto"
-    graphs: bool = True  # record steps as CUDA graphs, where there are any
-    compiled: bool = False
-    checkpoint_minutes: float = 10.0
-    part_bytes: int = LARGEST_BYTES
-
-
-class Run:
+class SystemRun:
     """Everything of one process; `take_step` goes one step further."""
 
     def __init__(
         self,
         config: TrainConfig,
-        options: Options,
+        options: SystemRunOptions,
         processes: Processes,
         *,
         say: Say,
         shown: Callable[[float], None] = lambda _: None,
-        clock: Clock | None = None,
+        clock: StepClock | None = None,
     ) -> None:
         """Load the photographs and build the networks.
 
@@ -92,7 +76,14 @@ class Run:
         # Now: a simulator that cannot be loaded shall leave nothing behind.
         simulator_of(config.distort.simulator, config.distort.simulator_weights, self.device)
         torch.manual_seed(config.seed)
-        self.photographs = _load_photographs(config, options.data, self.device, say, shown)
+        self.photographs = PhotoBank.of_folder(
+            options.data,
+            config.data,
+            device=self.device,
+            seed=config.seed,
+            say=say,
+            shown=shown,
+        )
         self.shapes = ShapeBank.build(
             config.data.crop, count=config.data.masks, seed=config.seed, device=self.device
         )
@@ -111,7 +102,7 @@ class Run:
         self.chooser = None if fixed else random.Random(f"{config.seed}/{processes.rank}")
         groups = [g for g in self.system.groups if not set(g) <= set(config.frozen_parts)]
         weight = config.first_fidelity_weight
-        self.state = State.start(self.device, fidelity_weight=weight, groups=len(groups))
+        self.state = TrainState.start(self.device, fidelity_weight=weight, groups=len(groups))
         self.updater = Updater(self.system, config.optimization, self.state, groups)
         self._trial = ARCHITECTURES[config.architecture].trial(
             self.system,
@@ -207,39 +198,22 @@ class Run:
         system.settle()
         return system.eval()
 
-    def checkpoint(self, elapsed_s: float) -> Checkpoint:
+    def checkpoint(self, step: int, elapsed_s: float) -> Checkpoint:
         """All that going on exactly needs; every process must ask for it at the same step."""
         rooms = {
             "system": self.system.state_dict(),
             "average": self.updater.averaged,
             "optimizer": self.updater.moments(),
             "state": self.state.to_dict(),
-            "random": dict(self._random_states()),
+            "random": gather_random_states(self.processes, self.device),
         }
-        tensors = {
-            f"{room}/{name}": tensor.detach().cpu().contiguous()
-            for room, held in rooms.items()
-            for name, tensor in held.items()
-        }
-        choosers = self.processes.gather(self.chooser.getstate() if self.chooser else None)
-        return Checkpoint(
+        return Checkpoint.of_rooms(
+            rooms,
             config=self.config.to_table(),
-            step=int(self.state.count),
+            step=step,
             elapsed_s=elapsed_s,
-            choosers=choosers,
-            tensors=tensors,
+            choosers=self.processes.gather(self.chooser.getstate() if self.chooser else None),
         )
-
-    def _random_states(self) -> list[tuple[str, Tensor]]:
-        mine = [torch.get_rng_state()]
-        if self.device.type == "cuda":
-            mine.append(torch.cuda.get_rng_state(self.device))
-        everyone = self.processes.gather(mine)
-        return [
-            (f"{rank}/{number}", state)
-            for rank, states in enumerate(everyone)
-            for number, state in enumerate(states)
-        ]
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was made.
@@ -255,34 +229,11 @@ class Run:
         self.system.load_state_dict(checkpoint.room("system"), strict=True)
         self.updater.restore(checkpoint.room("average"), checkpoint.room("optimizer"))
         self.state.restore(checkpoint.room("state"))
-        random_states = checkpoint.room("random")
-        rank = self.processes.rank
-        torch.set_rng_state(random_states[f"{rank}/0"])
-        if self.device.type == "cuda" and f"{rank}/1" in random_states:
-            torch.cuda.set_rng_state(random_states[f"{rank}/1"], self.device)
-        stored = checkpoint.choosers[rank]
+        restore_random_states(checkpoint.room("random"), self.processes, self.device)
+        stored = checkpoint.choosers[self.processes.rank]
         if self.chooser is not None and stored is not None:
             version, numbers, rest = stored
             self.chooser.setstate((version, tuple(numbers), rest))
-
-
-def _load_photographs(
-    config: TrainConfig,
-    folder: Path,
-    device: torch.device,
-    say: Say,
-    shown: Callable[[float], None],
-) -> PhotoBank:
-    """All pictures of a folder on the device; `shown` is called with the share that is read."""
-    paths = find_photographs(folder)
-    return PhotoBank.load(
-        paths,
-        config.data,
-        device=device,
-        seed=config.seed,
-        say=say,
-        shown=lambda done: shown(done / len(paths)),
-    )
 
 
 def _set_arithmetic() -> None:

@@ -22,7 +22,7 @@ from imuge.train.attacks.tamper import Forgery, patch_hosts, tamper
 from imuge.train.config import TrainConfig
 from imuge.train.draws import Draw, Source
 from imuge.train.losses import Across
-from imuge.train.updates import State
+from imuge.train.updates import TrainState
 
 SHARED_MEASURES = ("loss", "psnr", "f1", "false_area", "recovered")
 Config = TypeVar("Config", bound=TrainConfig)
@@ -45,7 +45,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class TrialResult:
     """What a batch gave, without pictures."""
 
     loss: Tensor  # 0-dim
@@ -53,7 +53,7 @@ class Result:
     square: Tensor  # 0-dim, mean square change of the immunized pictures, of all processes
 
 
-class Clock:
+class StepClock:
     """Milliseconds of each part of a step; waits for the device, so never while recording."""
 
     def __init__(self) -> None:
@@ -94,11 +94,11 @@ class Trial(nn.Module, Generic[Config, System, Drawn]):
         system: System,
         config: Config,
         shapes: ShapeBank,
-        state: State,
+        state: TrainState,
         *,
         across: Across = lambda number: number,
         compiled: bool = False,
-        clock: Clock | None = None,
+        clock: StepClock | None = None,
     ) -> None:
         super().__init__()
         self.system = system
@@ -126,7 +126,7 @@ class Trial(nn.Module, Generic[Config, System, Drawn]):
         """Let a batch meet its fate."""
 
     @abstractmethod
-    def forward(self, draw: Drawn, *, auxiliary: bool) -> Result:
+    def forward(self, draw: Drawn, *, auxiliary: bool) -> TrialResult:
         """Run a batch and score it.
 
         Args:

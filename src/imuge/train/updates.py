@@ -22,7 +22,7 @@ STEEPEST = 2.0  # decibels of error that the controller acts on at most
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TrainState:
     """Numbers that change with every step, 0-dim on the device; saved with a checkpoint."""
 
     count: Tensor  # steps tried
@@ -32,7 +32,9 @@ class State:
     skipped: Tensor  # steps not taken because the gradient exploded or was not finite
 
     @classmethod
-    def start(cls, device: torch.device, *, fidelity_weight: float, groups: int = 1) -> "State":
+    def start(
+        cls, device: torch.device, *, fidelity_weight: float, groups: int = 1
+    ) -> "TrainState":
         """The state before the first step.
 
         Args:
@@ -110,7 +112,7 @@ class Updater:
         self,
         system: nn.Module,
         settings: Optimization,
-        state: State,
+        state: TrainState,
         groups: Sequence[Sequence[str]] = (),
     ) -> None:
         """Prepare the optimizers.

@@ -7,7 +7,7 @@ hosts ─ embed ─ publish ─► published ─ forge ─► forged ─ distort
 
 import random
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -18,13 +18,16 @@ from imuge.model.imuge.payload import erase_code, gather_code, home_code, scatte
 from imuge.model.imuge.system import System
 from imuge.model.transform import BLOCK
 from imuge.train import losses
+from imuge.train.attacks.shapes import ShapeBank
 from imuge.train.attacks.tamper import Forgery
 from imuge.train.draws import Source
 from imuge.train.imuge.config import ImugeConfig
 from imuge.train.imuge.draws import ImugeDraw, draw_step
 from imuge.train.imuge.publication import publish
 from imuge.train.imuge.window import counted, inside, known_blocks, reflected
-from imuge.train.trial import SHARED_MEASURES, Result, Seen, Trial
+from imuge.train.losses import Across
+from imuge.train.trial import SHARED_MEASURES, Seen, StepClock, Trial, TrialResult
+from imuge.train.updates import TrainState
 
 UNTOUCHED = -20.0  # logit of what cannot be judged: no loss, no gradient, nothing found
 
@@ -44,8 +47,20 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
 
     measures: ClassVar[tuple[str, ...]] = (*SHARED_MEASURES, "template")
 
-    def __init__(self, *arguments: Any, compiled: bool = False, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(*arguments, compiled=compiled, **options)
+    def __init__(
+        self,
+        system: System,
+        config: ImugeConfig,
+        shapes: ShapeBank,
+        state: TrainState,
+        *,
+        across: Across = lambda number: number,
+        compiled: bool = False,
+        clock: StepClock | None = None,
+    ) -> None:
+        super().__init__(
+            system, config, shapes, state, across=across, compiled=compiled, clock=clock
+        )
         # A localizer that is trained alone needs no reconstruction.
         self._recovers = self.config.optimization.parts != ("localizer",)
         # What is hidden, and how, can only be judged where it can still change.
@@ -58,7 +73,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         """Draw pictures, attacks, keys and what else a step needs."""
         return draw_step(self.config, source, level=self._level(), chooser=chooser)
 
-    def forward(self, draw: ImugeDraw, *, auxiliary: bool) -> Result:
+    def forward(self, draw: ImugeDraw, *, auxiliary: bool) -> TrialResult:
         """Run a batch and score it; the recoverer also learns from a payload without a channel.
 
         Args:
@@ -188,7 +203,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         helped: Tensor | None,
         ramp: Tensor,
         fidelity_weight: Tensor,
-    ) -> Result:
+    ) -> TrialResult:
         weights, across, hosts = self.config.losses, self._across, seen.hosts
         template = draw.layout.template
         signs = seen.revealed[:, -template.shape[1] :]
@@ -219,7 +234,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
             *self._measure(seen, loss, square),
             losses.masked_mean(agreeing, kept, across),
         )
-        return Result(loss=loss, measures=torch.stack(measures), square=square)
+        return TrialResult(loss=loss, measures=torch.stack(measures), square=square)
 
     def _recovery_loss(self, error: Tensor, context: Tensor) -> Tensor:
         weights = self.config.losses

@@ -24,7 +24,7 @@ from imuge.train import losses
 from imuge.train.attacks.rounding import round_to_8_bits
 from imuge.train.draws import Draw, Source
 from imuge.train.imuge_plus.config import ImugePlusTraining
-from imuge.train.trial import Result, Seen, Trial
+from imuge.train.trial import Seen, Trial, TrialResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class ImugePlusTrial(Trial[ImugePlusTraining, ImugePlusSystem, Draw]):
             recovered_edges=recovered_edges,
         )
 
-    def forward(self, draw: Draw, *, auxiliary: bool) -> Result:
+    def forward(self, draw: Draw, *, auxiliary: bool) -> TrialResult:
         """Run a batch and score it.
 
         Args:
@@ -87,7 +87,7 @@ class ImugePlusTrial(Trial[ImugePlusTraining, ImugePlusSystem, Draw]):
         )
         measures = torch.stack(self._measure(seen, loss, square))
         self._mark("losses")
-        return Result(loss=loss, measures=measures, square=square)
+        return TrialResult(loss=loss, measures=measures, square=square)
 
     def _inn_loss(self, seen: ImugePlusSeen, square: Tensor) -> Tensor:
         """Fidelity, null and recovery."""

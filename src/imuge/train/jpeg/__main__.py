@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imuge.errors import ConfigError, ImugeError
-from imuge.train.jpeg.config import Options, SimulatorConfig
-from imuge.train.jpeg.loop import train_simulator
+from imuge.train.jpeg.config import SimulatorConfig
+from imuge.train.jpeg.simulator import train_simulator
+from imuge.train.options import RunOptions
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if number is not None and number <= 0:
                 raise ConfigError(f"expected --{name.replace('_', '-')} above 0, got {number:g}")
         config = None if given.config is None else SimulatorConfig.read(given.config)
-        options = Options(
+        options = RunOptions(
             data=given.data,
             out=given.out,
             validation=given.validate,

@@ -11,7 +11,7 @@ from imuge.errors import ConfigError
 from imuge.files import reason
 from imuge.settings import parse_settings
 from imuge.train.attacks.jpeg.student import StudentConfig
-from imuge.train.config import DataSettings
+from imuge.train.config import CropSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class ExampleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LossSettings:
+class DistillationLosses:
     """Weight of each term beside the one of the pixels, which counts 1."""
 
     square_below: float = 0.05  # of SmoothL1: pixel errors below count by their square
@@ -45,7 +45,7 @@ class LossSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepSettings:
+class LearnerSettings:
     """How the weights move."""
 
     steps: int = 100_000  # of teacher and student together, unless the command says otherwise
@@ -80,10 +80,10 @@ class SimulatorConfig:
     validate_every: int = 2500
     network: StudentConfig = field(default_factory=StudentConfig)
     predictor_width: int = 64
-    data: DataSettings = field(default_factory=DataSettings)
+    data: CropSettings = field(default_factory=CropSettings)
     examples: ExampleSettings = field(default_factory=ExampleSettings)
-    losses: LossSettings = field(default_factory=LossSettings)
-    optimization: StepSettings = field(default_factory=StepSettings)
+    losses: DistillationLosses = field(default_factory=DistillationLosses)
+    optimization: LearnerSettings = field(default_factory=LearnerSettings)
 
     def __post_init__(self) -> None:
         """Refuse what cannot run."""
@@ -110,18 +110,3 @@ class SimulatorConfig:
         """Everything, as JSON can hold it."""
         table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command says of a run, beside its config."""
-
-    data: Path
-    out: Path
-    validation: Path | None = None
-    validation_pictures: int = 8
-    steps: int | None = None  # None: the config's, or as long as `minutes`
-    minutes: float | None = None  # of the whole run
-    resume: bool = False
-    device: str = "auto"
-    checkpoint_minutes: float = 10.0

@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from imuge.train.jpeg.config import StepSettings
+from imuge.train.jpeg.config import LearnerSettings
 
 
 class Learner:
     """A network and what moves its weights."""
 
-    def __init__(self, network: nn.Module, settings: StepSettings) -> None:
+    def __init__(self, network: nn.Module, settings: LearnerSettings) -> None:
         self.network = network
         self._settings = settings
         self._named = dict(network.named_parameters())

@@ -94,7 +94,7 @@ def _draw_qualities(config: SimulatorConfig, device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class School:
+class Distillation:
     """The three networks of one run."""
 
     config: SimulatorConfig
@@ -103,7 +103,7 @@ class School:
     student: Student
 
     @classmethod
-    def new(cls, config: SimulatorConfig, device: torch.device) -> "School":
+    def new(cls, config: SimulatorConfig, device: torch.device) -> "Distillation":
         """Networks that know nothing yet; the student passes pictures on as they are."""
         teacher = Student(config.network, normalized=True)
         nn.init.xavier_uniform_(teacher.last.weight)
