@@ -117,6 +117,7 @@ class TrainConfig:
     log_every: int = 50  # steps
     validate_every: int = 2500
     sheet_every: int = 1000
+    validate_on_frames: bool = False  # through files larger than their frames; only our networks
     model: NetworksConfig
     data: CropSettings = field(default_factory=CropSettings)
     optimization: Optimization = field(default_factory=Optimization)
