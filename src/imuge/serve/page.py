@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from fastapi import APIRouter, Request, Response
 
+from imuge.demo import host_file
 from imuge.serve.refusals import Refusal
 
 MEDIA_TYPES = {
@@ -24,8 +25,9 @@ MEDIA_TYPES = {
 
 
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """Content and media type of every file below `static`, by its path there."""
-    return dict(_walk(resources.files("imuge.serve") / "static", ""))
+    """Content and media type of every file below `static`, and of the sample, by its path there."""
+    sample = {"sample.jpg": (host_file(), MEDIA_TYPES[".jpg"])}
+    return sample | dict(_walk(resources.files("imuge.serve") / "static", ""))
 
 
 def _walk(folder: Traversable, before: str) -> list[tuple[str, tuple[bytes, str]]]:
