@@ -122,7 +122,7 @@ def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
 SCALES = """
     const widths = [...document.querySelectorAll("#verify-result .plane img")]
       .map((image) => image.getBoundingClientRect());
-    return widths.map((rect) => [Math.round(rect.left), Math.round(rect.top), Math.round(rect.width)]);
+    return widths.map(({ left, top, width }) => [left, top, width].map(Math.round));
 """
 
 

@@ -1,0 +1,59 @@
+"""Two clients that mean harm, for the soak: one clogs connections, one grabs the workers.
+
+Both ask 127.0.0.1 alone, hold few sockets and wait between rounds, so that what is measured is the
+service's fairness and not how much noise one machine can make.
+"""
+
+import contextlib
+import socket
+import time
+
+import httpx
+from serve_client import ASYNC, encoded
+
+PAUSE_S = 0.2
+ABANDONED_AFTER_S = 0.3
+SIDE = 1000  # of the greedy one's pictures, pixels
+HEAD = (
+    "POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    "Content-Type: multipart/form-data; boundary=xx\r\n"
+)
+PART = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+
+def clog(port, token, stop):
+    """Half heads, bodies that stall, crumbs, junk and unread answers, over and over."""
+    head = HEAD.format(token=token).encode()
+    crumbs = b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000
+    rounds = [
+        b"GET /health HT",
+        head + b"Content-Length: 60000000\r\n\r\n" + PART,
+        head + crumbs,
+        b"\x16\x03\x01" + bytes(500) + b"\r\n\r\n",
+        b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200,
+        b"",
+    ]
+    held = []
+    while not stop.is_set():
+        for sent in rounds:
+            with contextlib.suppress(OSError):
+                wire = socket.create_connection(("127.0.0.1", port), timeout=5)
+                held.append(wire)
+                wire.sendall(sent)
+        while len(held) > 2 * len(rounds):
+            held.pop(0).close()
+        time.sleep(PAUSE_S)
+    for wire in held:
+        wire.close()
+
+
+def grab(port, token, stop, pixels):
+    """Large pictures as fast as they are taken; some are given up as soon as a worker has them."""
+    large = encoded(pixels.repeat(-(-SIDE // len(pixels)), 0).repeat(8, 1)[:SIDE, :SIDE], "JPEG")
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
+        while not stop.is_set():
+            for options in ({"headers": ASYNC, "timeout": 30}, {"timeout": ABANDONED_AFTER_S}):
+                with contextlib.suppress(httpx.HTTPError):
+                    client.post("/v1/verify", files={"file": ("a", large)}, **options)
+            time.sleep(PAUSE_S)
