@@ -28,7 +28,7 @@ from imuge.serve.refusals import Refusal, busy
 REFUSED = "imuge.refused"  # in a request's state: the Refusal that its connection earned
 PIECES = "imuge.pieces"  # in a request's state: its `BodyPieces`
 SMALL_PIECE = 64  # bytes
-MOST_SMALL_PIECES = 2048  # parsing so many takes some hundredths of a second
+MOST_SMALL_PIECES = 256  # parsing so many takes a hundredth of a second
 MOST_HEAD_BYTES = 32 * 2**10
 RETRY_S = 10.0
 OVERFLOW = 2  # up to so many times its share an address is answered; beyond, it is hung up on
