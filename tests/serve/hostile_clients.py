@@ -5,6 +5,7 @@ service's fairness and not how much noise one machine can make.
 """
 
 import contextlib
+import itertools
 import socket
 import time
 
@@ -12,7 +13,6 @@ import httpx
 from serve_client import ASYNC, encoded
 
 PAUSE_S = 0.2
-ABANDONED_AFTER_S = 0.3
 SIDE = 1000  # of the greedy one's pictures, pixels
 HEAD = (
     "POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
@@ -48,12 +48,18 @@ def clog(port, token, stop):
 
 
 def grab(port, token, stop, pixels):
-    """Large pictures as fast as they are taken; some are given up as soon as a worker has them."""
-    large = encoded(pixels.repeat(-(-SIDE // len(pixels)), 0).repeat(8, 1)[:SIDE, :SIDE], "JPEG")
+    """Large pictures as fast as they are taken; every other is killed once a worker has it."""
+    large = encoded(pixels.repeat(8, 0).repeat(8, 1)[:SIDE, :SIDE], "JPEG")
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
-        while not stop.is_set():
-            for options in ({"headers": ASYNC, "timeout": 30}, {"timeout": ABANDONED_AFTER_S}):
-                with contextlib.suppress(httpx.HTTPError):
-                    client.post("/v1/verify", files={"file": ("a", large)}, **options)
-            time.sleep(PAUSE_S)
+    address = f"http://127.0.0.1:{port}"
+    turns = itertools.cycle([True, False])
+    with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
+        while not stop.wait(PAUSE_S):
+            with contextlib.suppress(httpx.HTTPError, KeyError):
+                taken = client.post("/v1/verify", files={"file": ("a", large)}, headers=ASYNC)
+                job = taken.headers["location"]
+                kill = next(turns)
+                while kill and not stop.wait(PAUSE_S):
+                    if client.get(job).json().get("state") != "queued":
+                        client.delete(job)  # takes the worker along
+                        break

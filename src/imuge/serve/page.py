@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 from fastapi import APIRouter, Request, Response
 
-from imuge.demo import host_file
 from imuge.serve.refusals import Refusal
 
 MEDIA_TYPES = {
@@ -26,7 +25,8 @@ MEDIA_TYPES = {
 
 def static_files() -> dict[str, tuple[bytes, str]]:
     """Content and media type of every file below `static`, and of the sample, by its path there."""
-    sample = {"sample.jpg": (host_file(), MEDIA_TYPES[".jpg"])}
+    photograph = (resources.files("imuge") / "demo" / "astronaut.jpg").read_bytes()
+    sample = {"sample.jpg": (photograph, MEDIA_TYPES[".jpg"])}
     return sample | dict(_walk(resources.files("imuge.serve") / "static", ""))
 
 
