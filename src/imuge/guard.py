@@ -154,7 +154,7 @@ class Guard:
         if is_file:
             check_output(picture, format)
             warnings += losses(picture, format, metadata)
-        canvas = to_canvas(picture.samples)
+        canvas = to_canvas(picture.samples, picture.judged)
         if not replace:
             self._refuse_protected(canvas)
         code = self.engine.encode(canvas.image)
@@ -243,7 +243,7 @@ class Guard:
         return immunized[:, : canvas.height, : canvas.width]
 
     def _verify(self, picture: Picture, *, recover: bool, hidden_copy: bool) -> Verdict:
-        canvas = to_canvas(picture.samples)
+        canvas = to_canvas(picture.samples, picture.judged)
         found = verification.verify(
             self.engine, canvas, self.keys, recover=recover, hidden_copy=hidden_copy
         )

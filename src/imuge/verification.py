@@ -25,7 +25,7 @@ from imuge.hidden_copy import (
     find_code,
     render,
 )
-from imuge.image.padding import SIDE_MULTIPLE, Canvas, to_pixels
+from imuge.image.padding import BLOCK, SIDE_MULTIPLE, Canvas, to_pixels
 from imuge.keys import (
     PRESENCE_THRESHOLD,
     TEMPLATE_CHANNELS,
@@ -201,6 +201,9 @@ def localize(
         clues = code_clues(hidden.codes, engine.encode(canvas.image))
     logits = engine.localize(canvas.image, received, expected, clues)
     probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
+    # Nobody sees what changed there; and codecs bleed it into what is seen beside it.
+    hidden = ~canvas.judged
+    probability[ndimage.maximum_filter(hidden, 2 * BLOCK + 1, mode="constant")] = 0
     return probability
 
 

@@ -195,7 +195,7 @@ def _hidden_note(alpha: Samples) -> list[str]:
     share = f"{hidden:.0%}" if hidden >= 0.01 else "a small part"
     note = (
         f"{share} of the picture is fully transparent: what is there is taken as white, and is "
-        "neither protected nor judged"
+        "neither protected nor judged; a copy on a ground of another colour shows it as changed"
     )
     return [note] if hidden else []
 

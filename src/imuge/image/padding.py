@@ -25,11 +25,13 @@ class Canvas:
         image: (3, H16, W16) float32 RGB in [0, 1].
         height: Rows of the picture itself.
         width: Columns of the picture itself.
+        judged: (H, W), True where a pixel is seen; what alpha hides is no evidence.
     """
 
     image: NDArray[np.float32]
     height: int
     width: int
+    judged: NDArray[np.bool_]
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -38,21 +40,32 @@ class Canvas:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """(rows, columns) of blocks: True where the whole block is part of the picture."""
-        rows, columns = self.grid
-        inside = np.zeros((rows, columns), bool)
-        inside[: self.height // BLOCK, : self.width // BLOCK] = True
+        """(rows, columns) of blocks: True where the whole block is part of the picture, and seen.
+
+        Where no block is seen whole, all that are part of the picture count.
+        """
+        rows, columns = self.height // BLOCK, self.width // BLOCK
+        whole = self.judged[: rows * BLOCK, : columns * BLOCK]
+        seen = whole.reshape(rows, BLOCK, columns, BLOCK).all(axis=(1, 3))
+        inside = np.zeros(self.grid, bool)
+        inside[:rows, :columns] = seen if seen.any() else True
         return inside
 
 
-def to_canvas(pixels: Samples) -> Canvas:
-    """Convert (H, W, 3) RGB of 8 or 16 bits, both sides 16 or more."""
+def to_canvas(pixels: Samples, judged: NDArray[np.bool_] | None = None) -> Canvas:
+    """Convert (H, W, 3) RGB of 8 or 16 bits, both sides 16 or more.
+
+    Args:
+        pixels: The picture.
+        judged: (H, W), True where a pixel is seen; None means all.
+    """
     height, width = pixels.shape[:2]
     below, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
     padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="reflect")
     image = np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32)
     image /= np.iinfo(pixels.dtype).max
-    return Canvas(image=image, height=height, width=width)
+    seen = np.ones((height, width), bool) if judged is None else judged
+    return Canvas(image=image, height=height, width=width, judged=seen)
 
 
 def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
