@@ -94,7 +94,6 @@ class Picture:
             )
         return replace(self, samples=neutral(pixels, self.alpha))
 
-
     def with_patch(self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> "Picture":
         """Return the same picture with 8-bit pixels where the mask is; the others stay exactly.
 
