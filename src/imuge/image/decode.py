@@ -177,7 +177,7 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
 
 def _turn_note(image: Image.Image, data: bytes, turned: int) -> list[str]:
     if turned != 1:
-        return [f"the picture was stored turned (EXIF orientation {turned}); it is upright now"]
+        return [f"the picture was stored turned (orientation {turned}); it is upright now"]
     if image.format == "HEIF" and iso_turn(sniff.iso_meta(data)):
         return ["the picture was stored turned (by its container); it is upright now"]
     return []
