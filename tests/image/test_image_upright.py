@@ -160,6 +160,13 @@ def test_pictures_in_the_extended_xmp_go_with_it():
     assert "further pictures in the extended XMP are dropped with it" in picture.notes
 
 
+def test_a_turned_heic_has_its_sizes_turned():
+    stored = photo().transpose(Image.Transpose.ROTATE_90)
+    picture = load(file("HEIF", stored, exif=exif_with_thumbnail(6, stored.size)))
+    inner = read(picture.metadata.exif).get_ifd(ExifTags.IFD.Exif)
+    assert (inner[0xA002], inner[0xA003]) == (WIDTH, HEIGHT)
+
+
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
 def test_a_turn_by_the_container_has_its_note(kind):
     stored = photo().transpose(Image.Transpose.ROTATE_90)
