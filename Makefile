@@ -27,7 +27,7 @@ $(SERVE): $(CORE)
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,openvino,serve,ray]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray]'
 	touch $@
 
 $(DOCS): $(CORE)
