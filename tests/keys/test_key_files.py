@@ -16,12 +16,11 @@ import pytest
 
 import imuge
 from imuge.errors import KeyFileError
-from imuge.keys import files as key_files
-from imuge.keys import folder
 from imuge.keys import (
     Key,
     create_default,
     find_key,
+    folder,
     key_folder,
     key_path,
     list_keys,
@@ -32,6 +31,7 @@ from imuge.keys import (
     verify_only,
     write_key,
 )
+from imuge.keys import files as key_files
 
 SECRET = bytes(range(100, 132))
 SPELLINGS = (SECRET.hex(), base64.b64encode(SECRET).decode(), repr(SECRET), str(list(SECRET)))
@@ -356,7 +356,8 @@ def nobody(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
 
 
-def test_without_a_home_a_named_key_file_will_do(key, tmp_path, monkeypatch, nobody):
+@pytest.mark.usefixtures("nobody")
+def test_without_a_home_a_named_key_file_will_do(key, tmp_path, monkeypatch):
     write_key(key, tmp_path / "k.key")
     for given in ("k.key", "./k.key", tmp_path / "k.key", FileLike(tmp_path / "k.key")):
         assert find_key(given) == key
@@ -365,7 +366,8 @@ def test_without_a_home_a_named_key_file_will_do(key, tmp_path, monkeypatch, nob
     assert scan_keys() == ([], [])
 
 
-def test_without_a_home_one_sentence_says_what_to_set(nobody):
+@pytest.mark.usefixtures("nobody")
+def test_without_a_home_one_sentence_says_what_to_set():
     for ask in (key_folder, create_default, find_key, lambda: find_key("press")):
         with pytest.raises(KeyFileError, match=r"no home folder.*HOME or XDG_CONFIG_HOME"):
             ask()
