@@ -202,8 +202,8 @@ def localize(
     logits = engine.localize(canvas.image, received, expected, clues)
     probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
     # Nobody sees what changed there; and codecs bleed it into what is seen beside it.
-    hidden = ~canvas.judged
-    probability[ndimage.maximum_filter(hidden, 2 * BLOCK + 1, mode="constant")] = 0
+    unseen = ~canvas.judged
+    probability[ndimage.maximum_filter(unseen, 2 * BLOCK + 1, mode="constant")] = 0
     return probability
 
 
