@@ -390,6 +390,15 @@ def test_an_empty_home_means_the_one_the_system_knows(monkeypatch):
     assert key_folder() == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".config" / "imuge" / "keys"
 
 
+def test_a_home_that_is_a_file_holds_no_keys(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert scan_keys() == ([], [])
+    with pytest.raises(KeyFileError, match="cannot make the folder"):
+        create_default()
+
+
 def test_a_leading_tilde_in_the_variable_is_the_home_folder(key, tmp_path, monkeypatch):
     write_key(key, tmp_path / "k.key")
     monkeypatch.setenv("HOME", str(tmp_path))
