@@ -29,7 +29,7 @@ $(SERVE): $(CORE)
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,openvino,serve,ray,registry,postgres,c2pa]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray,registry,postgres,c2pa]'
 	touch $@
 
 $(DOCS): $(CORE)
