@@ -39,13 +39,9 @@ from imuge.results import Pixels
 CURVES = {
     "as the networks give it": Shaping(flat=1.0, busy=1.0, chrominance=1.0),
     "colour halved": Shaping(flat=1.0, busy=1.0, chrominance=0.5),
-    "colour 0.35": Shaping(flat=1.0, busy=1.0, chrominance=0.35),
-    "flat 0.85": Shaping(flat=0.85, busy=1.0, level=12.0, chrominance=0.5),
-    "flat 0.8, busy 1.1": Shaping(flat=0.8, busy=1.1, level=12.0, chrominance=0.5),
-    "flat 0.7": Shaping(flat=0.7, busy=1.0, level=12.0, chrominance=0.5),
-    "flat 0.7, level 6": Shaping(flat=0.7, busy=1.0, level=6.0, chrominance=0.5),
-    "flat 0.7, busy 1.2": Shaping(flat=0.7, busy=1.2, level=12.0, chrominance=0.5),
-    "flat 0.6": Shaping(flat=0.6, busy=1.0, level=12.0, chrominance=0.5),
+    "flat 0.7 from level 6": Shaping(flat=0.7, busy=1.0, level=6.0, chrominance=0.5),
+    "flat 0.7 from level 12": Shaping(flat=0.7, busy=1.0, level=12.0, chrominance=0.5),
+    "flat 0.6 from level 12": Shaping(flat=0.6, busy=1.0, level=12.0, chrominance=0.5),
 }
 COPIES = ("long-edge:1600,jpeg:70", "long-edge:1080,jpeg:75", "long-edge:1080,jpeg:50")
 AREA = 0.1
