@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
+from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.scores import f1, psnr_db
@@ -58,8 +59,8 @@ def test_a_change_is_found_and_what_was_there_is_shown(guard, forged, photograph
     assert verdict.recovered is not None
     gain = psnr_db(photograph, verdict.recovered, mask) - psnr_db(photograph, received, mask)
     assert gain > 5
-    untouched = ~verdict.mask
-    assert np.array_equal(verdict.recovered[untouched], received[untouched])
+    seam = ndimage.binary_dilation(verdict.mask, np.ones((3, 3)), 7)
+    assert np.array_equal(verdict.recovered[~seam], received[~seam])
 
 
 @pytest.mark.parametrize("chain", ["jpeg:90", "jpeg:75", "resize-back:0.8", "blur:0.6"])
@@ -88,7 +89,8 @@ def test_several_keys_are_tried_and_corrected_for(guard, key, immunized):
     verdict = Guard(keys, engine=guard.engine).verify(immunized.image)
     assert verdict.verdict == "intact"
     assert verdict.key_name == "test"
-    assert verdict.corrected_for == {"keys": 3, "geometries": 1}
+    # Four places of the waves, and frames of 128 to 256 edge to edge.
+    assert verdict.corrected_for == {"keys": 3, "alignments": 7}
 
 
 def test_protection_moved_to_another_picture_is_foreign(
@@ -327,6 +329,7 @@ def test_the_record_is_stable_json(guard, forged):
         "regions",
         "hidden_copy",
         "hidden_copy_agreement",
+        "geometry",
         "width",
         "height",
         "model",
