@@ -27,6 +27,7 @@ GRID = 6  # windows on a side, half overlapping
 FEWEST_BLOCKS = 24  # of a window
 FEWEST_WINDOWS = 4
 ROUNDS = 2
+CLOSE = 0.2  # frame pixels at the corners after which no second round is worth its time
 CLAMP = 1.5  # a revealed sign counts up to this
 PULL = 0.35  # frame pixels at the corners, of stretch and shear that rounding may leave
 
@@ -70,7 +71,10 @@ def fine_aligned(
         now = _agreement(*reveal(better), expected)
         if np.nanmean(now) <= np.nanmean(agreed):
             break
+        moved = np.abs(better.corners() - best.corners()).max()
         best, agreed = better, now
+        if moved < CLOSE:
+            break
     return best
 
 
