@@ -1,4 +1,4 @@
-"""Draws the strips of docs/how-it-works.md: pictures of one size side by side, a line over each."""
+"""Draws the strips of the pages' pictures: panels of one width side by side, a line over each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from imuge.engine.canvas import BLOCK
 from imuge.report.overlay import COLOUR
 from imuge.results import Pixels
 
@@ -26,28 +27,31 @@ class Panel:
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB or (H, W) grey
 
 
-def strip(panels: Sequence[Panel], *, side: int, columns: int) -> Image.Image:
-    """Put panels side by side, `columns` in a row, each scaled to `side` pixels."""
+def strip(panels: Sequence[Panel], *, width: int, columns: int) -> Image.Image:
+    """Put panels side by side, `columns` in a row, each scaled to `width` pixels across."""
+    drawn = [_scaled(panel.pixels, width) for panel in panels]
+    height = max(picture.height for picture in drawn)
     rows = -(-len(panels) // columns)
-    size = (columns * (side + GAP) - GAP, rows * (side + LINE + GAP) - GAP)
+    size = (columns * (width + GAP) - GAP, rows * (height + LINE + GAP) - GAP)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(LABEL)
-    for i, panel in enumerate(panels):
-        left, top = i % columns * (side + GAP), i // columns * (side + LINE + GAP)
-        width = draw.textlength(panel.label, font=font)
-        if width > side:
-            raise ValueError(f"the label {panel.label!r} takes {width:.0f} of {side} pixels")
+    for i, (panel, picture) in enumerate(zip(panels, drawn, strict=True)):
+        left, top = i % columns * (width + GAP), i // columns * (height + LINE + GAP)
+        wide = draw.textlength(panel.label, font=font)
+        if wide > width:
+            raise ValueError(f"the label {panel.label!r} takes {wide:.0f} of {width} pixels")
         draw.text((left, top + LINE / 2), panel.label, fill=INK, font=font, anchor="lm")
-        sheet.paste(_scaled(panel.pixels, side), (left, top + LINE))
+        sheet.paste(picture, (left, top + LINE))
     return sheet
 
 
-def _scaled(pixels: NDArray[np.uint8], side: int) -> Image.Image:
+def _scaled(pixels: NDArray[np.uint8], width: int) -> Image.Image:
     """A small map keeps its cells; a photograph is averaged."""
-    enlarged = side >= max(pixels.shape[:2])
+    size = (width, round(pixels.shape[0] * width / pixels.shape[1]))
+    enlarged = width >= pixels.shape[1]
     method = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
-    return Image.fromarray(pixels).convert("RGB").resize((side, side), method)
+    return Image.fromarray(pixels).convert("RGB").resize(size, method)
 
 
 def grey(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
@@ -64,12 +68,29 @@ def heat(share: NDArray[np.float32]) -> Pixels:
 
 
 def tinted(picture: Pixels, blocks: NDArray[np.bool_]) -> Pixels:
-    """The picture with some of its blocks in the report's colour."""
-    side = picture.shape[0] // blocks.shape[0]
-    inside = blocks.repeat(side, 0).repeat(side, 1)
+    """The picture with some of its blocks of 8x8 pixels in the report's colour."""
+    height, width = picture.shape[:2]
+    inside = blocks.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
     shown = picture.copy()
     shown[inside] = COLOUR
     return shown
+
+
+def added(change: NDArray[np.float32], *, gain: float) -> NDArray[np.uint8]:
+    """What is added to a picture, grey levels, `gain` times enlarged on middle grey."""
+    return np.rint((128 + gain * change).clip(0, 255)).astype(np.uint8)
+
+
+def curve(values: Sequence[float], *, width: int, height: int) -> Pixels:
+    """Numbers as a line from the left to the right, the greatest at the top, 0 at the bottom."""
+    sheet = Image.new("RGB", (width, height), "white")
+    most = max(values)
+    points = [
+        (i * (width - 1) / (len(values) - 1), (height - 3) * (1 - value / most) + 1)
+        for i, value in enumerate(values)
+    ]
+    ImageDraw.Draw(sheet).line(points, fill=COLOUR, width=3)
+    return np.array(sheet)
 
 
 def table(numbers: NDArray[np.float32], *, most: float, digits: int, side: int) -> Pixels:
