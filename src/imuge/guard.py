@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imuge.engine import Engine, Progress
+from imuge.engine.steps import step
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.image import (
     Limits,
@@ -30,7 +31,7 @@ from imuge.image import (
 )
 from imuge.keys import Key, find_key, new_image_id
 from imuge.protection.embed import prepare, publish
-from imuge.protection.frame import DETAILS, Detail
+from imuge.protection.frame import DETAILS, Detail, published_frame
 from imuge.protection.receive import SEARCHES, Search, receive
 from imuge.protection.verify import verify, with_hidden_copy, with_recovered
 from imuge.results import Immunized, Pixels, Verdict
@@ -44,6 +45,7 @@ PictureType = TypeVar("PictureType", bound=AnyPicture)
 # template, and another chance.
 DRAWS = 3
 STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
+THINNEST = 32  # frame pixels across: a strip's frame has too few blocks beside each other
 
 
 class Guard:
@@ -60,7 +62,8 @@ class Guard:
         device: "cpu", or "cuda" where onnxruntime-gpu is installed; None means "cpu".
         limits: The sizes of pictures taken; None means those of `imuge.image.Limits`. A `Picture`
             has its own.
-        progress: Called with the step's name and the share of it that is done, 0..1.
+        progress: Called with a step's name and the share of it that is done, 0..1; the steps of
+            each call are those of `imuge.engine.steps`.
 
     Raises:
         KeyFileError: a key is missing, malformed or readable by others.
@@ -96,6 +99,7 @@ class Guard:
                 "got both; give these to Engine"
             )
         self.engine = engine
+        self._progress = engine.progress
 
     @overload
     def immunize(
@@ -138,7 +142,8 @@ class Guard:
             image: A path, the bytes of a file, a binary file object, a PIL image, or an array
                 (H, W, 3) or (H, W, 4), uint8, RGB(A); or a `Picture` that `imuge.image.load` has
                 read. From 128x128 pixels to 200 megapixels.
-            strength: Scales the change; more survives more and is seen sooner.
+            strength: Scales what the networks add, 1 being what they were tuned with: twice as
+                much survives rougher treatment and is seen sooner. The pilot stays as it is.
             detail: Which frame it is published on: "robust" for channels that scale down hard,
                 "normal", or "fine" for those that never scale.
             key: The key to immunize with this time; None means the guard's first.
@@ -172,23 +177,30 @@ class Guard:
                 f"key {chosen.name} is verify-only and cannot immunize; use the full key"
             )
         is_file = not isinstance(image, Image.Image | np.ndarray)
-        picture = _read(image, self.limits)
+        with step(self._progress, "decode"):
+            picture = _read(image, self.limits)
+        _check_shape(picture, detail)
         warnings = picture.notes
         if is_file:
             check_output(picture, format)
             warnings += losses(picture, format, metadata)
         if not replace:
-            self._refuse_protected(picture, keys)
-        host = prepare(self.engine, picture.samples, detail)
+            with step(self._progress, "look"):
+                self._refuse_protected(picture, keys)
+        with step(self._progress, "frame"):
+            host = prepare(self.engine, picture.samples, detail)
         for _ in range(DRAWS):
             image_id = new_image_id()
-            pixels = publish(
-                self.engine, picture.samples, host, chosen, image_id, strength=strength
-            )
+            with step(self._progress, "add"):
+                pixels = publish(
+                    self.engine, picture.samples, host, chosen, image_id, strength=strength
+                )
             made = picture.with_pixels(pixels)
-            file = encode(made, format=format, metadata=metadata) if is_file else None
-            checked = load(file, limits=picture.limits) if file is not None else made
-            verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
+            with step(self._progress, "write"):
+                file = encode(made, format=format, metadata=metadata) if is_file else None
+            with step(self._progress, "verify"):
+                checked = load(file, limits=picture.limits) if file is not None else made
+                verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
             if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
                 break
         else:
@@ -229,14 +241,13 @@ class Guard:
         """
         if search not in SEARCHES:
             raise ConfigError(f"expected a search of {', '.join(SEARCHES)}, got {search!r}")
-        return verify(
-            self.engine,
-            _read(image, self.limits),
-            self.keys,
-            recover=recover,
-            hidden_copy=hidden_copy,
-            search=search,
-        )
+        with step(self._progress, "decode"):
+            picture = _read(image, self.limits)
+        with step(self._progress, "find"):
+            verdict = verify(self.engine, picture, self.keys, recover=False, search=search)
+        if recover:
+            verdict = self.recover(verdict)
+        return self.hidden_copy(verdict) if hidden_copy else verdict
 
     @overload
     def recover(self, image: Verdict) -> Verdict: ...
@@ -260,7 +271,8 @@ class Guard:
             ConfigError: the verdict was made elsewhere, or with other weights.
         """
         if isinstance(image, Verdict):
-            return with_recovered(self.engine, image)
+            with step(self._progress, "reconstruct"):
+                return with_recovered(self.engine, image)
         picture = _read(image, self.limits)
         verdict = verify(self.engine, picture, self.keys)
         if verdict.verdict not in ("intact", "tampered"):
@@ -283,7 +295,8 @@ class Guard:
         Raises:
             ConfigError: the verdict was made elsewhere, or with other weights.
         """
-        return with_hidden_copy(self.engine, verdict)
+        with step(self._progress, "hidden copy"):
+            return with_hidden_copy(self.engine, verdict)
 
     def _keys_with(self, key: AnyKey | None) -> list[Key]:
         """All keys to look with, the one to immunize with first."""
@@ -311,6 +324,18 @@ def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:
     if isinstance(image, Image.Image):
         return from_pil(image, limits=limits)
     return load(image, limits=limits)
+
+
+def _check_shape(picture: Picture, detail: Detail) -> None:
+    """Refuse strips, before anything is computed."""
+    height, width = picture.samples.shape[:2]
+    frame = published_frame(width, height, detail)
+    if min(frame.size) < THINNEST:
+        raise ImageError(
+            f"the picture is {width}×{height} pixels, too thin to carry its protection: the "
+            f"shorter side needs to be at least 1/{frame.side // THINNEST} of the longer; cut it "
+            "into parts and immunize each"
+        )
 
 
 def _as_given(

@@ -92,7 +92,7 @@ class Worker:
             verdict=verdict.verdict,
             key_id=verdict.key_id,
             image_id=verdict.image_id,
-            tampered_area=round(verdict.tampered_area, 6),
+            tampered_area=_rounded(verdict.tampered_area),
             width=verdict.width,
             height=verdict.height,
             warnings=[*_misnamed(task, data), *verdict.warnings],
@@ -129,6 +129,10 @@ def _misnamed(task: PictureTask, data: bytes) -> list[str]:
     if SUFFIXES.get(suffix.lower(), content) == content:
         return []
     return [f"the file is {content} although its name ends in {suffix}"]
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)
 
 
 def sha256(data: bytes) -> str:

@@ -10,6 +10,7 @@ from imuge.cli.keys import KeyOption, keys_to_immunize
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
+    MaxPixelsOption,
     label,
     one_sentence,
     progress,
@@ -18,9 +19,11 @@ from imuge.cli.terminal import (
     say,
     write_stdout,
 )
-from imuge.errors import ConfigError
+from imuge.engine.steps import IMMUNIZE, Plan
+from imuge.errors import ConfigError, shown
 from imuge.guard import Guard
 from imuge.image import SUFFIXES, format_for
+from imuge.protection.frame import Detail
 
 MetadataChoice = Literal["keep", "no-gps", "none"]
 
@@ -43,7 +46,16 @@ OutputOption = Annotated[
 StrengthOption = Annotated[
     float,
     typer.Option(
-        metavar="F", help="From 0.25 to 3: more survives rougher treatment and is seen sooner."
+        metavar="F",
+        help="From 0.25 to 3, times what is added to the picture: more survives rougher "
+        "treatment and is seen sooner.",
+    ),
+]
+DetailOption = Annotated[
+    Detail,
+    typer.Option(
+        help="How fine a change can be found: robust for channels that scale down hard, fine for "
+        "those that never scale."
     ),
 ]
 ReplaceOption = Annotated[
@@ -67,6 +79,7 @@ class _ImmunizeOptions:
 
     output: Path | None
     strength: float
+    detail: Detail
     replace: bool
     metadata: MetadataChoice
     overwrite: bool
@@ -78,9 +91,11 @@ def immunize(
     output: OutputOption = None,
     key: KeyOption = None,
     strength: StrengthOption = 1.0,
+    detail: DetailOption = "normal",
     replace: ReplaceOption = False,
     metadata: MetadataOption = "keep",
     overwrite: OverwriteOption = False,
+    max_pixels: MaxPixelsOption = None,
 ) -> None:
     """Protect pictures before you publish them.
 
@@ -92,12 +107,17 @@ def immunize(
     """
     _check_outputs(sources, output)
     options = _ImmunizeOptions(
-        output=output, strength=strength, replace=replace, metadata=metadata, overwrite=overwrite
+        output=output,
+        strength=strength,
+        detail=detail,
+        replace=replace,
+        metadata=metadata,
+        overwrite=overwrite,
     )
     keys = keys_to_immunize(key)
     failed = False
-    with progress(len(sources)) as steps:
-        guard = Guard(keys, progress=steps.step)
+    with progress(len(sources), Plan(IMMUNIZE)) as steps:
+        guard = Guard(keys, limits=max_pixels, progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
                 _immunize_one(guard, source, options)
@@ -108,6 +128,8 @@ def immunize(
 
 def _check_outputs(sources: list[Path], output: Path | None) -> None:
     """Refuse combinations of inputs and outputs that cannot work, before anything is computed."""
+    if folders := [source for source in sources if source.is_dir()]:
+        raise ConfigError(_is_folder(folders[0]))
     folder = output is not None and output != STREAM and output.is_dir()
     if len(sources) == 1:
         if sources == [STREAM] and (output is None or folder):
@@ -120,6 +142,11 @@ def _check_outputs(sources: list[Path], output: Path | None) -> None:
     targets = [_target(source, output) for source in sources]
     if twice := sorted({str(target) for target in targets if targets.count(target) > 1}):
         raise ConfigError(f"two pictures would be written to {twice[0]}; immunize them apart")
+
+
+def _is_folder(folder: Path) -> str:
+    """What to do instead of giving a folder."""
+    return f"{folder} is a folder; immunize all of it with: imuge batch immunize {folder} --out DIR"
 
 
 def _target(source: Path, output: Path | None) -> Path:
@@ -140,6 +167,7 @@ def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None
     made = guard.immunize(
         read_source(source),
         options.strength,
+        detail=options.detail,
         replace=options.replace,
         format=chosen,
         metadata=options.metadata,
@@ -151,6 +179,6 @@ def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None
         return
     made.save(target, overwrite=options.overwrite)
     say(
-        f"{target}: immunized with key {made.key_name} ({made.key_id}), image {made.image_id}, "
+        f"{shown(target)}: immunized with key {made.key_name} ({made.key_id}), image {made.image_id}, "
         f"{made.psnr_db:.1f} dB; read back and intact"
     )
