@@ -167,9 +167,7 @@ class Guard:
         """
         keys = self._keys_with(key)
         chosen = keys[0]
-        if not STRENGTHS[0] <= strength <= STRENGTHS[1]:
-            low, high = STRENGTHS
-            raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
+        check_strength(strength)
         if detail not in DETAILS:
             raise ConfigError(f"expected a detail of {', '.join(DETAILS)}, got {detail!r}")
         if not chosen.can_recover:
@@ -314,6 +312,17 @@ class Guard:
                 f"this picture is protected with key {found.key.name} already; immunizing it again "
                 "would hide what was done to it since: verify it, or pass --replace (replace=True)"
             )
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a strength that no picture can be immunized with; callers ask this before long work.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    low, high = STRENGTHS
+    if not low <= strength <= high:
+        raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
 
 
 def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:

@@ -45,17 +45,26 @@ def list_source(source: Path, out: Path, globs: Sequence[str] = ()) -> Listing:
     Raises:
         ConfigError: it is neither, or cannot be read.
     """
+    check_source(source)
     if source.is_dir():
         return list_folder(source, out, globs)
-    if source.suffix.lower() not in LISTS:
+    if globs:
+        raise ConfigError("--glob chooses from a folder; a list names its pictures itself")
+    return read_list(source)
+
+
+def check_source(source: Path) -> None:
+    """Refuse what is neither a folder nor a list; callers ask this before anything else.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not source.exists() or not (source.is_dir() or source.suffix.lower() in LISTS):
         problem = "which is no folder" if source.exists() else "and there is nothing of that name"
         raise ConfigError(
             f"expected a folder of pictures or a list ending in {', '.join(sorted(LISTS))}, "
             f"got {source}, {problem}"
         )
-    if globs:
-        raise ConfigError("--glob chooses from a folder; a list names its pictures itself")
-    return read_list(source)
 
 
 def list_folder(folder: Path, out: Path | None, globs: Sequence[str] = ()) -> Listing:

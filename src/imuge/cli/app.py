@@ -30,6 +30,7 @@ from imuge.cli.terminal import (
 )
 from imuge.cli.verify import verify
 from imuge.demo import run_demo
+from imuge.engine.steps import DEMO, Plan
 from imuge.errors import ConfigError, ImugeError
 
 app = typer.Typer(
@@ -121,7 +122,7 @@ def demo(
     """
     if out.is_dir() and any(out.iterdir()) and not (out / "demo.key").exists():
         raise ConfigError(f"{out} holds other files, which stay as they are; name a new folder")
-    with progress(1) as steps:
+    with progress(1, Plan(DEMO)) as steps:
         verdict = run_demo(out, say=say, progress=steps.step)
     typer.echo(verdict.sentence)
 

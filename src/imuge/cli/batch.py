@@ -8,16 +8,20 @@ from typing import Annotated, Literal
 
 import typer
 
+from imuge.batch.listing import check_source
 from imuge.batch.local import RunSettings, run_local
 from imuge.batch.progress import Meter, duration
 from imuge.batch.record import FAILED as FAILED_OUTCOME
 from imuge.batch.record import IMMUNIZED
 from imuge.batch.summary import SHOWN, Summary
 from imuge.batch.tasks import BatchSpec, ReportChoice
+from imuge.cli.immunize import DetailOption, StrengthOption
 from imuge.cli.keys import KeyOption, keys_to_immunize, keys_to_verify
-from imuge.cli.terminal import complain, console, one_sentence, say
-from imuge.errors import ConfigError, ImugeError
-from imuge.image import MetadataPolicy
+from imuge.cli.terminal import MaxPixelsOption, complain, console, one_sentence, say
+from imuge.cli.verify import SearchOption
+from imuge.errors import ConfigError, ImugeError, shown
+from imuge.guard import check_strength
+from imuge.image import Limits, MetadataPolicy
 from imuge.keys import Key, key_path
 from imuge.keys.folder import KEY_FILE_VARIABLE
 from imuge.keys.names import is_name
@@ -78,7 +82,8 @@ def batch_immunize(
     source: Source,
     out: OutOption,
     key: KeyOption = None,
-    strength: Annotated[float, typer.Option(metavar="F", help="From 0.25 to 3.")] = 1.0,
+    strength: StrengthOption = 1.0,
+    detail: DetailOption = "normal",
     replace: Annotated[
         bool, typer.Option("--replace", help="Immunize again what is protected already.")
     ] = False,
@@ -97,6 +102,7 @@ def batch_immunize(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
+    max_pixels: MaxPixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Protect many pictures.
@@ -107,10 +113,13 @@ def batch_immunize(
     spec = BatchSpec(
         command="immunize",
         strength=strength,
+        detail=detail,
         replace=replace,
         metadata=metadata,
         format=None if format is None else format.upper(),
+        max_pixels=(max_pixels or Limits()).max_pixels,
     )
+    check_strength(strength)
     settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
@@ -120,6 +129,7 @@ def batch_immunize(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
+    _check_where(where)  # before a first key is made
     _run(where, spec, keys_to_immunize(key), key or [], settings, as_json=as_json)
 
 
@@ -132,6 +142,7 @@ def batch_verify(
     reports: Annotated[
         ReportChoice, typer.Option(help="Which pictures get a report in DIR.")
     ] = "tampered",
+    search: SearchOption = "quick",
     glob: GlobOption = None,
     processes: ProcessesOption = None,
     threads: ThreadsOption = 1,
@@ -141,14 +152,20 @@ def batch_verify(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
+    max_pixels: MaxPixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell of many pictures whether and where they were changed.
 
-    Every verdict is a line of DIR/manifest.jsonl. Exit status: that of the highest verdict, as
+    Every verdict is a line of DIR/manifest.jsonl. Exit status: that of the gravest verdict, as
     for imuge verify; 1 if any picture failed; 130 or 143 if stopped.
     """
-    spec = BatchSpec(command="verify", reports=reports)
+    spec = BatchSpec(
+        command="verify",
+        reports=reports,
+        search=search,
+        max_pixels=(max_pixels or Limits()).max_pixels,
+    )
     settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
@@ -158,6 +175,7 @@ def batch_verify(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
+    _check_where(where)  # before a first key is made
     _run(where, spec, keys_to_verify(key), key or [], settings, as_json=as_json)
 
 
@@ -185,12 +203,11 @@ def _run(
     if where.engine == "ray":
         summary = _run_ray(where, spec, keys, named, settings, meter)
     else:
-        _refuse_what_only_ray_can(where)
         summary = run_local(Path(where.source), Path(where.out), spec, keys, settings, meter)
     for line in remarks(summary):
         say(line)
     for name, error in summary.errors.items():
-        complain(f"{name}: {error}")
+        complain(f"{shown(name)}: {error}")
     if (more := summary.outcomes.get(FAILED_OUTCOME, 0) - len(summary.errors)) > 0:
         say(f"{more} more failed; the manifest names them all.")
     typer.echo(json.dumps(summary.to_dict(), indent=2) if as_json else sentence(summary))
@@ -199,7 +216,10 @@ def _run(
     raise typer.Exit(summary.exit_status)
 
 
-def _refuse_what_only_ray_can(where: _Where) -> None:
+def _check_where(where: _Where) -> None:
+    """Refuse what only Ray can, and a source that is not there."""
+    if where.engine == "ray":
+        return
     for place in (where.source, where.out):
         if "://" in place:
             raise ConfigError(f"{place} is reached with --engine ray; give a path, or that")
@@ -207,6 +227,7 @@ def _refuse_what_only_ray_can(where: _Where) -> None:
         raise ConfigError("--address and --gpus are for --engine ray; add it, or leave them out")
     if Path(where.out).exists() and not Path(where.out).is_dir():
         raise ConfigError(f"expected a folder for --out, got the file {where.out}")
+    check_source(Path(where.source))
 
 
 def _run_ray(
@@ -255,7 +276,7 @@ def remarks(summary: Summary) -> list[str]:
     """What a person wants to know beside the result."""
     lines = []
     if summary.skipped:
-        names = [f"{name} ({why})" for name, why in list(summary.skipped.items())[:SHOWN]]
+        names = [f"{shown(name)} ({why})" for name, why in list(summary.skipped.items())[:SHOWN]]
         more = len(summary.skipped) - len(names)
         rest = f" and {more} more" if more > 0 else ""
         lines.append(f"Left out {len(summary.skipped)}: {'; '.join(names)}{rest}")
@@ -276,4 +297,5 @@ def sentence(summary: Summary) -> str:
     if summary.remaining:
         counts.append(f"{summary.remaining} left to do")
     noun = "picture" if summary.pictures == 1 else "pictures"
-    return f"{summary.pictures} {noun}: {', '.join(counts) or 'nothing to do'}. {summary.manifest}"
+    what = ", ".join(counts) or "nothing to do"
+    return f"{summary.pictures} {noun}: {what}. {shown(summary.manifest)}"

@@ -20,8 +20,8 @@ from imuge.cli.terminal import (
     write_stdout,
 )
 from imuge.engine.steps import IMMUNIZE, Plan
-from imuge.errors import ConfigError, shown
-from imuge.guard import Guard
+from imuge.errors import ConfigError, ImageError, shown
+from imuge.guard import Guard, check_strength
 from imuge.image import SUFFIXES, format_for
 from imuge.protection.frame import Detail
 
@@ -106,6 +106,7 @@ def immunize(
     Every output is read back and verified before it is written.
     """
     _check_outputs(sources, output)
+    check_strength(strength)
     options = _ImmunizeOptions(
         output=output,
         strength=strength,
@@ -114,6 +115,7 @@ def immunize(
         metadata=metadata,
         overwrite=overwrite,
     )
+    _refuse_if_none_is_there(sources)  # before a first key is made
     keys = keys_to_immunize(key)
     failed = False
     with progress(len(sources), Plan(IMMUNIZE)) as steps:
@@ -142,6 +144,17 @@ def _check_outputs(sources: list[Path], output: Path | None) -> None:
     targets = [_target(source, output) for source in sources]
     if twice := sorted({str(target) for target in targets if targets.count(target) > 1}):
         raise ConfigError(f"two pictures would be written to {twice[0]}; immunize them apart")
+
+
+def _refuse_if_none_is_there(sources: list[Path]) -> None:
+    """Say that there is nothing to do.
+
+    Raises:
+        ImageError: no source exists.
+    """
+    if not any(source == STREAM or source.exists() for source in sources):
+        names = ", ".join(map(str, sources))
+        raise ImageError(f"cannot read {names}: there is no such file")
 
 
 def _is_folder(folder: Path) -> str:
@@ -179,6 +192,6 @@ def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None
         return
     made.save(target, overwrite=options.overwrite)
     say(
-        f"{shown(target)}: immunized with key {made.key_name} ({made.key_id}), image {made.image_id}, "
-        f"{made.psnr_db:.1f} dB; read back and intact"
+        f"{shown(target)}: immunized with key {made.key_name} ({made.key_id}), "
+        f"image {made.image_id}, {made.psnr_db:.1f} dB; read back and intact"
     )

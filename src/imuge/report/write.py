@@ -81,10 +81,10 @@ def report_files(
     made: datetime | None = None,
 ) -> dict[str, bytes]:
     """Give what `write_report` writes, by the ending of each file's name, the page last."""
-    page = build_page(verdict, name, file_facts=file_facts, made=made or datetime.now(UTC))
+    drawn = overlay(verdict)
     contents = {
-        "verdict.json": f"{verdict.to_json()}\n".encode("utf-8", "replace"),
-        "overlay.png": png(overlay(verdict)),
+        "verdict.json": f"{verdict.to_json()}\n".encode("ascii"),
+        "overlay.png": png(drawn),
     }
     if verdict.tampered_area is not None:
         contents["mask.png"] = png(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
@@ -92,6 +92,14 @@ def report_files(
         contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
         contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    page = build_page(
+        verdict,
+        name,
+        file_facts=file_facts,
+        made=made or datetime.now(UTC),
+        drawn=drawn,
+        beside={ending.removesuffix(".png"): f"{name}.{ending}" for ending in contents},
+    )
     contents["report.html"] = page.encode("utf-8", "replace")
     return contents
 
