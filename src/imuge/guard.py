@@ -5,7 +5,9 @@ copy ──── load ─► verify ──────────────�
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar, overload
@@ -30,7 +32,7 @@ from imuge.image import (
     to_pil,
 )
 from imuge.keys import Key, find_key, new_image_id
-from imuge.protection.embed import prepare, publish
+from imuge.protection.embed import Host, prepare, publish
 from imuge.protection.frame import DETAILS, Detail, published_frame
 from imuge.protection.receive import SEARCHES, Search, receive
 from imuge.protection.verify import verify, with_hidden_copy, with_recovered
@@ -46,6 +48,16 @@ PictureType = TypeVar("PictureType", bound=AnyPicture)
 DRAWS = 3
 STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
 THINNEST = 32  # frame pixels across: a strip's frame has too few blocks beside each other
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A picture that reads back as it should."""
+
+    picture: Picture
+    file: bytes | None
+    image_id: int
+    verdict: Verdict
 
 
 class Guard:
@@ -178,42 +190,68 @@ class Guard:
         with step(self._progress, "decode"):
             picture = _read(image, self.limits)
         _check_shape(picture, detail)
-        warnings = picture.notes
+        warnings, write, codings = picture.notes, None, [False]
         if is_file:
-            check_output(picture, format)
+            if check_output(picture, format) == "JPEG" and picture.jpeg is not None:
+                codings = [True, False]
             warnings += losses(picture, format, metadata)
+            write = partial(encode, format=format, metadata=metadata)
         if not replace:
             with step(self._progress, "look"):
                 self._refuse_protected(picture, keys)
         with step(self._progress, "frame"):
             host = prepare(self.engine, picture.samples, detail)
-        for _ in range(DRAWS):
+        made = self._published(picture, host, chosen, strength, write, codings)
+        return Immunized(
+            image=_as_given(image, made.picture, made.file, metadata),
+            file=made.file,
+            key_name=chosen.name,
+            key_id=chosen.key_id,
+            image_id=f"{made.image_id:012x}",
+            strength=strength,
+            psnr_db=_psnr_db(picture.pixels, made.verdict.image),
+            verdict=made.verdict,
+            warnings=warnings,
+        )
+
+    def _published(
+        self,
+        picture: Picture,
+        host: Host,
+        key: Key,
+        strength: float,
+        write: Callable[..., bytes] | None,
+        codings: Sequence[bool],
+    ) -> "_Published":
+        """Publish under one image id after the other, until what was made reads back.
+
+        Args:
+            picture: As it came.
+            host: Prepared from it.
+            key: To immunize with.
+            strength: Of the change.
+            write: Makes the file; None where pixels are all that is wanted.
+            codings: Whether a JPEG is written as it came, best first; only the last is tried again.
+
+        Raises:
+            ProtectionError: none reads back.
+        """
+        for draw in range(DRAWS):
             image_id = new_image_id()
             with step(self._progress, "add"):
                 pixels = publish(
-                    self.engine, picture.samples, host, chosen, image_id, strength=strength
+                    self.engine, picture.samples, host, key, image_id, strength=strength
                 )
             made = picture.with_pixels(pixels)
-            with step(self._progress, "write"):
-                file = encode(made, format=format, metadata=metadata) if is_file else None
-            with step(self._progress, "verify"):
-                checked = load(file, limits=picture.limits) if file is not None else made
-                verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
-            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
-                break
-        else:
-            raise _unreadable(verdict, strength)
-        return Immunized(
-            image=_as_given(image, made, file, metadata),
-            file=file,
-            key_name=chosen.name,
-            key_id=chosen.key_id,
-            image_id=f"{image_id:012x}",
-            strength=strength,
-            psnr_db=_psnr_db(picture.pixels, checked.pixels),
-            verdict=verdict,
-            warnings=warnings,
-        )
+            for as_it_came in codings if draw == 0 else codings[-1:]:
+                with step(self._progress, "write"):
+                    file = None if write is None else write(made, as_it_came=as_it_came)
+                with step(self._progress, "verify"):
+                    checked = made if file is None else load(file, limits=picture.limits)
+                    verdict = verify(self.engine, checked, [key], recover=False, search="off")
+                if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
+                    return _Published(made, file, image_id, verdict)
+        raise _unreadable(verdict, strength)
 
     def verify(
         self,
