@@ -19,7 +19,7 @@ from imuge.cli.immunize import DetailOption, StrengthOption
 from imuge.cli.keys import KeyOption, keys_to_immunize, keys_to_verify
 from imuge.cli.terminal import MaxPixelsOption, complain, console, one_sentence, say
 from imuge.cli.verify import SearchOption
-from imuge.errors import ConfigError, ImugeError, shown
+from imuge.errors import ConfigError, ImugeError, shown, to_install
 from imuge.guard import check_strength
 from imuge.image import Limits, MetadataPolicy
 from imuge.keys import Key, key_path
@@ -243,7 +243,7 @@ def _run_ray(
         from imuge.batch.remote import KeyReference
     except ModuleNotFoundError as error:
         raise ImugeError(
-            f"--engine ray needs {error.name}, which is not installed: pip install 'imuge[ray]'"
+            f"--engine ray needs {error.name}, which is not installed: {to_install('ray')}"
         ) from error
     # Every machine reads the keys itself: those named as they were named, others by their names.
     chosen: list[str | None] = [_key_everywhere(name) for name in named]

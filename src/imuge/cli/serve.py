@@ -9,7 +9,7 @@ import typer
 from imuge.cli.keys import KeyOption, keys_to_immunize
 from imuge.cli.terminal import one_sentence, say
 from imuge.engine.engine import available_threads
-from imuge.errors import ConfigError, ImugeError
+from imuge.errors import ConfigError, ImugeError, to_install
 from imuge.image import MAX_PIXELS
 
 MEGABYTE = 2**20
@@ -170,7 +170,7 @@ def _share_of_threads(workers: int) -> int:
 
 def _not_installed(error: ModuleNotFoundError) -> ImugeError:
     return ImugeError(
-        f"the service needs {error.name}, which is not installed: pip install 'imuge[serve]'"
+        f"the service needs {error.name}, which is not installed: {to_install('serve')}"
     )
 
 
