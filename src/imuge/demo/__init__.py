@@ -22,8 +22,20 @@ from imuge.keys import new_key, write_key
 from imuge.report.write import write_report
 from imuge.results import Pixels, Verdict
 
-# Around the row of houses on the water, at the right, in pixels.
-HOUSES = ((1076, 968), (1076, 918), (1400, 884), (1700, 884), (1700, 906), (1500, 968))
+# Around the palm leaf before the sky, in pixels.
+PALM = (
+    (1007, 0),
+    (1007, 163),
+    (1037, 252),
+    (1059, 319),
+    (1126, 370),
+    (1170, 437),
+    (1215, 437),
+    (1252, 296),
+    (1400, 178),
+    (1593, 44),
+    (1593, 0),
+)
 AFTERWARDS = "long-edge:1280,jpeg:75"
 
 
@@ -64,10 +76,10 @@ def run_demo(out: Path, *, say: Callable[[str], None], progress: Progress | None
 
     pixels = load(protected).pixels
     outline = Image.new("1", pixels.shape[1::-1])
-    ImageDraw.Draw(outline).polygon(HOUSES, fill=1)
+    ImageDraw.Draw(outline).polygon(PALM, fill=1)
     with step(progress, "tamper"):
         forged = tamper(pixels, "inpaint", mask=np.array(outline), rng=np.random.default_rng(0))
-    say(f"2. Tampered: a row of houses was retouched away, {forged.mask.mean():.1%} of the picture")
+    say(f"2. Tampered: a palm leaf was retouched away, {forged.mask.mean():.1%} of the picture")
 
     suspicious = out / "suspicious.jpg"
     write_atomically(
