@@ -316,7 +316,7 @@ def test_a_giant_header_is_refused_before_decoding(make):
     # WebP's header holds no more, and the others' ask for 10 GB.
     sides, limit = ((16_000, 16_000), MAX_PIXELS) if make is giant_webp else ((60_000,) * 2, 10**9)
     pixels = sides[0] * sides[1]
-    with pytest.raises(TooLargeError, match=rf"{pixels:,} pixels.*{limit:,}.*--max-pixels"):
+    with pytest.raises(TooLargeError, match=rf"{pixels:,} pixels.*{limit:,}.*--max-megapixels"):
         load(make(*sides), limits=Limits(max_pixels=limit))
 
 
@@ -452,3 +452,8 @@ def test_from_array_names_shape_and_type_of_anything_else(array):
 def test_from_array_refuses_lists():
     with pytest.raises(ImageError, match="got list"):
         from_array([[0, 0, 0]])
+
+
+def test_the_message_names_the_ways_to_raise_the_limit():
+    with pytest.raises(ImageError, match=r"--max-megapixels, Limits\.max_pixels"):
+        load(file("PNG"), limits=Limits(max_pixels=10))

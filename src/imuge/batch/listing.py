@@ -54,12 +54,12 @@ def list_source(source: Path, out: Path, globs: Sequence[str] = ()) -> Listing:
 
 
 def check_source(source: Path) -> None:
-    """Refuse what is neither a folder nor a list; callers ask this before anything else.
+    """Refuse what is neither a folder nor a list; before a key is made for it, say.
 
     Raises:
         ConfigError: it is neither.
     """
-    if not source.exists() or not (source.is_dir() or source.suffix.lower() in LISTS):
+    if not source.is_dir() and (source.suffix.lower() not in LISTS or not source.exists()):
         problem = "which is no folder" if source.exists() else "and there is nothing of that name"
         raise ConfigError(
             f"expected a folder of pictures or a list ending in {', '.join(sorted(LISTS))}, "

@@ -17,11 +17,11 @@ from imuge.batch.summary import SHOWN, Summary
 from imuge.batch.tasks import BatchSpec, ReportChoice
 from imuge.cli.immunize import DetailOption, StrengthOption
 from imuge.cli.keys import KeyOption, keys_to_immunize, keys_to_verify
-from imuge.cli.terminal import MaxPixelsOption, complain, console, one_sentence, say
+from imuge.cli.terminal import PixelsOption, complain, console, limits_of, one_sentence, say
 from imuge.cli.verify import SearchOption
 from imuge.errors import ConfigError, ImugeError, shown, to_install
 from imuge.guard import check_strength
-from imuge.image import Limits, MetadataPolicy
+from imuge.image import MetadataPolicy
 from imuge.keys import Key, key_path
 from imuge.keys.folder import KEY_FILE_VARIABLE
 from imuge.keys.names import is_name
@@ -102,7 +102,7 @@ def batch_immunize(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
-    max_pixels: MaxPixelsOption = None,
+    max_megapixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Protect many pictures.
@@ -117,7 +117,7 @@ def batch_immunize(
         replace=replace,
         metadata=metadata,
         format=None if format is None else format.upper(),
-        max_pixels=(max_pixels or Limits()).max_pixels,
+        max_pixels=limits_of(max_megapixels).max_pixels,
     )
     check_strength(strength)
     settings = RunSettings(
@@ -152,7 +152,7 @@ def batch_verify(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
-    max_pixels: MaxPixelsOption = None,
+    max_megapixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell of many pictures whether and where they were changed.
@@ -164,7 +164,7 @@ def batch_verify(
         command="verify",
         reports=reports,
         search=search,
-        max_pixels=(max_pixels or Limits()).max_pixels,
+        max_pixels=limits_of(max_megapixels).max_pixels,
     )
     settings = RunSettings(
         globs=tuple(glob or ()),

@@ -5,7 +5,6 @@ Standard output carries results alone: verdicts, JSON, pictures. All else is on 
 
 import errno
 import functools
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,30 +36,24 @@ USAGE = 2
 INTERRUPTED = 130
 NO_MEMORY = "there is not enough memory for this picture; use a smaller one"
 
+PixelsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-megapixels",
+        metavar="N",
+        min=0.1,
+        help=f"Take pictures of up to so many megapixels. [default: {MAX_PIXELS / 1e6:g}]",
+    ),
+]
+
 Arguments = ParamSpec("Arguments")
 
 console = Console(stderr=True, highlight=False, emoji=False)
 
 
-def _limits(text: str) -> Limits:
-    """Limits with the most pixels that were asked for: `300M` is 300 megapixels."""
-    found = re.fullmatch(r"([0-9][0-9_]*)([mM]?)", text.strip())
-    pixels = 0 if found is None else int(found[1]) * (1_000_000 if found[2] else 1)
-    if not pixels:
-        raise typer.BadParameter(f"expected a number of pixels, such as 300M, got {text!r}")
-    return Limits(max_pixels=pixels)
-
-
-MaxPixelsOption = Annotated[
-    Limits | None,
-    typer.Option(
-        "--max-pixels",
-        metavar="N",
-        parser=_limits,
-        help="Largest picture taken, in pixels; 300M is 300 megapixels. "
-        f"[default: {MAX_PIXELS // 1_000_000}M]",
-    ),
-]
+def limits_of(megapixels: float | None) -> Limits:
+    """Give the limits that `PixelsOption` asks for."""
+    return Limits(max_pixels=MAX_PIXELS if megapixels is None else round(megapixels * 1e6))
 
 
 def prepare_streams() -> None:

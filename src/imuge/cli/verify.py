@@ -10,10 +10,11 @@ from imuge.cli.keys import KeyOption, keys_to_verify
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
-    MaxPixelsOption,
     Outcome,
+    PixelsOption,
     Steps,
     label,
+    limits_of,
     one_sentence,
     progress,
     read_source,
@@ -76,7 +77,7 @@ def verify(
     search: SearchOption = "quick",
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
-    max_pixels: MaxPixelsOption = None,
+    max_megapixels: PixelsOption = None,
 ) -> None:
     """Tell where pictures were changed since they were immunized.
 
@@ -101,7 +102,7 @@ def verify(
     findings: list[Finding] = []
     records: list[dict[str, Any]] = []
     with progress(len(sources), Plan(VERIFY)) as steps:
-        guard = Guard(keys, limits=max_pixels, progress=steps.step)
+        guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
                 verdict, picture = _verify_one(guard, source, search, steps, report=out is not None)

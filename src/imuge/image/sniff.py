@@ -129,7 +129,7 @@ def check_size(width: int, height: int, limits: Limits) -> None:
         raise TooLargeError(
             f"the picture is {width}×{height} = {width * height:,} pixels, above the limit of "
             f"{limits.max_pixels:,}; scale it down or raise the limit "
-            "(--max-pixels, or max_pixels of the Limits)"
+            "(--max-megapixels, Limits.max_pixels)"
         )
 
 
