@@ -17,6 +17,7 @@ from imuge.cli.terminal import (
     progress,
     read_source,
     refuse_existing,
+    refuse_folder,
     say,
     write_stdout,
 )
@@ -131,8 +132,6 @@ def immunize(
 
 def _check_outputs(sources: list[Path], output: Path | None) -> None:
     """Refuse combinations of inputs and outputs that cannot work, before anything is computed."""
-    if folders := [source for source in sources if source.is_dir()]:
-        raise ConfigError(_is_folder(folders[0]))
     folder = output is not None and output != STREAM and output.is_dir()
     if len(sources) == 1:
         if sources == [STREAM] and (output is None or folder):
@@ -158,11 +157,6 @@ def _refuse_if_none_is_there(sources: list[Path]) -> None:
         raise ImageError(f"cannot read {names}: there is no such file")
 
 
-def _is_folder(folder: Path) -> str:
-    """What to do instead of giving a folder."""
-    return f"{folder} is a folder; immunize all of it with: imuge batch immunize {folder} --out DIR"
-
-
 def _target(source: Path, output: Path | None) -> Path:
     if output is None:
         return source.parent / f"{source.stem}.immunized{source.suffix}"
@@ -170,6 +164,7 @@ def _target(source: Path, output: Path | None) -> Path:
 
 
 def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None:
+    refuse_folder(source, "immunize")
     target = _target(source, options.output)
     refuse_existing(target, overwrite=options.overwrite)
     if target == STREAM:

@@ -41,7 +41,7 @@ PixelsOption = Annotated[
     typer.Option(
         "--max-megapixels",
         metavar="N",
-        min=0.1,
+        min=0.01,
         help=f"Take pictures of up to so many megapixels. [default: {MAX_PIXELS / 1e6:g}]",
     ),
 ]
@@ -128,6 +128,18 @@ def read_source(source: Path) -> Path | bytes:
     if len(data) > MAX_BYTES:
         raise ImageError(f"standard input has more than {MAX_BYTES // 2**20} MiB; use less")
     return data
+
+
+def refuse_folder(source: Path, command: str) -> None:
+    """Name the command that takes a folder.
+
+    Raises:
+        ImageError: `source` is one.
+    """
+    if source != STREAM and source.is_dir():
+        raise ImageError(
+            f"{source} is a folder; all of it is done by: imuge batch {command} {source} --out DIR"
+        )
 
 
 def write_stdout(data: bytes) -> None:

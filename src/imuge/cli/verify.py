@@ -18,6 +18,7 @@ from imuge.cli.terminal import (
     one_sentence,
     progress,
     read_source,
+    refuse_folder,
     say,
 )
 from imuge.engine.steps import VERIFY, Plan, step
@@ -95,7 +96,8 @@ def verify(
     Of several pictures the first counts in the order tampered, foreign, degraded,
     unprotected, intact, and 1 if any failed.
     """  # noqa: D301 - \b is click's mark for a paragraph to leave as it is
-    _check_sources(sources)
+    if sources.count(STREAM) > 1:
+        raise ConfigError("standard input can be read once only")
     _check_reports(sources, out, overwrite=overwrite)
     keys = keys_to_verify(key)
     failed = False
@@ -126,17 +128,6 @@ def verify(
     raise typer.Exit(FAILED if failed else gravest_status(findings))
 
 
-def _check_sources(sources: list[Path]) -> None:
-    """Refuse what is no picture's file."""
-    if sources.count(STREAM) > 1:
-        raise ConfigError("standard input can be read once only")
-    if folders := [source for source in sources if source.is_dir()]:
-        raise ConfigError(
-            f"{folders[0]} is a folder; verify all of it with: "
-            f"imuge batch verify {folders[0]} --out DIR"
-        )
-
-
 def _check_reports(sources: list[Path], out: Path | None, *, overwrite: bool) -> None:
     """Refuse reports that would replace each other, an input or an earlier one."""
     if out is None:
@@ -157,6 +148,7 @@ def _verify_one(
     guard: Guard, source: Path, search: Search, steps: Steps, *, report: bool
 ) -> tuple[Verdict, Picture | None]:
     """The verdict and, for a report, the picture with all that a report shows of it."""
+    refuse_folder(source, "verify")
     if not report:
         return guard.verify(read_source(source), recover=False, search=search), None
     with step(steps.step, "decode"):

@@ -105,7 +105,7 @@ def build_page(
     sections = [
         _verdict_section(verdict, name),
         _comparison_section(verdict, beside),
-        _places_section(verdict, overlay(verdict) if drawn is None else drawn, beside),
+        _places_section(verdict, drawn, beside),
         drawing_section(verdict),
         _hidden_copy_section(verdict, beside),
         facts.numbers_section(verdict, made),
@@ -185,7 +185,7 @@ def _figure(address: str, alt: str, caption: str, full: str | None = None) -> st
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _places_section(verdict: Verdict, drawn: Pixels, beside: Mapping[str, str]) -> str:
+def _places_section(verdict: Verdict, drawn: Pixels | None, beside: Mapping[str, str]) -> str:
     """Show the marked picture and the list of regions, or just the picture."""
     if verdict.tampered_area is None or (not verdict.regions and not verdict.mask.any()):
         figure = _figure(preview(verdict.image, LARGE), "The picture as it was received", RECEIVED)
@@ -195,7 +195,7 @@ def _places_section(verdict: Verdict, drawn: Pixels, beside: Mapping[str, str]) 
         "picture, tinted and outlined; the numbers are those of the table"
     )
     figure = _figure(
-        preview(drawn, LARGE),
+        preview(overlay(verdict) if drawn is None else drawn, LARGE),
         "The picture with the changed regions marked",
         caption,
         beside.get("overlay"),

@@ -2,9 +2,8 @@
 
 NAME.report.html       the page for people
 NAME.verdict.json      the record for programs, as `--json` prints it
-NAME.mask.png          one grey channel: 255 where the picture changed, 0 elsewhere; only where
-                       that could be judged
-NAME.overlay.png       the picture with the regions marked
+NAME.mask.png          one grey channel: 255 where the picture changed, 0 elsewhere
+NAME.overlay.png       the picture with the regions marked; both only where that could be judged
 NAME.recovered.png     what was there before, where a reconstruction exists
 NAME.hidden-copy.png   the picture as the hidden code alone tells it, where it was decoded
 """
@@ -24,7 +23,7 @@ from imuge.report.pictures import RECONSTRUCTION, png
 from imuge.results import Verdict
 
 LONGEST_NAME = 200  # bytes; file systems take 255 with the ending
-OPTIONAL = {"mask.png", "recovered.png", "hidden-copy.png"}
+OPTIONAL = {"mask.png", "overlay.png", "recovered.png", "hidden-copy.png"}
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -81,13 +80,12 @@ def report_files(
     made: datetime | None = None,
 ) -> dict[str, bytes]:
     """Give what `write_report` writes, by the ending of each file's name, the page last."""
-    drawn = overlay(verdict)
-    contents = {
-        "verdict.json": f"{verdict.to_json()}\n".encode("ascii"),
-        "overlay.png": png(drawn),
-    }
+    contents = {"verdict.json": f"{verdict.to_json()}\n".encode("ascii")}
+    drawn = None
     if verdict.tampered_area is not None:
+        drawn = overlay(verdict)
         contents["mask.png"] = png(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
+        contents["overlay.png"] = png(drawn)
     if verdict.recovered is not None:
         contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
