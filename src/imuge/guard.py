@@ -33,8 +33,12 @@ from imuge.image import (
 )
 from imuge.keys import Key, find_key, new_image_id
 from imuge.protection.embed import Host, prepare, publish
-from imuge.protection.frame import DETAILS, Detail, published_frame
-from imuge.protection.receive import SEARCHES, Search, receive
+from imuge.protection.frame import DETAILS as DETAILS
+from imuge.protection.frame import Detail as Detail
+from imuge.protection.frame import published_frame
+from imuge.protection.receive import SEARCHES as SEARCHES
+from imuge.protection.receive import Search as Search
+from imuge.protection.receive import receive
 from imuge.protection.verify import verify, with_hidden_copy, with_recovered
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release

@@ -10,7 +10,6 @@ from imuge.cli.keys import KeyOption, keys_to_immunize
 from imuge.cli.terminal import one_sentence, say
 from imuge.engine.engine import available_threads
 from imuge.errors import ConfigError, ImugeError, to_install
-from imuge.image import MAX_PIXELS
 
 MEGABYTE = 2**20
 LOOPBACK_NAMES = {"localhost"}
@@ -159,6 +158,8 @@ def _is_address(host: str) -> bool:
 
 def _pixels(megapixels: float) -> int:
     """The limit in pixels; 24.4 megapixels, as people round it, is the 24-megapixel frame."""
+    from imuge.serve.limits import MAX_PIXELS
+
     wanted = round(megapixels * 1e6)
     return MAX_PIXELS if abs(wanted - MAX_PIXELS) < 50_000 else wanted
 
