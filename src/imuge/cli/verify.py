@@ -21,7 +21,7 @@ from imuge.cli.terminal import (
     refuse_folder,
     say,
 )
-from imuge.engine.steps import VERIFY, Plan, step
+from imuge.engine.steps import REPORT, VERDICT, Plan, step
 from imuge.errors import ConfigError, shown
 from imuge.guard import Guard
 from imuge.image import Picture, described, load
@@ -103,7 +103,7 @@ def verify(
     failed = False
     findings: list[Finding] = []
     records: list[dict[str, Any]] = []
-    with progress(len(sources), Plan(VERIFY)) as steps:
+    with progress(len(sources), Plan(VERDICT if out is None else REPORT)) as steps:
         guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:

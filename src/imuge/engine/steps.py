@@ -20,18 +20,20 @@ IMMUNIZE: Mapping[str, float] = {
     "add": 2,
     "write": 2,
     "verify": 8,
-    "save": 1,
 }
-VERIFY: Mapping[str, float] = {
+VERDICT: Mapping[str, float] = {
     "decode": 1,
     "find": 1,
     "reveal": 3,
     "localize": 4,
+}
+REPORT: Mapping[str, float] = {
+    **VERDICT,
     "reconstruct": 4,
     "hidden copy": 4,
     "report": 6,
 }
-DEMO: Mapping[str, float] = {**IMMUNIZE, "tamper": 6, **VERIFY}
+DEMO: Mapping[str, float] = {**IMMUNIZE, "tamper": 6, **REPORT}
 
 
 class Plan:
