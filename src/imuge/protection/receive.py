@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
 from imuge.image.picture import Samples
-from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read
+from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read, template
 from imuge.protection.align import (
     SNAP,
     Placement,
@@ -30,6 +30,7 @@ from imuge.protection.align import (
     straightened,
     warp,
 )
+from imuge.protection.fine_align import fine_aligned
 from imuge.protection.frame import (
     LARGEST_SIDE,
     SIDES,
@@ -267,6 +268,8 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         edges = _edges(placement, [size])
         if edges is not None and edges[1] == size and _apart(edges[0], placement) < SNAP:
             placement = edges[0]
+        else:
+            placement = _finely(engine, copy, best, placement)
         canvas = _canvas(engine, copy, placement, size)
         revealed = engine.reveal(canvas.image)
     return Received(
@@ -278,6 +281,24 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         revealed=revealed,
         piloted=place.waves is not None,
     )
+
+
+def _finely(engine: Engine, copy: _Copy, best: _Read, placement: Placement) -> Placement:
+    """Align a part by the template that its message names, on the window that it shows."""
+    message = best.reading.message
+    assert message is not None
+    (row, column), size = _window(placement)
+
+    def reveal(place: Placement) -> tuple[Canvas, Array]:
+        canvas = _canvas(engine, copy, place, size)
+        return canvas, engine.reveal(canvas.image)[-TEMPLATE_CHANNELS:]
+
+    top, left = row // BLOCK, column // BLOCK
+    rows, columns = (-(-side // SIDE_MULTIPLE) * SIDE_MULTIPLE // BLOCK for side in size)
+    scales = engine.record.options.template_scales
+    expected = template(best.key, message, top + rows, left + columns, scales=scales)
+    near = placement.moved(-column, -row)
+    return fine_aligned(near, expected[:, top:, left:], reveal).moved(column, row)
 
 
 def _canvas(engine: Engine, copy: _Copy, placement: Placement, size: tuple[int, int]) -> Canvas:
