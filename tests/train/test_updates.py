@@ -120,11 +120,12 @@ def test_a_rate_that_can_be_cut_anywhere_falls_at_the_end_of_every_cycle(state):
         return float(state.learning_rate(settings))
 
     assert rate(0) == pytest.approx(0.02)
-    assert rate(50) == rate(80) == rate(150, progress=0.99) == pytest.approx(0.1)
+    for whole in (rate(50), rate(79), rate(150, progress=0.99)):
+        assert whole == pytest.approx(0.1)
     assert rate(90) == pytest.approx(0.1 * (0.05 + 0.95 / 2))
     assert 0.005 < rate(99) < 0.011
     assert rate(100) == pytest.approx(0.1)
-    assert rate(199) == rate(99)
+    assert rate(199) == pytest.approx(rate(99))
 
 
 @pytest.mark.parametrize("change", [{"cycle_steps": -1}, {"decay_share": 0}, {"decay_share": 1.1}])
