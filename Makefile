@@ -11,7 +11,7 @@ SERVE := $(VENV)/.serve
 DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve check format browser test test-all docs calibrate bench scores clean \
+.PHONY: help setup demo serve check format browser postgres test test-all docs calibrate bench scores clean \
   train-next train-status train-pause
 
 help: ## Show this list
@@ -29,7 +29,7 @@ $(SERVE): $(CORE)
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,openvino,serve,ray]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,openvino,serve,ray,registry,postgres,c2pa]'
 	touch $@
 
 $(DOCS): $(CORE)
@@ -57,10 +57,15 @@ browser: ## Debian's Chromium for the tests of the page, installed where root ma
 	    chromium chromium-driver fonts-dejavu-core; \
 	else echo 'No chromium and chromedriver: the tests of the page are skipped.'; fi
 
-test: $(DEV) browser ## The tests that take minutes
+postgres: ## Debian's PostgreSQL for the tests of the registry, installed where root may
+	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
+	else echo 'No PostgreSQL: the tests of the registry on a server are skipped.'; fi
+
+test: $(DEV) browser postgres ## The tests that take minutes
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-all: $(DEV) browser ## All tests, the slow ones too
+test-all: $(DEV) browser postgres ## All tests, the slow ones too
 	$(BIN)/pytest -m ""
 
 docs: $(DOCS) ## Build the pages into out/docs; warnings are errors

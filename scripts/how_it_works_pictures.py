@@ -17,32 +17,35 @@ import torch
 from how_it_works_strips import Panel, bands, grey, heat, patterns, strip, table, tinted
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage, special
+from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.scores import psnr_db
 from imuge.demo import LEFT, RIGHT, host_photograph
-from imuge.engine.canvas import to_canvas, to_pixels
+from imuge.engine.canvas import to_canvas
 from imuge.guard import Guard
-from imuge.keys import TEMPLATE_CHANNELS, Key, template
+from imuge.keys import TEMPLATE_CHANNELS, Geometry, Key, Message, template
 from imuge.model.imuge_plus.edges import edge_map
 from imuge.model.imuge_plus.haar import haar_down, haar_up
 from imuge.model.transform import BLOCK, YCBCR_FROM_RGB, BlockTransform
-from imuge.protection.hidden_copy import (
+from imuge.protection.code import (
     HiddenCode,
     code_keying,
     erased_blocks,
     gather_code,
     scatter_code,
 )
+from imuge.protection.embed import embed
+from imuge.protection.locate import locate
 from imuge.report.overlay import overlay
 from imuge.results import Pixels
 from imuge.train.attacks.jpeg.tables import tables
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 KEY = Key.from_secret("how-it-works", bytes(range(32)))
-IMAGE_ID = 0x01020304
+IMAGE_ID = 0x010203040506
+MESSAGE = Message(IMAGE_ID, Geometry(side_number=4, tall=False, shorter=512))
 QUALITY = 78  # of the WebP files
 THREE, FOUR = 384, 320  # side of a panel where so many stand in a row
 CODE_NUMBER, CODE_RANGE = 7, 2.5
@@ -73,9 +76,8 @@ class Received:
 
     def probability(self) -> Array:
         """The localizer's answer, (H, W)."""
-        image = to_canvas(self.picture).image
-        keyed = expected(self.revealed.shape[1:])
-        return special.expit(self.guard.engine.localize(image, self.revealed, keyed)[0])
+        canvas = to_canvas(self.picture)
+        return locate(self.guard.engine, canvas, self.revealed, KEY, IMAGE_ID).probability
 
 
 class Story:
@@ -88,10 +90,7 @@ class Story:
         self.code = self.guard.engine.encode(self.canvas.image)
         options = self.guard.engine.record.options
         self.keying = code_keying(options, KEY, IMAGE_ID, self.canvas.grid, len(self.code))
-        payload = np.concatenate(
-            [scatter_code(self.code, *self.keying), expected(self.canvas.grid)]
-        )
-        self.published = to_pixels(self.guard.engine.embed(self.canvas.image, payload, 1.0))
+        self.published = embed(self.guard.engine, self.canvas, self.code, KEY, IMAGE_ID)
         outline = Image.new("1", self.host.shape[1::-1])
         ImageDraw.Draw(outline).polygon(LEFT + RIGHT, fill=1)
         self.mask = np.array(outline)
@@ -107,7 +106,7 @@ class Story:
 def expected(grid: tuple[int, ...]) -> Array:
     """The template that the photograph was published with."""
     rows, columns = grid
-    return template(KEY, IMAGE_ID, rows, columns)
+    return template(KEY, MESSAGE, rows, columns)
 
 
 def transforms(story: Story) -> Image.Image:

@@ -27,7 +27,7 @@ from imuge.cli.app import app
 
 FENCE = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECRET = bytes(range(32))  # of the key that every session makes: public, so good for pages only
-FIRST_IMAGE_ID = 0x1F2E3D4C
+FIRST_IMAGE_ID = 0x1F2E3D4C5B6A
 ANYTHING = "…"
 
 
@@ -106,7 +106,7 @@ def kept(shown: str, printed: str) -> str:
 def session(folder: Path) -> Iterator[Session]:
     """A session in the folder `folder`, with keys of its own and ids that do not change."""
     home = folder / ".config"
-    ids = count(FIRST_IMAGE_ID, 0x01010101)
+    ids = count(FIRST_IMAGE_ID, 0x010101010101)
     with (
         patch.dict("os.environ", {"XDG_CONFIG_HOME": str(home)}),
         patch("imuge.keys.key.secrets.token_bytes", lambda _: SECRET),

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imuge.keys import (
+    Geometry,
     Key,
+    Message,
     code_permutations,
     code_signs,
     layout_agreement,
@@ -19,12 +21,15 @@ from imuge.keys import (
     read,
     template,
 )
-from imuge.keys.message import tag
+from imuge.keys.key import PURPOSES
 from imuge.keys.streams import BEACON_SIGNS, LAYOUT_SIGNS, permutation, signs, tile_permutations
 from imuge.keys.template import bit_numbers
+from imuge.protection.frame import size_named
+from imuge.protection.pilot import WAVES, waves
 
 SECRET = bytes(range(32))
-IMAGE_ID = 0x01020304
+IMAGE_ID = 0x010203040506
+MESSAGE = Message(IMAGE_ID, Geometry(side_number=5, tall=True, shorter=513))
 ROWS, COLUMNS = 16, 24
 SCALES = (1, 1, 1, 2, 3, 4)
 
@@ -39,14 +44,15 @@ def main() -> None:
 def vectors(key: Key) -> Iterator[tuple[str, str]]:
     """Give the vectors in the page's order."""
     yield "key", SECRET.hex()
-    yield "image id", f"{IMAGE_ID:08x}"
+    yield "image id", f"{IMAGE_ID:012x}"
     yield "key id", key.key_id
-    for purpose in ("beacon", "layout", "auth", "recover"):
+    for purpose in PURPOSES:
         yield f"root {purpose}", key.root(purpose).hex()
     for purpose in ("layout", "recover"):
         yield f"image {purpose}", key.image_key(purpose, IMAGE_ID).hex()
     yield from _sign_vectors(key)
     yield from _permutation_vectors(key)
+    yield from _pilot_vectors(key)
     yield from _message_vectors(key)
 
 
@@ -79,10 +85,18 @@ def _permutation_vectors(key: Key) -> Iterator[tuple[str, str]]:
     yield name, hashlib.sha256(both).hexdigest()
 
 
+def _pilot_vectors(key: Key) -> Iterator[tuple[str, str]]:
+    drawn = waves(key.root("pilot"))
+    for wave in (0, WAVES - 1):
+        for what, numbers in (("u", drawn.u), ("v", drawn.v), ("phase", drawn.phase)):
+            yield f"pilot wave {wave}: {what}", f"{numbers[wave]:.9f}"
+
+
 def _message_vectors(key: Key) -> Iterator[tuple[str, str]]:
-    yield "tag", f"{tag(key.root('auth'), IMAGE_ID):08x}"
-    yield "message", np.packbits(message_bits(key, IMAGE_ID)).tobytes().hex()
-    embedded = template(key, IMAGE_ID, ROWS, COLUMNS)
+    height, width = size_named(MESSAGE.geometry) or (0, 0)
+    yield "frame named", f"{height}x{width}"
+    yield "message", np.packbits(message_bits(key, MESSAGE)).tobytes().hex()
+    embedded = template(key, MESSAGE, ROWS, COLUMNS)
     yield "template, channel 0, row 0, columns 0-23", _plus_minus(embedded[0, 0])
     content = embedded.astype(np.int8).tobytes()
     yield f"SHA-256 of the template of {ROWS}x{COLUMNS} blocks", hashlib.sha256(content).hexdigest()
@@ -92,27 +106,27 @@ def _message_vectors(key: Key) -> Iterator[tuple[str, str]]:
 def _reading_vectors(key: Key, embedded: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
     doubtful = embedded.copy()
     carried = bit_numbers(key, ROWS, COLUMNS)
-    for bit in (7, 40):  # 12 observations each; the last 8 are reversed
+    for bit in (7, 40):  # 8 observations each; the last 5 are reversed
         channels, rows, columns = np.nonzero(carried == bit)
-        doubtful[channels[4:], rows[4:], columns[4:]] *= -1
+        doubtful[channels[3:], rows[3:], columns[3:]] *= -1
     reading = read(key, doubtful)
     yield "two bits reversed: presence p", f"{reading.presence_p:.6e}"
-    yield "two bits reversed: image id", f"{reading.image_id or 0:08x}"
+    yield "two bits reversed: image id", f"{reading.image_id or 0:012x}"
     yield "two bits reversed: flips", str(reading.flips)
     yield "two bits reversed: tag p", f"{reading.tag_p or 0:.6e}"
-    weak = embedded[:, :8, :8].copy()
+    weak = embedded[:, :8, :12].copy()
     weak[:, 0] *= np.float32(-0.5)  # the first block row disagrees, at half strength
     reading = read(key, weak)
     agreement, layout_p = layout_agreement(key, IMAGE_ID, weak)
-    yield "weak 8x8 corner: presence p", f"{reading.presence_p:.6e}"
-    yield "weak 8x8 corner: beacon agreement, hard decisions", f"{reading.agreement:.6f}"
-    yield "weak 8x8 corner: layout agreement", f"{agreement:.6f}"
-    yield "weak 8x8 corner: layout p", f"{layout_p:.6e}"
+    yield "weak 8x12 corner: presence p", f"{reading.presence_p:.6e}"
+    yield "weak 8x12 corner: beacon agreement, hard decisions", f"{reading.agreement:.6f}"
+    yield "weak 8x12 corner: layout agreement", f"{agreement:.6f}"
+    yield "weak 8x12 corner: layout p", f"{layout_p:.6e}"
     yield from _scaled_vectors(key)
 
 
 def _scaled_vectors(key: Key) -> Iterator[tuple[str, str]]:
-    embedded = template(key, IMAGE_ID, ROWS, COLUMNS, scales=SCALES)
+    embedded = template(key, MESSAGE, ROWS, COLUMNS, scales=SCALES)
     yield "scaled: channel 5, row 7, columns 0-23", _plus_minus(embedded[5, 7])
     content = embedded.astype(np.int8).tobytes()
     yield "scaled: SHA-256 of the template", hashlib.sha256(content).hexdigest()

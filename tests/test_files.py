@@ -122,6 +122,66 @@ def test_a_private_file_stays_private_when_it_is_replaced(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_replaced_file_keeps_its_mode_whatever_the_umask(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    for mode in (0o664, 0o640, 0o444):
+        path.chmod(mode)
+        write_atomically(path, b"new", overwrite=True)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_secret_never_takes_the_mode_of_the_file_it_replaces(tmp_path):
+    path = tmp_path / "a.key"
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    write_atomically(path, b"new", overwrite=True, mode=0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to give away")
+def test_a_replaced_file_keeps_its_owner(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    os.chown(path, 12345, 23456)
+    write_atomically(path, b"new", overwrite=True)
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to give away")
+def test_a_group_that_cannot_be_kept_gets_no_bits(tmp_path, refusing):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    os.chown(path, -1, 23456)
+    path.chmod(0o664)
+    refusing("chown", errno.EPERM)
+    write_atomically(path, b"new", overwrite=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+def test_writing_through_a_link_writes_the_real_file_and_keeps_the_link(tmp_path):
+    real, link = tmp_path / "folder" / "real.bin", tmp_path / "link.bin"
+    real.parent.mkdir()
+    real.write_bytes(b"old")
+    link.symlink_to("folder/real.bin")
+    with pytest.raises(ImageError, match=r"link\.bin exists"):
+        write_atomically(link, b"new")
+    assert write_atomically(link, b"new", overwrite=True) == link
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert [p.name for p in real.parent.iterdir()] == ["real.bin"]
+
+
+def test_a_dangling_link_is_no_free_name(tmp_path):
+    link = tmp_path / "link.bin"
+    link.symlink_to("nowhere.bin")
+    with pytest.raises(ImageError, match="exists and is not replaced"):
+        write_atomically(link, b"new")
+    write_atomically(link, b"new", overwrite=True)
+    assert (tmp_path / "nowhere.bin").read_bytes() == b"new"
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_is_never_replaced(tmp_path, overwrite):
     (tmp_path / "a").mkdir()

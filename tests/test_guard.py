@@ -1,16 +1,17 @@
 """Whole tool: a real photograph through immunize, edit, re-save and verify."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.scores import f1, psnr_db
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.guard import Guard
-from imuge.keys import Key, new_key, verify_only
+from imuge.keys import Key, new_key, verify_only, write_key
 from imuge.results import EXIT_STATUS
 
 BOX = (slice(64, 176), slice(96, 208))
@@ -77,12 +78,14 @@ def test_a_picture_never_protected_is_unprotected(guard, photograph):
     assert "says nothing about whether" in verdict.sentence
 
 
-def test_another_key_sees_nothing(immunized):
-    assert Guard(new_key("stranger")).verify(immunized.image).verdict == "unprotected"
+def test_another_key_sees_nothing(guard, immunized):
+    stranger = Guard(new_key("stranger"), engine=guard.engine)
+    assert stranger.verify(immunized.image).verdict == "unprotected"
 
 
-def test_several_keys_are_tried_and_corrected_for(key, immunized):
-    verdict = Guard([new_key("first"), new_key("second"), key]).verify(immunized.image)
+def test_several_keys_are_tried_and_corrected_for(guard, key, immunized):
+    keys = [new_key("first"), new_key("second"), key]
+    verdict = Guard(keys, engine=guard.engine).verify(immunized.image)
     assert verdict.verdict == "intact"
     assert verdict.key_name == "test"
     assert verdict.corrected_for == {"keys": 3, "geometries": 1}
@@ -137,8 +140,8 @@ def test_immunizing_again_is_refused_unless_asked(guard, immunized):
     assert again.verdict.verdict == "intact"
 
 
-def test_a_verify_only_key_localizes_but_does_not_recover(key, forged):
-    guard = Guard(verify_only(key))
+def test_a_verify_only_key_localizes_but_does_not_recover(guard, key, forged):
+    guard = Guard(verify_only(key), engine=guard.engine)
     verdict = guard.verify(forged[0], hidden_copy=True)
     assert verdict.verdict == "tampered"
     assert f1(verdict.mask, forged[1]) > 0.95
@@ -152,8 +155,8 @@ def test_a_verify_only_key_localizes_but_does_not_recover(key, forged):
         guard.recover(forged[0])
 
 
-def test_a_verify_only_copy_does_not_stand_in_the_way_of_its_full_key(key, forged):
-    verdict = Guard([verify_only(key), key]).verify(forged[0])
+def test_a_verify_only_copy_does_not_stand_in_the_way_of_its_full_key(guard, key, forged):
+    verdict = Guard([verify_only(key), key], engine=guard.engine).verify(forged[0])
     assert verdict.key_name == key.name
     assert verdict.hidden_copy == "agrees"
     assert verdict.recovered is not None
@@ -165,7 +168,7 @@ def test_any_size_goes_through(guard, photograph, size):
     made = guard.immunize(picture)
     assert made.image.shape == picture.shape
     changed = made.image.copy()
-    changed[40:90, 40:90] = 255 - changed[40:90, 40:90]
+    changed[40:80, 40:80] = 255 - changed[40:80, 40:80]
     verdict = guard.verify(changed)
     assert verdict.verdict == "tampered"
     assert verdict.mask.shape == size
@@ -187,6 +190,29 @@ def test_every_kind_of_picture_comes_back_as_it_came(guard, photograph, tmp_path
     assert isinstance(from_pil.image, Image.Image)
     for made in (from_path.image, from_bytes.image, from_stream.image, from_pil.image):
         assert type(guard.recover(made)) is type(made)
+
+
+def test_a_pil_image_keeps_what_pillow_knows_of_it(guard, photograph):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Jane Doe"
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    file = as_file(
+        photograph[:200], "JPEG", quality=95, icc_profile=profile, exif=exif, dpi=(72, 96)
+    )
+    with Image.open(io.BytesIO(file)) as given:
+        made = guard.immunize(given).image
+        bare = guard.immunize(given, metadata="none").image
+    assert made.size == (200, 256)  # upright
+    assert made.info["icc_profile"] == profile
+    assert made.info["dpi"] == (96, 72)
+    assert made.getexif()[ExifTags.Base.Artist] == "Jane Doe"
+    assert made.getexif()[ExifTags.Base.Orientation] == 1
+    assert made.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+    assert bare.info == {"icc_profile": profile, "dpi": (96, 72)}
+    recovered = guard.recover(made)
+    assert recovered.info == {"icc_profile": profile, "dpi": (96, 72)}
 
 
 def test_transparency_is_left_alone(guard, photograph):
@@ -253,6 +279,34 @@ def test_no_key_is_refused():
         Guard([])
 
 
+def test_guards_share_an_engine_that_is_loaded(guard, key):
+    assert Guard(key, engine=guard.engine).engine is guard.engine
+
+
+@pytest.mark.parametrize("option", [{"threads": 1}, {"device": "cpu"}, {"weights": Path("w")}])
+def test_an_engine_that_is_loaded_takes_no_options(guard, key, option):
+    with pytest.raises(ConfigError, match="expected an engine, or weights, threads"):
+        Guard(key, engine=guard.engine, **option)
+
+
+def test_a_key_can_be_named_for_one_call(guard, key, photograph, tmp_path):
+    other = Key.from_secret("other", bytes(range(1, 33)))
+    path = tmp_path / "other.key"
+    write_key(other, path)
+    for named in (other, path):
+        made = guard.immunize(photograph, key=named)
+        assert (made.key_name, made.key_id) == ("other", other.key_id)
+        assert made.verdict.key_name == "other"
+        assert made.verdict.corrected_for["keys"] == 2
+    assert guard.keys == [key]
+    with pytest.raises(ProtectionError, match="protected with key other already"):
+        guard.immunize(made.image, key=other)
+    both = Guard([key, other], engine=guard.engine)
+    assert both.immunize(photograph, key=other).verdict.corrected_for["keys"] == 2
+    with pytest.raises(KeyFileError, match="cannot immunize"):
+        guard.immunize(photograph, key=verify_only(other))
+
+
 def test_the_record_is_stable_json(guard, forged):
     verdict = guard.verify(forged[0])
     record = verdict.to_dict()
@@ -289,7 +343,7 @@ def test_the_record_is_stable_json(guard, forged):
     assert set(EXIT_STATUS.values()) == {0, 10, 11, 12, 13}
 
 
-def test_two_pictures_of_one_key_have_unlike_templates(key, immunized, photograph):
-    again = Guard(Key.from_secret("test", key.secret)).immunize(photograph)
+def test_two_pictures_of_one_key_have_unlike_templates(guard, key, immunized, photograph):
+    again = Guard(Key.from_secret("test", key.secret), engine=guard.engine).immunize(photograph)
     assert again.image_id != immunized.image_id
     assert not np.array_equal(again.image, immunized.image)

@@ -6,15 +6,45 @@
     │   ├── TooLargeError     a picture with more pixels than the limit
     │   └── UnsupportedError  a file that is no picture, or of a format that is not taken
     ├── KeyFileError     a key that is missing, malformed or kept carelessly
+    ├── RegistryError    a registry that is missing, away, full or refuses a record
+    │   └── TakenError        an image id that the registry has already: draw again
+    ├── ReceiptError     a receipt that does not hold, or is not one
+    ├── ProvenanceError  Content Credentials that cannot be made or read
     ├── WeightsError     released model files that are missing or altered
     └── ConfigError      a setting that is unknown or out of range
 
-Messages say what came, what was wanted and what to do, in one sentence that fits a terminal.
+Messages say what came, what was wanted and what to do, in one sentence that fits a terminal. File
+names may hold line ends and the escape sequences of terminals: errors show them escaped.
 """
+
+import unicodedata
+
+_JOINERS = "\u200c\u200d"  # inside words of some scripts, and inside emoji
+_ESCAPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, directions, surrogates, line ends
+
+
+def shown(text: object) -> str:
+    r"""Give `text`, a file name say, as one line that is safe to print.
+
+    Control characters, changes of writing direction and line ends come as backslash escapes, bytes
+    of a name that are not UTF-8 as \xNN. What is shown once is not changed by a second time.
+    """
+    return "".join(map(_safe, str(text)))
+
+
+def _safe(character: str) -> str:
+    if unicodedata.category(character) not in _ESCAPED or character in _JOINERS:
+        return character
+    if "\udc80" <= character <= "\udcff":  # how Python holds a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class ImugeError(Exception):
     """Base class: `except ImugeError` catches what the caller can act on."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class ImageError(ImugeError):
@@ -35,6 +65,22 @@ class UnsupportedError(ImageError):
 
 class KeyFileError(ImugeError):
     """A key is missing, malformed, or readable by others."""
+
+
+class RegistryError(ImugeError):
+    """A registry is missing, out of reach, full, damaged or refuses what it was given."""
+
+
+class TakenError(RegistryError):
+    """The registry has a picture of this key and image id; draw another id and embed again."""
+
+
+class ReceiptError(ImugeError):
+    """A receipt is malformed, or what it claims does not hold."""
+
+
+class ProvenanceError(ImugeError):
+    """Content Credentials cannot be made with what was given, or cannot be read."""
 
 
 class WeightsError(ImugeError):

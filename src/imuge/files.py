@@ -3,7 +3,9 @@
 import errno
 import os
 import secrets
-from contextlib import suppress
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imuge.errors import ImageError
@@ -12,16 +14,19 @@ _EXISTS = "{path} exists and is not replaced; give another name or allow it"
 
 
 def write_atomically(
-    path: Path, data: bytes, *, overwrite: bool = False, mode: int = 0o644
+    path: Path, data: bytes, *, overwrite: bool = False, mode: int | None = None
 ) -> Path:
     """Write `data` under `path`, or leave nothing behind.
+
+    A link that may be overwritten is followed: the file it points to is written, the link stays.
 
     Args:
         path: Where the file shall be; its folder must exist.
         data: The whole content.
         overwrite: Whether an existing file may be replaced.
-        mode: Permission bits of the new file, before the umask; never more than those of a file
-            that it replaces.
+        mode: The most permission bits that the file may have, before the umask, and never more
+            than those of a file that it replaces. None means 0644 for a new file, and for a
+            replaced one exactly the bits, the owner and the group it had.
 
     Returns:
         `path`.
@@ -29,29 +34,92 @@ def write_atomically(
     Raises:
         ImageError: `path` exists and `overwrite` is false, or the disk refused.
     """
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}")
+    with staged(path, data, overwrite=overwrite, mode=mode) as place:
+        return place()
+
+
+@contextmanager
+def staged(
+    path: Path, data: bytes, *, overwrite: bool = False, mode: int | None = None
+) -> Iterator[Callable[[], Path]]:
+    """Write `data` beside `path` under a temporary name, to be put in place when all else is done.
+
+    Args:
+        path: Where the file shall be, or a link to it; its folder must exist.
+        data: The whole content; it is on the disk before the block begins.
+        overwrite: Whether an existing file may be replaced.
+        mode: Permission bits of the new file, as `write_atomically` takes them.
+
+    Yields:
+        What gives the file its name, and returns `path`. Not called, the file is removed.
+
+    Raises:
+        ImageError: `path` exists and `overwrite` is false, or the disk refused; on entering, and
+            from the call.
+    """
+    with _refusals(path):
+        if path.is_symlink() and not overwrite:
+            raise FileExistsError
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        temporary = target.with_name(f".{target.name[:64]}.{secrets.token_hex(8)}")
+
+    def place() -> Path:
+        with _refusals(path):
+            put_in_place(temporary, target, overwrite=overwrite)
+        return path
+
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "is a directory")
-        if path.exists():
-            if not overwrite:
-                raise FileExistsError
-            mode &= path.stat().st_mode  # what was private stays private
-        # The permission bits hold from the first moment, less what the user's umask takes away.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        put_in_place(temporary, path, overwrite=overwrite)
+        with _refusals(path):
+            _write_new(temporary, target, data, overwrite=overwrite, mode=mode)
+        yield place
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_new(
+    temporary: Path, target: Path, data: bytes, *, overwrite: bool, mode: int | None
+) -> None:
+    """Write the temporary file, with the bits and the owner that the one in place shall have."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a directory")
+    replaced = target.stat() if target.exists() else None
+    if replaced is not None and not overwrite:
+        raise FileExistsError
+    bits = 0o644 if mode is None else mode
+    if replaced is not None:
+        bits &= replaced.st_mode  # what was private stays private
+    # The permission bits hold from the first moment, less what the user's umask takes away.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, bits)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        if replaced is not None and mode is None:
+            _hand_over(temporary, replaced)
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileExistsError as error:
         raise ImageError(_EXISTS.format(path=path)) from error
     except OSError as error:
         raise ImageError(f"cannot write {path}: {reason(error)}; nothing was written") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return path
+
+
+def _hand_over(temporary: Path, replaced: os.stat_result) -> None:
+    """Give the new file the owner, the group and the permission bits of the one it replaces."""
+    bits = stat.S_IMODE(replaced.st_mode) & 0o777
+    if hasattr(os, "chown"):
+        made = temporary.stat()
+        if (made.st_uid, made.st_gid) != (replaced.st_uid, replaced.st_gid):
+            try:
+                os.chown(temporary, replaced.st_uid, replaced.st_gid)
+            except OSError:
+                bits &= 0o707  # the bits of the group were meant for another one
+    temporary.chmod(bits)
 
 
 def put_in_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
@@ -84,5 +152,6 @@ def reason(error: OSError) -> str:
         errno.EROFS: "the file system is read-only",
         errno.ENOENT: "there is no such file or folder",
         errno.EISDIR: "it is a directory",
+        errno.ELOOP: "its links lead in a circle",
     }
     return words.get(error.errno or 0, (error.strerror or str(error)).lower())

@@ -1,11 +1,12 @@
 """`Guard`: the face of the library. It immunizes pictures, verifies them, and recovers them.
 
-picture ─ load ─► canvas ─ encode, embed ─► immunized ─ save, read back, verify ─► Immunized
-copy ──── load ─► canvas ─ verification ─────────────────────────────────────────► Verdict
+picture ─ load ─► prepare, publish ─► immunized ─ save, read back, verify ─► Immunized
+copy ──── load ─► verify ─────────────────────────────────► Verdict ─ recover ─► Verdict
 """
 
 import io
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar, overload
 
@@ -13,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imuge import __version__
 from imuge.engine import Engine, Progress
-from imuge.engine.canvas import Canvas, to_canvas, to_pixels
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.image import (
+    Limits,
     MetadataPolicy,
     Picture,
     check_output,
@@ -26,17 +26,18 @@ from imuge.image import (
     from_pil,
     load,
     losses,
+    to_pil,
 )
-from imuge.keys import Key, find_key, new_image_id, template
-from imuge.protection import verify
-from imuge.protection.hidden_copy import code_keying, scatter_code
-from imuge.protection.sentences import cautions, sentence
-from imuge.protection.verify import Array, Found
+from imuge.keys import Key, find_key, new_image_id
+from imuge.protection.embed import prepare, publish
+from imuge.protection.frame import DETAILS, Detail
+from imuge.protection.receive import SEARCHES, Search, receive
+from imuge.protection.verify import verify, with_hidden_copy, with_recovered
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release
 
-AnyKey: TypeAlias = Key | str | Path
-AnyPicture: TypeAlias = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+AnyKey: TypeAlias = Key | str | PathLike[str]
+AnyPicture: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 PictureType = TypeVar("PictureType", bound=AnyPicture)
 
 # About one picture in fifty shows a false region under the first image id; another id is another
@@ -52,42 +53,58 @@ class Guard:
         key: A `Key`, the name of one in the key folder, the path of a key file, or several; None
             means the file in `IMUGE_KEY_FILE`, else the key named `default`. The first immunizes;
             all are tried when a picture is verified.
+        engine: Networks that are loaded already, which several guards may share; None loads them
+            as the options below say.
         weights: Folder of a release; None means the one shipped with imuge.
         threads: Processor threads; None means all that this process may use.
-        device: "cpu", or "cuda" where onnxruntime-gpu is installed.
+        device: "cpu", or "cuda" where onnxruntime-gpu is installed; None means "cpu".
+        limits: The sizes of pictures taken; None means those of `imuge.image.Limits`. A `Picture`
+            has its own.
         progress: Called with the step's name and the share of it that is done, 0..1.
 
     Raises:
         KeyFileError: a key is missing, malformed or readable by others.
         WeightsError: a model file is missing or altered.
-        ConfigError: the device cannot be used.
+        ConfigError: the device cannot be used, or an engine came with options for loading one.
     """
 
     def __init__(
         self,
         key: AnyKey | Sequence[AnyKey] | None = None,
         *,
+        engine: Engine | None = None,
         weights: Path | None = None,
         threads: int | None = None,
-        device: str = "cpu",
+        device: str | None = None,
+        limits: Limits | None = None,
         progress: Progress | None = None,
     ) -> None:
-        given = [key] if key is None or isinstance(key, AnyKey) else list(key)
+        given = [key] if key is None or isinstance(key, Key | str | PathLike) else list(key)
         if not given:
             raise KeyFileError(
                 "expected a key or several, got an empty list; make one: imuge keys new NAME"
             )
         self.keys = [k if isinstance(k, Key) else find_key(k) for k in given]
-        self.engine = Engine(
-            load_release(weights), threads=threads, device=device, progress=progress
-        )
+        self.limits = limits or Limits()
+        if engine is None:
+            engine = Engine(
+                load_release(weights), threads=threads, device=device or "cpu", progress=progress
+            )
+        elif any(option is not None for option in (weights, threads, device, progress)):
+            raise ConfigError(
+                "expected an engine, or weights, threads, device and progress to load one with, "
+                "got both; give these to Engine"
+            )
+        self.engine = engine
 
     @overload
     def immunize(
         self,
-        image: str | Path | bytes | Picture,
+        image: str | PathLike[str] | bytes | Picture,
         strength: float = ...,
         *,
+        key: AnyKey | None = ...,
+        detail: Detail = ...,
         replace: bool = ...,
         format: str | None = ...,
         metadata: MetadataPolicy = ...,
@@ -98,6 +115,8 @@ class Guard:
         image: PictureType,
         strength: float = ...,
         *,
+        key: AnyKey | None = ...,
+        detail: Detail = ...,
         replace: bool = ...,
         format: str | None = ...,
         metadata: MetadataPolicy = ...,
@@ -107,6 +126,8 @@ class Guard:
         image: AnyPicture | Picture,
         strength: float = 1.0,
         *,
+        key: AnyKey | None = None,
+        detail: Detail = "normal",
         replace: bool = False,
         format: str | None = None,  # noqa: A002 - the word every image library uses
         metadata: MetadataPolicy = "keep",
@@ -116,58 +137,68 @@ class Guard:
         Args:
             image: A path, the bytes of a file, a binary file object, a PIL image, or an array
                 (H, W, 3) or (H, W, 4), uint8, RGB(A); or a `Picture` that `imuge.image.load` has
-                read. From 128x128 pixels to 24 megapixels.
+                read. From 128x128 pixels to 200 megapixels.
             strength: Scales the change; more survives more and is seen sooner.
+            detail: Which frame it is published on: "robust" for channels that scale down hard,
+                "normal", or "fine" for those that never scale.
+            key: The key to immunize with this time; None means the guard's first.
             replace: Whether protection that is there already may be written over.
             format: Of the file made: "JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"; None keeps
                 the input's. Only for pictures given as files.
-            metadata: "keep", "no-gps" or "none"; only for pictures given as files.
+            metadata: "keep", "no-gps" or "none", of what came with the picture: in its file, or in
+                the `info` of a PIL image.
 
         Returns:
             The picture in the type it came in (a path or a `Picture` gives bytes; `.save` writes
-            them), and the verdict on exactly what was made.
+            them; a PIL image keeps colour profile, EXIF, XMP and resolution in `info`), and the
+            verdict on exactly what was made.
 
         Raises:
             ImageError: the picture cannot be read, is of a kind not taken, or cannot be encoded.
             ProtectionError: it is protected already and `replace` is false, or its protection
                 cannot be read back from what was made.
-            KeyFileError: the key is verify-only.
-            ConfigError: `strength` is out of range.
+            KeyFileError: the key is verify-only, or `key` cannot be found.
+            ConfigError: `strength` or `detail` is none that there is.
         """
-        key = self.keys[0]
+        keys = self._keys_with(key)
+        chosen = keys[0]
         if not STRENGTHS[0] <= strength <= STRENGTHS[1]:
             low, high = STRENGTHS
             raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
-        if not key.can_recover:
+        if detail not in DETAILS:
+            raise ConfigError(f"expected a detail of {', '.join(DETAILS)}, got {detail!r}")
+        if not chosen.can_recover:
             raise KeyFileError(
-                f"key {key.name} is verify-only and cannot immunize; use the full key"
+                f"key {chosen.name} is verify-only and cannot immunize; use the full key"
             )
         is_file = not isinstance(image, Image.Image | np.ndarray)
-        picture = _read(image)
+        picture = _read(image, self.limits)
         warnings = picture.notes
         if is_file:
             check_output(picture, format)
-            warnings += losses(picture, format)
-        canvas = to_canvas(picture.pixels)
+            warnings += losses(picture, format, metadata)
         if not replace:
-            self._refuse_protected(canvas)
-        code = self.engine.encode(canvas.image)
+            self._refuse_protected(picture, keys)
+        host = prepare(self.engine, picture.samples, detail)
         for _ in range(DRAWS):
             image_id = new_image_id()
-            made = picture.with_pixels(self._embed(canvas, code, key, image_id, strength))
+            pixels = publish(
+                self.engine, picture.samples, host, chosen, image_id, strength=strength
+            )
+            made = picture.with_pixels(pixels)
             file = encode(made, format=format, metadata=metadata) if is_file else None
-            checked = load(file) if file is not None else made
-            verdict = self._verify(checked, recover=False, hidden_copy=False)
-            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:08x}":
+            checked = load(file, limits=picture.limits) if file is not None else made
+            verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
+            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
                 break
         else:
             raise _unreadable(verdict, strength)
         return Immunized(
-            image=_as_given(image, made, file),
+            image=_as_given(image, made, file, metadata),
             file=file,
-            key_name=key.name,
-            key_id=key.key_id,
-            image_id=f"{image_id:08x}",
+            key_name=chosen.name,
+            key_id=chosen.key_id,
+            image_id=f"{image_id:012x}",
             strength=strength,
             psnr_db=_psnr_db(picture.pixels, checked.pixels),
             verdict=verdict,
@@ -175,7 +206,12 @@ class Guard:
         )
 
     def verify(
-        self, image: AnyPicture | Picture, *, recover: bool = True, hidden_copy: bool = False
+        self,
+        image: AnyPicture | Picture,
+        *,
+        recover: bool = True,
+        hidden_copy: bool = False,
+        search: Search = "quick",
     ) -> Verdict:
         """Say whether a picture was changed since it was immunized, where, and what was there.
 
@@ -184,116 +220,108 @@ class Guard:
             recover: Whether to reconstruct tampered regions.
             hidden_copy: Whether to render the whole hidden copy too, for a person to look at; the
                 verdict checks a sample of it in any case.
+            search: "off" takes a copy to be whole and upright; "quick" also finds parts, quarter
+                turns and mirror images; "full" turns to 45° as well, in seconds more.
 
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
+            ConfigError: there is no such search.
         """
-        picture = _read(image)
-        return self._verify(picture, recover=recover, hidden_copy=hidden_copy)
+        if search not in SEARCHES:
+            raise ConfigError(f"expected a search of {', '.join(SEARCHES)}, got {search!r}")
+        return verify(
+            self.engine,
+            _read(image, self.limits),
+            self.keys,
+            recover=recover,
+            hidden_copy=hidden_copy,
+            search=search,
+        )
 
-    def recover(self, image: PictureType) -> PictureType | bytes:
-        """Give the picture with every tampered pixel replaced by its reconstruction.
+    @overload
+    def recover(self, image: Verdict) -> Verdict: ...
+    @overload
+    def recover(self, image: PictureType) -> PictureType | bytes: ...
+    def recover(self, image: Any) -> Any:
+        """Replace every tampered pixel of a picture by its reconstruction.
+
+        Args:
+            image: As for `immunize`; or a verdict of `verify(..., recover=False)`, which costs the
+                reconstruction alone.
 
         Returns:
             The picture in the type it came in; files are encoded again in their own format. Where
-            nothing tampered was found the pixels are those received.
+            nothing tampered was found the pixels are those received. For a verdict: the verdict
+            that `verify` with `recover=True` gives.
 
         Raises:
             ImageError: the picture cannot be read, or carries no protection that could be used.
+            KeyFileError: the picture was read with a verify-only key.
+            ConfigError: the verdict was made elsewhere, or with other weights.
         """
-        picture = _read(image)
-        verdict = self._verify(picture, recover=True, hidden_copy=False)
+        if isinstance(image, Verdict):
+            return with_recovered(self.engine, image)
+        picture = _read(image, self.limits)
+        verdict = verify(self.engine, picture, self.keys)
         if verdict.verdict not in ("intact", "tampered"):
             raise ImageError(f"cannot recover anything: {verdict.sentence}")
         if verdict.verdict == "tampered" and verdict.recovered is None:
             raise KeyFileError(f"key {verdict.key_name} is verify-only and cannot recover")
-        pixels = picture.pixels if verdict.recovered is None else verdict.recovered
-        made = picture.with_pixels(pixels)
+        made = picture
+        if verdict.recovered is not None:
+            made = picture.with_patch(
+                verdict.recovered, (verdict.recovered != verdict.image).any(2)
+            )
         is_file = not isinstance(image, Image.Image | np.ndarray)
         # Without the camera's and the author's data: these pixels are not what they made.
         file = encode(made, metadata="none") if is_file else None
-        given: PictureType | bytes = _as_given(image, made, file)
-        return given
+        return _as_given(image, made, file, "none")
 
-    def _refuse_protected(self, canvas: Canvas) -> None:
-        _, found, reading = verify.look_for_beacon(self.engine, canvas, self.keys)
-        if reading.present:
+    def hidden_copy(self, verdict: Verdict) -> Verdict:
+        """The verdict that `verify` with `hidden_copy=True` gives, from one that it gave without.
+
+        Raises:
+            ConfigError: the verdict was made elsewhere, or with other weights.
+        """
+        return with_hidden_copy(self.engine, verdict)
+
+    def _keys_with(self, key: AnyKey | None) -> list[Key]:
+        """All keys to look with, the one to immunize with first."""
+        if key is None:
+            return self.keys
+        chosen = key if isinstance(key, Key) else find_key(key)
+        return [chosen, *(other for other in self.keys if other != chosen)]
+
+    def _refuse_protected(self, picture: Picture, keys: Sequence[Key]) -> None:
+        found = receive(
+            self.engine, picture.samples, keys, judged=picture.judged, whole_copies=False
+        )
+        if found is not None and found.reading.present:
             raise ProtectionError(
-                f"this picture is protected with key {found.name} already; immunizing it again "
+                f"this picture is protected with key {found.key.name} already; immunizing it again "
                 "would hide what was done to it since: verify it, or pass --replace (replace=True)"
             )
 
-    def _embed(
-        self, canvas: Canvas, code: Array, key: Key, image_id: int, strength: float
-    ) -> Pixels:
-        """The immunized pixels (H, W, 3), from the picture and its own code (24, h, w)."""
-        options = self.engine.record.options
-        keying = code_keying(options, key, image_id, canvas.grid, len(code))
-        signs = template(key, image_id, *canvas.grid, scales=options.template_scales)
-        payload = np.concatenate([scatter_code(code, *keying), signs])
-        immunized = self.engine.embed(canvas.image, payload, strength)
-        return to_pixels(immunized[:, : canvas.height, : canvas.width])
 
-    def _verify(self, picture: Picture, *, recover: bool, hidden_copy: bool) -> Verdict:
-        canvas = to_canvas(picture.pixels)
-        found = verify.verify(
-            self.engine, canvas, self.keys, recover=recover, hidden_copy=hidden_copy
-        )
-        return self._verdict(picture, found)
-
-    def _verdict(self, picture: Picture, found: Found) -> Verdict:
-        record = self.engine.record
-        reading, key, comparison = found.reading, found.key, found.comparison
-        height, width = picture.pixels.shape[:2]
-        return Verdict(
-            verdict=found.finding,
-            sentence=sentence(found, self.keys),
-            key_name=None if key is None else key.name,
-            key_id=None if key is None else key.key_id,
-            image_id=None if reading.image_id is None else f"{reading.image_id:08x}",
-            presence_p=reading.presence_p,
-            tag_p=reading.tag_p,
-            identity_p=reading.identity_p,
-            layout_p=found.layout_p,
-            corrected_for={"keys": len(self.keys), "geometries": 1},
-            tampered_area=sum(region.area for region in found.regions),
-            regions=found.regions,
-            hidden_copy="not checked" if comparison is None else comparison.check,
-            hidden_copy_agreement=None if comparison is None else comparison.correlation,
-            width=width,
-            height=height,
-            model=record.name,
-            model_sha256=self.engine.sha256,
-            threshold=found.threshold,
-            minimum_area=found.minimum_area,
-            small_spots=found.spots,
-            input_sha256=picture.sha256 or None,
-            tool_version=__version__,
-            warnings=picture.notes + cautions(found),
-            image=picture.pixels,
-            probability=found.probability,
-            mask=found.mask,
-            recovered=found.recovered,
-            hidden_copy_image=found.hidden_copy_image,
-        )
-
-
-def _read(image: AnyPicture | Picture) -> Picture:
+def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:
     if isinstance(image, Picture):
         return image
     if isinstance(image, np.ndarray):
-        return from_array(image)
+        return from_array(image, limits=limits)
     if isinstance(image, Image.Image):
-        return from_pil(image)
-    return load(image)
+        return from_pil(image, limits=limits)
+    return load(image, limits=limits)
 
 
-def _as_given(image: AnyPicture | Picture, made: Picture, file: bytes | None) -> Any:  # noqa: ANN401
+def _as_given(
+    image: AnyPicture | Picture, made: Picture, file: bytes | None, metadata: MetadataPolicy
+) -> Any:  # noqa: ANN401
     """The picture in the type in which `image` came."""
     if file is not None:
-        return file if isinstance(image, str | Path | bytes | Picture) else io.BytesIO(file)
-    pixels = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
-    return Image.fromarray(pixels) if isinstance(image, Image.Image) else pixels
+        return file if isinstance(image, str | PathLike | bytes | Picture) else io.BytesIO(file)
+    if isinstance(image, Image.Image):
+        return to_pil(made, metadata)
+    return made.samples if made.alpha is None else np.dstack([made.samples, made.alpha])
 
 
 def _unreadable(verdict: Verdict, strength: float) -> ProtectionError:

@@ -43,6 +43,20 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """How a copy lies in what was published. None of it is tampering."""
+
+    frame: tuple[int, int]  # width and height of the frame on which the picture was published
+    scale: float  # frame pixels for each of the copy's
+    turn: float  # degrees clockwise, -180..180
+    mirrored: bool
+    stretch: float  # how much wider than it was published, over how much higher; 1 where alike
+    outline: tuple[tuple[float, float], ...]  # the copy's corners, fractions of what was published
+    share: float  # of the published picture that the copy shows, 0..1
+    placed_by: Literal["pilot", "edges"]  # found, or taken to be whole and upright
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one picture says about itself under the keys it was checked with.
 
@@ -54,7 +68,7 @@ class Verdict:
     sentence: str  # the verdict for a person, one sentence
     key_name: str | None  # None where no key's protection was found
     key_id: str | None  # 8 hexadecimal digits
-    image_id: str | None  # 8 hexadecimal digits, drawn when the picture was immunized
+    image_id: str | None  # 12 hexadecimal digits, drawn when the picture was immunized
     presence_p: float  # probability of a beacon this strong without protection, corrected
     tag_p: float | None  # false-acceptance probability of the authentication tag, corrected
     identity_p: float | None  # probability of both at once, corrected once
@@ -64,12 +78,13 @@ class Verdict:
     regions: tuple[Region, ...]  # largest first
     hidden_copy: HiddenCopyCheck
     hidden_copy_agreement: float | None  # correlation of 16x16 averages, -1..1
+    geometry: Geometry | None  # None where no message was read
     width: int
     height: int
     model: str  # name.tag of the weights
     model_sha256: str
     threshold: float | None  # probability above which a pixel speaks for a region, or None
-    minimum_area: int | None  # so many such pixels a region needs to be reported
+    minimum_area: int | None  # so many such pixels of this copy a region needs to be reported
     small_spots: int  # pieces, more likely tampered than not, that had fewer
     input_sha256: str | None  # of the file; None for pixels that never were a file
     tool_version: str
@@ -80,6 +95,8 @@ class Verdict:
     mask: NDArray[np.bool_] = field(repr=False, compare=False)  # (H, W)
     recovered: Pixels | None = field(repr=False, compare=False, default=None)
     hidden_copy_image: Pixels | None = field(repr=False, compare=False, default=None)
+    # What `Guard.recover` and `Guard.hidden_copy` go on from; for imuge's own eyes.
+    evidence: object = field(repr=False, compare=False, default=None)
 
     @property
     def exit_status(self) -> int:
@@ -94,7 +111,9 @@ class Verdict:
                 continue
             value = getattr(self, item.name)
             if item.name == "regions":
-                value = [{f.name: _plain(getattr(r, f.name)) for f in fields(r)} for r in value]
+                value = [_record(region) for region in value]
+            elif item.name == "geometry" and value is not None:
+                value = _record(value)
             record[item.name] = _plain(value)
         return record
 
@@ -103,8 +122,12 @@ class Verdict:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
 
+def _record(item: Region | Geometry) -> dict[str, Any]:
+    return {part.name: _plain(getattr(item, part.name)) for part in fields(item)}
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values are of any type
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

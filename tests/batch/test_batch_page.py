@@ -8,7 +8,7 @@ import pytest
 from imuge.batch.listing import COLUMNS
 from imuge.batch.local import header
 from imuge.batch.record import Record
-from imuge.batch.tasks import Wishes
+from imuge.batch.tasks import BatchSpec
 
 PAGE = (Path(__file__).parents[2] / "docs" / "batch.md").read_text("utf-8")
 
@@ -19,5 +19,5 @@ def test_every_field_of_a_record_is_explained(name):
 
 
 def test_every_field_of_the_header_and_of_a_list_is_explained(key):
-    names = {*header("/in", Wishes(command="verify"), [key], overwrite=False), *COLUMNS}
+    names = {*header("/in", BatchSpec(command="verify"), [key], overwrite=False), *COLUMNS}
     assert [name for name in sorted(names) if f"`{name}`" not in PAGE] == []

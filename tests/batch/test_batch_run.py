@@ -13,8 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from imuge.batch import local
-from imuge.batch.desk import Desk
 from imuge.batch.journal import MANIFEST
+from imuge.batch.output_folder import OutputFolder
 from imuge.batch.work import Worker
 from imuge.cli.app import app
 
@@ -46,7 +46,7 @@ def run(guard, monkeypatch):
     class Inline:
         def __init__(self, build, *, processes):
             del processes
-            self._work = local._Bench(Worker(guard, build.wishes), build.desk)
+            self._work = local._FileWorker(Worker(guard, build.spec), build.folder)
 
         def __enter__(self):
             return self
@@ -226,7 +226,7 @@ def test_a_file_killed_on_its_way_into_place_is_put_there(photos, out, run, guar
     folder = photos(3)
     run("immunize", folder, "--out", out, *FAST)
     before = manifest(out)
-    Desk(out).stage({"a00.png": (out / "a00.png").read_bytes()})
+    OutputFolder(out).stage({"a00.png": (out / "a00.png").read_bytes()})
     (out / "a00.png").unlink()
     run("immunize", folder, "--out", out)
     assert_whole(folder, out, guard)

@@ -4,16 +4,16 @@ import pytest
 
 from imuge.batch.listing import Found, Listing
 from imuge.batch.plan import check_places, make_plan
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.errors import ConfigError
 
-IMMUNIZE = Wishes(command="immunize")
-VERIFY = Wishes(command="verify")
+IMMUNIZE = BatchSpec(command="immunize")
+VERIFY = BatchSpec(command="verify")
 
 
-def plan(*found, wishes=IMMUNIZE):
+def plan(*found, spec=IMMUNIZE):
     items = [f if isinstance(f, Found) else Found(shown=f, source=f"/in/{f}") for f in found]
-    return make_plan(Listing("/in", items), wishes)
+    return make_plan(Listing("/in", items), spec)
 
 
 def names(*found, **options):
@@ -25,8 +25,8 @@ def test_outputs_keep_sub_folders_and_endings():
 
 
 def test_one_format_for_all_changes_endings_that_say_otherwise():
-    wishes = Wishes(command="immunize", format="JPEG")
-    assert names("a.png", "b.JPEG", "c.jfif", wishes=wishes) == ["a.jpg", "b.JPEG", "c.jfif"]
+    spec = BatchSpec(command="immunize", format="JPEG")
+    assert names("a.png", "b.JPEG", "c.jfif", spec=spec) == ["a.jpg", "b.JPEG", "c.jfif"]
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_the_batchs_own_folder_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("found", "wishes"),
+    ("found", "spec"),
     [
-        (["a.jpg", "a.png"], Wishes(command="immunize", format="PNG")),
+        (["a.jpg", "a.png"], BatchSpec(command="immunize", format="PNG")),
         (["x/A.jpg", "x/a.jpg"], IMMUNIZE),
         (["u\u0308.jpg", "\u00fc.jpg"], IMMUNIZE),
         (["/one/a.jpg", "/two/a.jpg"], VERIFY),
     ],
 )
-def test_two_pictures_in_one_place_are_refused(found, wishes):
+def test_two_pictures_in_one_place_are_refused(found, spec):
     with pytest.raises(ConfigError, match="would both be written to"):
-        plan(*found, wishes=wishes)
+        plan(*found, spec=spec)
 
 
 def test_a_file_where_another_needs_a_folder_is_refused():
@@ -75,18 +75,18 @@ def test_a_file_where_another_needs_a_folder_is_refused():
 @pytest.mark.parametrize("strength", [0.1, 5.0, float("nan")])
 def test_a_strength_out_of_range_is_refused_whoever_asks(strength):
     with pytest.raises(ConfigError, match="expected a strength from"):
-        plan("a.png", wishes=Wishes(command="immunize", strength=strength))
+        plan("a.png", spec=BatchSpec(command="immunize", strength=strength))
     with pytest.raises(ConfigError, match=r"a\.png: expected a strength from"):
         plan(Found(shown="a.png", source="a.png", strength=strength))
 
 
 def test_verify_has_no_strength():
     with pytest.raises(ConfigError, match="are for immunize"):
-        plan(Found(shown="a.png", source="a.png", strength=1.0), wishes=VERIFY)
+        plan(Found(shown="a.png", source="a.png", strength=1.0), spec=VERIFY)
 
 
 def check(name, out, *, source="/in/a.png", strange=False):
-    task = Task(name=name, source=source, shown="a.png")
+    task = PictureTask(name=name, source=source, shown="a.png")
     check_places([task], out, [source], strange=lambda _: strange)
 
 

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from imuge.batch import remote
 from imuge.batch.parquet import to_records
-from imuge.batch.remote import DEATHS, GIVE_UP, GO, SKIP, Actor, KeyReference, Post, Register
+from imuge.batch.remote import DEATHS, GIVE_UP, GO, SKIP, Actor, ActorSetup, KeyReference, Register
 from imuge.batch.storage import open_storage
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.cli.app import app
 from imuge.errors import ConfigError
 from imuge.keys import store_key
@@ -145,10 +145,10 @@ def remotely(thing):
 
 
 @pytest.fixture
-def post(tmp_path, key, guard, request):
+def setup(tmp_path, key, guard, request):
     request.getfixturevalue("held")
-    return Post(
-        wishes=Wishes(command="immunize"),
+    return ActorSetup(
+        spec=BatchSpec(command="immunize"),
         keys=(KeyReference(find="default", key_id=key.key_id),),
         threads=1,
         device="cpu",
@@ -159,12 +159,12 @@ def post(tmp_path, key, guard, request):
 
 
 def tasks(*names):
-    return [Task(name=name, source=name, shown=name) for name in names]
+    return [PictureTask(name=name, source=name, shown=name) for name in names]
 
 
-def test_the_actor_reads_works_writes_and_records(photos, post, tmp_path):
+def test_the_actor_reads_works_writes_and_records(photos, setup, tmp_path):
     photos(1)
-    actor = Actor(post, remotely(Register()), lambda answer: answer)
+    actor = Actor(setup, remotely(Register()), lambda answer: answer)
     found = to_records(actor(remote.from_tasks(tasks("a00.png", "missing.png"))))
     assert [record.name for record in found] == ["a00.png", "missing.png"]
     assert (
@@ -176,13 +176,13 @@ def test_the_actor_reads_works_writes_and_records(photos, post, tmp_path):
     assert found[1].error.startswith("it cannot be read")
 
 
-def test_what_processes_died_over_is_given_up_and_a_stop_skips(photos, post):
+def test_what_processes_died_over_is_given_up_and_a_stop_skips(photos, setup):
     photos(1)
     register = Register()
     for _ in range(DEATHS):
         assert register.begin("a00.png") == GO
     assert register.begin("a00.png") == GIVE_UP
-    actor = Actor(post, remotely(register), lambda answer: answer)
+    actor = Actor(setup, remotely(register), lambda answer: answer)
     (found,) = to_records(actor(remote.from_tasks(tasks("a00.png"))))
     assert "worker processes died over it" in found.error
     assert register.begin("b.png") == GO
@@ -191,22 +191,22 @@ def test_what_processes_died_over_is_given_up_and_a_stop_skips(photos, post):
     assert actor(remote.from_tasks(tasks("a00.png"))).num_rows == 0
 
 
-def test_a_worker_with_another_model_version_or_key_refuses(post):
+def test_a_worker_with_another_model_version_or_key_refuses(setup):
     with pytest.raises(ConfigError, match="install the same"):
-        replace(post, model_sha256="0" * 64).guard()
+        replace(setup, model_sha256="0" * 64).guard()
     with pytest.raises(ConfigError, match="install the same"):
-        replace(post, tool_version="0.0.1").guard()
+        replace(setup, tool_version="0.0.1").guard()
     with pytest.raises(ConfigError, match="give all machines the same"):
         KeyReference(find="default", key_id="00000000").key()
 
 
-def test_a_list_names_each_picture_by_path_or_uri(photos, post, tmp_path):
+def test_a_list_names_each_picture_by_path_or_uri(photos, setup, tmp_path):
     folder = photos(2)
     given = [
-        Task(name="one.png", source=(folder / "a00.png").as_uri(), shown="one"),
-        Task(name="x/two.jpg", source=str(folder / "sub/b01.jpg"), shown="two"),
+        PictureTask(name="one.png", source=(folder / "a00.png").as_uri(), shown="one"),
+        PictureTask(name="x/two.jpg", source=str(folder / "sub/b01.jpg"), shown="two"),
     ]
-    actor = Actor(replace(post, inputs=None), remotely(Register()), lambda answer: answer)
+    actor = Actor(replace(setup, inputs=None), remotely(Register()), lambda answer: answer)
     found = to_records(actor(remote.from_tasks(given)))
     assert [record.error for record in found] == [None, None]
     assert (tmp_path / "out/x/two.jpg").read_bytes().startswith(b"\xff\xd8\xff")

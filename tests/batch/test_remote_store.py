@@ -11,10 +11,10 @@ from imuge.batch.plan import make_plan
 from imuge.batch.record import Record
 from imuge.batch.remote_store import RemoteStore, list_remote, refuse_inputs, refuse_strangers
 from imuge.batch.storage import open_storage
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.errors import ConfigError
 
-IMMUNIZE = Wishes(command="immunize")
+IMMUNIZE = BatchSpec(command="immunize")
 HEADER = dict.fromkeys(("command", "source", "options", "key_ids", "model_sha256"))
 HEADER |= {"schema": "imuge.batch/1", "overwrite": False}
 
@@ -60,8 +60,8 @@ def test_nothing_and_itself_are_refused(places, tmp_path):
 
 def test_marks_hashes_and_outputs_answer_what_resume_asks(places):
     store = RemoteStore(open_storage(places[0]), open_storage(places[1]))
-    task = Task(name="b.png", source="b.png", shown="b.png")
-    missing = Task(name="x.png", source="x.png", shown="x.png")
+    task = PictureTask(name="b.png", source="b.png", shown="b.png")
+    missing = PictureTask(name="x.png", source="x.png", shown="x.png")
     assert store.input_mark(task)[0] == 5
     assert store.input_mark(missing) is None
     assert store.input_sha256(task) == hashlib.sha256(b"b.png").hexdigest()

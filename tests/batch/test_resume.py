@@ -6,9 +6,9 @@ import pytest
 
 from imuge.batch.record import Record
 from imuge.batch.resume import remaining
-from imuge.batch.tasks import Task
+from imuge.batch.tasks import PictureTask
 
-TASK = Task(name="a.png", source="/in/a.png", shown="a.png")
+TASK = PictureTask(name="a.png", source="/in/a.png", shown="a.png")
 DONE = Record(
     name="a.png",
     input="a.png",

@@ -6,11 +6,11 @@ import signal
 import pytest
 from rich.console import Console
 
-from imuge.batch.plan import Plan
+from imuge.batch.plan import BatchPlan
 from imuge.batch.progress import Meter, duration
 from imuge.batch.record import Record
 from imuge.batch.summary import Pace, summarize
-from imuge.batch.tasks import Task
+from imuge.batch.tasks import PictureTask
 from imuge.results import EXIT_STATUS
 
 
@@ -21,9 +21,9 @@ def summary(command, verdicts, *, left=(), number=None):
         name: Record(name=name, input=name, verdict=verdict, error=None if verdict else "broken")
         for name, verdict in zip(names, verdicts, strict=True)
     }
-    tasks = tuple(Task(name=name, source=name, shown=name) for name in names)
+    tasks = tuple(PictureTask(name=name, source=name, shown=name) for name in names)
     return summarize(
-        Plan(root="/in", tasks=tasks),
+        BatchPlan(root="/in", tasks=tasks),
         records,
         command,
         left=left,

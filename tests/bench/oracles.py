@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from imuge.bench.contestants import Finding, OneSize, Published
+from imuge.bench.contestants import Examination, OneSize, Published
 from imuge.errors import ImageError
 
 
@@ -28,7 +28,7 @@ class Oracle(OneSize):
 
     def examine(self, received, secret):
         difference = np.abs(received.astype(np.float32) - secret).max(2).clip(0, 255) / 255
-        return Finding(
+        return Examination(
             received=received,
             probability=difference,
             mask=difference > 0,

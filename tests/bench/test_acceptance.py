@@ -31,7 +31,7 @@ def test_calibrate_writes_the_record_of_a_copy(tmp_path, request):
 
     release = shutil.copytree(release_folder(), tmp_path / "lab.r3")
     data = request.config.rootpath / PHOTOGRAPHS
-    calibrate.main(["--data", str(data), "--release", str(release), "--bound", "0.5"])
+    calibrate.calibrate(data, release, pictures=2, bound=0.5)
     assert read_record(release).calibration.pictures == 2
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from imuge.bench.calibrate import AREAS, PROCESSING, THRESHOLDS, Pieces, Reactions, choose
 from imuge.errors import ConfigError
-from imuge.protection.verify import find_regions
+from imuge.protection.locate import find_regions
 
 COUNT = 40
 
@@ -77,8 +77,8 @@ def test_pieces_are_judged_as_the_product_judges_them():
     largest, f1 = pieces.largest(), pieces.f1(int(true.sum()))
     for i, threshold in enumerate(THRESHOLDS):
         for j, area in enumerate(AREAS):
-            mask, regions, _ = find_regions(probability, threshold=threshold, minimum_area=area)
-            assert (largest[i] >= area) == bool(regions)
-            expected = 2 * (mask & true).sum() / (mask.sum() + true.sum())
+            found = find_regions(probability, threshold=threshold, minimum_area=area)
+            assert (largest[i] >= area) == bool(found.regions)
+            expected = 2 * (found.mask & true).sum() / (found.mask.sum() + true.sum())
             assert f1[i][j] == pytest.approx(expected)
     assert len({tuple(row) for row in f1}) > 3, "thresholds matter"

@@ -8,8 +8,7 @@ from scipy import stats
 from scipy.spatial import distance
 from sklearn import metrics as sklearn
 
-from imuge.bench.metrics import auc, false_alarm_area, iou, precision, recall
-from imuge.bench.scores import f1
+from imuge.bench.scores import auc, f1, false_alarm_area, iou, precision, recall
 
 RNG = np.random.default_rng(0)
 EMPTY, FULL = np.zeros((12, 9), bool), np.ones((12, 9), bool)

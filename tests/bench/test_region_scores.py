@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import label, regionprops
 
-from imuge.bench.region_scores import RegionScores, region_scores
+from imuge.bench.scores import RegionScores, region_scores
 
 MASKS = arrays(bool, (7, 8))
 RULES = ("overlap", "iou")

@@ -8,7 +8,7 @@ import pytest
 from imuge.bench import secrecy
 from imuge.keys import Key, code_permutations, code_signs
 from imuge.keys.rotation import SIGN_ROUNDS
-from imuge.protection.hidden_copy import scatter_code
+from imuge.protection.code import scatter_code
 
 GRID = (32, 32)
 PHOTOGRAPHS = "tests/data"

@@ -8,7 +8,7 @@ import pytest
 from imuge.bench.contestants import Published
 from imuge.bench.security import cases as security_cases
 from imuge.bench.security import run as security
-from imuge.bench.security.cases import GROUPS, Case, Row, Studio
+from imuge.bench.security.cases import GROUPS, Case, Gallery, Row
 from imuge.bench.security.table import TITLES, shortfalls, to_markdown
 from imuge.errors import ProtectionError
 
@@ -22,24 +22,24 @@ ROW = Row(
 
 
 @pytest.fixture(scope="module")
-def studio(guard, photograph, other_photograph):
+def gallery(guard, photograph, other_photograph):
     """Two photographs of 256x256."""
-    return Studio(guard.engine, [photograph, other_photograph])
+    return Gallery(guard.engine, [photograph, other_photograph])
 
 
 def of(pixels, image_id):
     return Published(pixels, image_id)
 
 
-def test_a_picture_is_published_once_and_always_the_same(studio, photograph):
-    assert studio.published(2) is studio.published(0)
-    again = Studio(studio.engine, [photograph]).published(0)
-    np.testing.assert_array_equal(again.pixels, studio.published(0).pixels)
-    assert again.secret == studio.published(0).secret != studio.published(1).secret
+def test_a_picture_is_published_once_and_always_the_same(gallery, photograph):
+    assert gallery.published(2) is gallery.published(0)
+    again = Gallery(gallery.engine, [photograph]).published(0)
+    np.testing.assert_array_equal(again.pixels, gallery.published(0).pixels)
+    assert again.secret == gallery.published(0).secret != gallery.published(1).secret
 
 
-def test_wrong_keys_and_shifts_say_unprotected(guard, studio):
-    report = security.Report(guard, studio, ["shifts", "wrong key"])
+def test_wrong_keys_and_shifts_say_unprotected(guard, gallery):
+    report = security.Report(guard, gallery, ["shifts", "wrong key"])
     report.attack(0)
     rows = report.rows()
     assert [row["group"] for row in rows] == ["shifts", "shifts", "wrong key", "wrong key"]
@@ -49,19 +49,19 @@ def test_wrong_keys_and_shifts_say_unprotected(guard, studio):
     assert all(row["least_presence_p"] > 1e-6 for row in rows)
 
 
-def test_a_pasted_piece_of_the_same_key_is_found(studio):
-    case = next(security_cases.collage(studio, 0))
+def test_a_pasted_piece_of_the_same_key_is_found(gallery):
+    case = next(security_cases.collage(gallery, 0))
     tally = security.Tally(case.row)
-    tally.add(case, studio.engine)
+    tally.add(case, gallery.engine)
     facts = tally.facts()
     assert facts["verdicts"] == {"tampered": 1}
     assert facts["f1"] > 0.8
-    assert facts["keys"] == {studio.key.name: 1}
+    assert facts["keys"] == {gallery.key.name: 1}
 
 
 def test_a_patchwork_counts_as_tampered_all_that_is_not_of_the_picture_recognized():
     plain = [np.full((8, 8, 3), value, np.uint8) for value in (0, 50, 100, 150)]
-    studio = Studio(None, plain)
+    gallery = Gallery(None, plain)
     sources = [of(plain[n], 100 + n) for n in range(4)]
     for name, image_id, expected in (
         ("same key", 102, 2),
@@ -69,20 +69,20 @@ def test_a_patchwork_counts_as_tampered_all_that_is_not_of_the_picture_recognize
         ("same key", 7, 0),
         ("other key", 102, 0),  # ids of another key mean nothing
     ):
-        case = next(security_cases._patchworks(studio, name, sources))
+        case = next(security_cases._patchworks(gallery, name, sources))
         np.testing.assert_array_equal(case.true(image_id), case.received[..., 0] != 50 * expected)
 
 
-def test_averages_leave_the_attacked_picture_out(monkeypatch, studio):
+def test_averages_leave_the_attacked_picture_out(monkeypatch, gallery):
     monkeypatch.setattr(security_cases, "AVERAGED", (1, 2))
-    cases = list(security_cases.averaging(studio, 1))
+    cases = list(security_cases.averaging(gallery, 1))
     assert [case.row.name.partition(",")[0] for case in cases] == ["mean of 1"] * 4
     added, taken = cases[0].received, cases[1].received
-    residual = security_cases.estimated_residual(studio.published(0).pixels, "Wiener")
+    residual = security_cases.estimated_residual(gallery.published(0).pixels, "Wiener")
     np.testing.assert_array_equal(
-        added, security_cases.add(studio.original(1), residual.astype(np.float32))
+        added, security_cases.add(gallery.original(1), residual.astype(np.float32))
     )
-    assert np.abs(taken.astype(int) - studio.published(1).pixels).max() > 0
+    assert np.abs(taken.astype(int) - gallery.published(1).pixels).max() > 0
 
 
 def test_immunizing_again_is_refused(guard, immunized, photograph):
@@ -95,14 +95,14 @@ def test_what_cannot_be_protected_is_left_out_or_counted_apart(guard, monkeypatc
         raise ProtectionError("nothing can be read back")
 
     monkeypatch.setattr(security_cases.ReleaseContestant, "immunize", refuse)
-    studio = Studio(guard.engine, [np.zeros((128, 128, 3), np.uint8)])
-    report = security.Report(guard, studio, ["wrong key"])
+    gallery = Gallery(guard.engine, [np.zeros((128, 128, 3), np.uint8)])
+    report = security.Report(guard, gallery, ["wrong key"])
     report.attack(0)
     assert report.left_out == ["wrong key, picture 0: nothing can be read back"]
     assert report.rows() == []
-    assert studio.again(studio.original(0), studio.key, 0) is None
+    assert gallery.again(gallery.original(0), gallery.key, 0) is None
     tally = security.Tally(ROW)
-    tally.add(Case(row=ROW, received=None, keys=(studio.key,)), studio.engine)
+    tally.add(Case(row=ROW, received=None, keys=(gallery.key,)), gallery.engine)
     assert tally.facts()["verdicts"] == {"not made": 1}
     assert (tally.facts()["as_it_should"], tally.facts()["harmful"]) == (0, 0)
 

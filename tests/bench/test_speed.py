@@ -36,7 +36,7 @@ def settings(**changes):
         "minutes": 0,
         "torch_weights": None,
     }
-    return speed.Settings(**given | changes)
+    return speed.SpeedSettings(**given | changes)
 
 
 def test_every_stage_and_size_comes_once_and_whole_24_megapixels_last():
@@ -102,12 +102,12 @@ def test_what_does_not_fit_is_left_out_and_named(monkeypatch):
 
 def test_the_clock_learns_from_what_was_measured():
     clock = speed.Clock(end_s=0.0)
-    small, large = (speed.Task(size, 2, "reveal") for size in ("1", "4"))
+    small, large = (speed.SpeedTask(size, 2, "reveal") for size in ("1", "4"))
     guessed = clock.needs_s(large, 1)
     clock.took(small, 1, 100.0)
     assert clock.needs_s(large, 1) > guessed
     assert clock.needs_s(small, 1) == pytest.approx(100)
-    assert clock.needs_s(speed.Task("48", 2), 1) < clock.needs_s(speed.Task("24", 2), 1)
+    assert clock.needs_s(speed.SpeedTask("48", 2), 1) < clock.needs_s(speed.SpeedTask("24", 2), 1)
 
 
 def test_whole_calls_are_timed_in_their_own_process():

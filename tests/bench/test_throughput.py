@@ -104,9 +104,10 @@ def test_a_small_measurement_through_real_workers(data, tmp_path, monkeypatch, c
     assert (out / "capacity.md").read_text() == capsys.readouterr().out
 
 
-def test_one_small_picture_is_measured_in_processes_of_their_own(monkeypatch):
+def test_one_small_picture_is_measured_in_a_process_of_its_own(monkeypatch, capsys):
     monkeypatch.setitem(large_pictures.SIZES, "1", (256, 192))
-    found = large_pictures.one("1")
+    large_pictures.main(["1"])
+    found = json.loads(capsys.readouterr().out)
     assert set(found) == {*large_pictures.VERBS, "peak_gb"}
     assert min(found.values()) > 0
 
@@ -116,7 +117,7 @@ def test_copies_at_once_give_their_mean(monkeypatch):
 
     class Process:
         def __init__(self, command, **_):
-            assert command[-2:] == ["--one", "4"]
+            assert command[-2:] == ["imuge.bench.speed.capacity", "4"]
 
         def communicate(self):
             value = next(rows)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from oracles import Oracle
 
-from imuge.bench import metrics, scores
+from imuge.bench import scores
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import Entrant
 from imuge.bench.grid.trials import Subject, measure
-from imuge.bench.grid.work import Plan, work
+from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.inpainting import biharmonic_fill, smooth_fill
 from imuge.bench.pictures import Photograph
 
@@ -43,8 +43,8 @@ def test_every_score_is_that_of_the_plain_function(two):
     finding = subject.contestant.examine(received, subject.original)
     found = rows(Oracle(), two, case)[0].scores
     assert found["f1"] == scores.f1(finding.mask, true)
-    assert found["iou"] == metrics.iou(finding.mask, true)
-    assert found["auc"] == metrics.auc(finding.probability, true)
+    assert found["iou"] == scores.iou(finding.mask, true)
+    assert found["auc"] == scores.auc(finding.probability, true)
     assert found["attacked_area_db"] == scores.psnr_db(subject.original, received, true)
     filled = smooth_fill(received, true)
     assert found["inpainted_area_db"] == scores.psnr_db(subject.original, filled, true)
@@ -121,7 +121,7 @@ def test_inpainting_forgets_the_mask_and_changes_nothing_else(photograph, fill):
 def test_processes_change_no_result(two):
     cases = (SPLICE, Case(process="jpeg:75"))
     entrants = (Entrant("peer", "self-embedding"), Entrant("peer", "error levels"))
-    plan = Plan(entrants, two, cases, seed=4)
+    plan = GridPlan(entrants, two, cases, seed=4)
     steps = []
     found = dict(work(plan, plan.units(), jobs=2, step=lambda: steps.append(1)))
     assert found.keys() == set(plan.units())

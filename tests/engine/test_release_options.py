@@ -8,20 +8,24 @@ import torch
 from scipy import special
 
 from imuge.bench.calibrate import react
-from imuge.bench.published import published_with
 from imuge.engine import Engine
-from imuge.engine.canvas import to_canvas
-from imuge.errors import ProtectionError, WeightsError
+from imuge.engine.canvas import BLOCK, to_canvas
+from imuge.errors import WeightsError
 from imuge.guard import Guard
 from imuge.keys import rotation, template, verify_only
+from imuge.keys.template import BEACON_CHANNELS
+from imuge.model import transform as torch_grid
+from imuge.model.imuge import config as torch_config
 from imuge.model.imuge import keying as torch_keying
 from imuge.model.imuge import payload as torch_payload
 from imuge.model.imuge.config import ModelConfig
 from imuge.model.imuge.localizer import code_clues
 from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
-from imuge.protection import verify as verification
-from imuge.protection.hidden_copy import code_keying, find_code, scatter_code
+from imuge.protection.code import code_keying, find_code, scatter_code
+from imuge.protection.embed import lay_out
+from imuge.protection.locate import localize, locate
+from imuge.protection.verify import examine, look_for_beacon
 from imuge.train.export import _halos, export
 from imuge.weights import Options, load_release, write_record
 
@@ -175,6 +179,12 @@ def test_the_rotation_is_the_same_in_torch(size):
     assert rotation.SIGN_ROUNDS == torch_keying.SIGN_ROUNDS
 
 
+def test_the_grid_is_the_same_in_torch():
+    """Training runs without the product's libraries, so it has these numbers for itself."""
+    assert torch_grid.BLOCK == BLOCK
+    assert len(BEACON_CHANNELS) == torch_config.BEACON_CHANNELS
+
+
 def test_the_code_is_scattered_as_torch_scatters_it(key, canvas):
     permutations, _, signs = keyed(key, canvas)
     code = np.random.default_rng(1).normal(size=(24, *canvas.grid)).astype(np.float32)
@@ -186,26 +196,14 @@ def test_the_code_is_scattered_as_torch_scatters_it(key, canvas):
     np.testing.assert_array_equal(plain, expected[0])
 
 
-def test_what_is_hidden_is_turned_code_and_scaled_template(
-    folder, key, photograph, trained, monkeypatch
-):
-    guard, payloads = Guard(key, weights=folder), []
-
-    def embed(image, payload, _):
-        payloads.append(payload)
-        return image
-
-    monkeypatch.setattr("imuge.guard.new_image_id", lambda: IMAGE_ID)
-    monkeypatch.setattr(guard.engine, "embed", embed)
-    with pytest.raises(ProtectionError, match="could not be read back"):
-        guard.immunize(photograph)
-    canvas = to_canvas(photograph)
+def test_what_is_hidden_is_turned_code_and_scaled_template(engine, key, canvas, trained):
     permutations, _, signs = keyed(key, canvas)
+    payload = lay_out(OPTIONS, key, IMAGE_ID, engine.encode(canvas.image))
     code = trained.encode(batch(canvas.image))
     hidden = torch_payload.scatter_code(code, permutations, signs)[0]
-    np.testing.assert_allclose(payloads[0][:24], hidden, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(payload[:24], hidden, rtol=0, atol=1e-4)
     expected = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
-    np.testing.assert_array_equal(payloads[0][24:], expected)
+    np.testing.assert_array_equal(payload[24:], expected)
 
 
 def test_gathered_code_is_that_of_torch_and_is_erased_in_steps(key, canvas):
@@ -226,7 +224,7 @@ def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     revealed = engine.reveal(canvas.image)
     expected = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
     hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside) if full else None
-    ours = verification.localize(engine, canvas, revealed, expected, hidden)
+    ours = localize(engine, canvas, revealed, expected, hidden)
     assert ours.shape == (canvas.height, canvas.width)
 
     image, outside = batch(canvas.image), batch(~canvas.inside[None])
@@ -248,34 +246,37 @@ def test_clues_change_what_is_found(engine, key, canvas):
     revealed = engine.reveal(canvas.image)
     expected = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
     hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside)
-    seeing = verification.localize(engine, canvas, revealed, expected, hidden)
-    blind = verification.localize(engine, canvas, revealed, expected)
+    seeing = localize(engine, canvas, revealed, expected, hidden)
+    blind = localize(engine, canvas, revealed, expected)
     assert np.abs(special.logit(seeing) - special.logit(blind)).max() > 0.01
 
 
-def test_calibration_looks_at_the_clues_too(folder, engine, key, canvas, photograph):
+def test_calibration_looks_at_the_clues_too(engine, key, canvas, photograph):
     revealed = engine.reveal(canvas.image)
-    expected, hidden = published_with(engine, key, IMAGE_ID, canvas, revealed)
     signs = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
-    np.testing.assert_array_equal(expected, signs)
-    seeing = verification.localize(engine, canvas, revealed, signs, hidden)
-    found, _ = react(Guard(key, weights=folder), IMAGE_ID, photograph[:165, :203])
-    np.testing.assert_allclose(special.logit(found), special.logit(seeing), rtol=0, atol=1e-3)
+    hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside)
+    seeing = localize(engine, canvas, revealed, signs, hidden)
+    located = locate(engine, canvas, revealed, key, IMAGE_ID)
+    np.testing.assert_array_equal(located.probability, seeing)
+    found = react(Guard(key, engine=engine), IMAGE_ID, photograph[:165, :203])
+    np.testing.assert_array_equal(found.probability, seeing)
+    assert found.clarity == located.clarity
 
 
 @pytest.mark.parametrize("full", [True, False])
 def test_verifying_works_with_either_kind_of_key(engine, key, canvas, full, monkeypatch):
     """The random networks reveal nothing, so the payload is put in their mouth."""
-    signs = template(key, IMAGE_ID, *canvas.grid, scales=CONFIG.template_scales)
-    keying = code_keying(OPTIONS, key, IMAGE_ID, canvas.grid, 24)
     code = engine.encode(canvas.image)
-    payload = np.concatenate([scatter_code(code, *keying), signs])
+    payload = lay_out(OPTIONS, key, IMAGE_ID, code)
     monkeypatch.setattr(engine, "reveal", lambda _: payload)
     encoded = []
     monkeypatch.setattr(engine, "encode", lambda image: encoded.append(image) or code)
-    found = verification.verify(engine, canvas, [key if full else verify_only(key)])
-    assert found.reading.image_id == IMAGE_ID
-    assert found.layout_p < 1e-100  # the scales are those the template was made with
-    assert found.clarity == 1.0
-    assert (found.comparison is not None) == full
+    reader = key if full else verify_only(key)
+    revealed, found, reading = look_for_beacon(engine, canvas, [reader])
+    assert found == reader
+    assert reading.image_id == IMAGE_ID
+    evidence = examine(engine, canvas, revealed, reader, IMAGE_ID)
+    assert evidence.layout_p < 1e-100  # the scales are those the template was made with
+    assert evidence.located.clarity == 1.0
+    assert (evidence.comparison is not None) == full
     assert len(encoded) == full

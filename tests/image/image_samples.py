@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pillow_heif
+import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -107,6 +108,33 @@ def file(kind, image=None, *, exif=None, icc=None, xmp=None, **options):
         options = {"lossless": True, "exact": True, **options}
     image.save(out, kind, **blocks, **options)
     return out.getvalue()
+
+
+def deep_array(channels=3):
+    """A (H, W, channels) uint16 picture that 8 bits cannot hold; alpha has all kinds of values."""
+    ramp = np.linspace(0, 65535, WIDTH * HEIGHT * channels).astype(np.uint16)
+    array = ramp.reshape(channels, HEIGHT, WIDTH).transpose(1, 2, 0).copy()
+    if channels in {2, 4}:
+        array[:32, :, -1], array[-32:, :, -1] = 0, 65535
+    return array
+
+
+def deep_file(kind, array=None, **options):
+    """A PNG or TIFF of 16 bits, encoded by other libraries than those imuge uses."""
+    array = deep_array() if array is None else array
+    if kind == "TIFF":
+        out = io.BytesIO()
+        grey = array.ndim == 2 or array.shape[2] < 3
+        kinds = {"photometric": "minisblack" if grey else "rgb", "metadata": None}
+        tifffile.imwrite(out, array, **kinds | options)
+        return out.getvalue()
+    height, width = array.shape[:2]
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[1 if array.ndim == 2 else array.shape[2]]
+    rows = array.reshape(height, -1).astype(">u2")
+    body = b"".join(b"\0" + row.tobytes() for row in rows)
+    data = b"\x89PNG\r\n\x1a\n"
+    data += png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))
+    return data + png_chunk(b"IDAT", zlib.compress(body)) + png_chunk(b"IEND", b"")
 
 
 def png_chunk(kind, body):

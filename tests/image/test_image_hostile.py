@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from image_samples import FORMATS, ICC, XMP, exif_block, file
 
 from imuge.errors import ImageError
-from imuge.image import Picture, encode, from_array, load
+from imuge.image import Limits, Picture, encode, from_array, load
 
 WHOLE = {
     kind: file(kind, exif=None if kind == "TIFF" else exif_block(6), icc=ICC, xmp=XMP)
@@ -27,7 +27,7 @@ def check_message(error):
 def refused(data):
     """Load; return whether it was refused, and check what came either way."""
     try:
-        picture = load(data, max_pixels=PIXELS)
+        picture = load(data, limits=Limits(max_pixels=PIXELS))
     except ImageError as error:
         check_message(error)
         return True

@@ -23,7 +23,7 @@ from image_samples import (
 from PIL import Image
 from PIL.ExifTags import IFD
 
-from imuge.errors import ConfigError, ImageError
+from imuge.errors import ConfigError
 from imuge.image import encode, exif, load, losses, xmp
 
 PHOTOSHOP = b"Photoshop 3.0\0"
@@ -139,7 +139,7 @@ def test_no_gps_removes_coordinates_and_nothing_else(kind):
 
 
 def test_no_gps_keeps_every_other_exif_byte_in_place():
-    block, edited = exif_block(), exif.without_gps(exif_block())
+    block, edited = exif_block(), exif.without_places(exif_block())
     assert len(edited) == len(block)
     values = block.index(b"Camera")
     at = [block.index(place) for place in coordinates()]
@@ -148,24 +148,32 @@ def test_no_gps_keeps_every_other_exif_byte_in_place():
 
 @pytest.mark.parametrize("cut", [4, 8, 20, 60, 130])
 def test_no_gps_drops_exif_that_is_too_damaged_to_check(cut):
-    left = exif.without_gps(exif_block()[:cut])
+    left = exif.without_places(exif_block()[:cut])
     assert left is None or b"\x88\x25" not in left
 
 
 @pytest.mark.parametrize(
     "packet",
     [
-        XMP.decode().encode("utf-16"),
-        b"<exif:GPSLatitude><rdf:Bag><rdf:li>1</rdf:li></rdf:Bag></exif:GPSLatitude>",
+        XMP[:-20],  # no sound XML
+        b'<!DOCTYPE a [<!ENTITY g "48.8582, 2.2945">]><a b="&g;" c:city="x"/>',
+        b"<a>" * 70 + b"<exif:GPSLatitude/>" + b"</a>" * 70,
     ],
 )
 def test_no_gps_drops_xmp_it_cannot_clean(packet):
-    assert xmp.without_gps(packet) is None
+    assert xmp.without_places(packet) is None
+
+
+def test_no_gps_cleans_nested_values_and_other_encodings():
+    nested = b"<a><exif:GPSLatitude><rdf:Bag><rdf:li>1</rdf:li></rdf:Bag></exif:GPSLatitude>b</a>"
+    assert xmp.without_places(nested) == b"<a>b</a>"
+    cleaned = xmp.without_places(XMP.decode().encode("utf-16"))
+    assert cleaned == xmp.without_places(XMP)
 
 
 def test_no_gps_knows_other_vendors_names_and_keeps_the_rest():
     packet = b"<d drone-dji:GpsLatitude=\"+1.5\" drone-dji:Yaw='3'><c:GPSAlt/>GPS unit</d>"
-    assert xmp.without_gps(packet) == b"<d drone-dji:Yaw='3'>GPS unit</d>"
+    assert xmp.without_places(packet) == b"<d drone-dji:Yaw='3'>GPS unit</d>"
 
 
 def test_no_gps_drops_extended_xmp_that_names_gps_even_across_segments():
@@ -219,11 +227,12 @@ def test_what_a_format_cannot_hold_is_said():
     ]
 
 
-def test_metadata_too_big_for_jpeg_is_refused_with_a_way_out():
+def test_metadata_too_big_for_jpeg_is_known_before_and_left_out():
     picture = load(file("PNG", xmp=b"<x>" + b" " * 70_000))
-    with pytest.raises(ImageError, match="leave the metadata out"):
-        encode(picture, format="jpeg")
-    assert encode(picture, format="jpeg", metadata="none")
+    (said,) = losses(picture, "jpeg")
+    assert said.startswith("the XMP is 70,003 bytes long, more than 65,504, which is what JPEG")
+    assert load(encode(picture, format="jpeg")).metadata.xmp is None
+    assert losses(picture, "jpeg", "none") == ()
 
 
 @settings(max_examples=150, deadline=None)
@@ -236,14 +245,16 @@ def test_damaged_exif_never_raises_and_never_grows(edits, length):
     for at, value in edits:
         block[at % len(block)] = value
     block = bytes(block[:length])
-    assert exif.orientation(block) in range(1, 9)
-    assert exif.orientation(exif.upright(block)) == 1
+    assert exif.orientation(block) in {None, *range(1, 9)}
+    assert exif.orientation(exif.upright(block)) in {None, 1}
     assert len(exif.upright(block)) == len(block)
-    left = exif.without_gps(block)
+    assert len(exif.turned(block, 30, 40)) == len(block)
+    assert len(exif.without_thumbnail(block)[0]) <= len(block)
+    left = exif.without_places(block)
     assert left is None or len(left) == len(block)
 
 
 def test_hostile_xmp_is_cleaned_in_linear_time():
     for hostile in (b"<a:gps", b" a:gps='", b"<a:gps>", b" a:gps=", b"<a:gps x"):
-        cleaned = xmp.without_gps(hostile * 60_000)
+        cleaned = xmp.without_places(hostile * 60_000)
         assert cleaned is None or b"gps" not in cleaned

@@ -4,18 +4,23 @@ import base64
 import json
 import os
 import pickle
+import pwd
 import stat
+import subprocess
+import sys
 import threading
 import traceback
 from pathlib import Path
 
 import pytest
 
+import imuge
 from imuge.errors import KeyFileError
 from imuge.keys import (
     Key,
     create_default,
     find_key,
+    folder,
     key_folder,
     key_path,
     list_keys,
@@ -26,6 +31,7 @@ from imuge.keys import (
     verify_only,
     write_key,
 )
+from imuge.keys import files as key_files
 
 SECRET = bytes(range(100, 132))
 SPELLINGS = (SECRET.hex(), base64.b64encode(SECRET).decode(), repr(SECRET), str(list(SECRET)))
@@ -55,6 +61,14 @@ def put(path, content):
     path.write_bytes(text)
     path.chmod(0o600)
     return path
+
+
+class FileLike:
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
 
 
 def shows_secret(text):
@@ -106,8 +120,8 @@ def test_a_verify_only_key_survives_the_file_and_does_not_hold_the_secret(key, t
     write_key(verify_only(key), path)
     read = read_key(path)
     assert (read.name, read.key_id, read.can_recover) == ("press", key.key_id, False)
-    assert [read.root(p) for p in ("beacon", "layout", "auth")] == [
-        key.root(p) for p in ("beacon", "layout", "auth")
+    assert [read.root(p) for p in ("pilot", "beacon", "layout", "auth")] == [
+        key.root(p) for p in ("pilot", "beacon", "layout", "auth")
     ]
     assert read.image_key("layout", 5) == key.image_key("layout", 5)
     assert verify_only(read) == read
@@ -129,9 +143,9 @@ def test_unknown_purposes_and_image_ids_are_refused(key):
         key.root("signing")
     with pytest.raises(ValueError, match="picture key"):
         key.image_key("beacon", 5)
-    with pytest.raises(ValueError, match="32 bits"):
-        key.image_key("layout", 1 << 32)
-    with pytest.raises(ValueError, match="32 bits"):
+    with pytest.raises(ValueError, match="48 bits"):
+        key.image_key("layout", 1 << 48)
+    with pytest.raises(ValueError, match="48 bits"):
         key.image_key("layout", -1)
 
 
@@ -208,6 +222,42 @@ def test_a_file_open_to_others_is_refused_with_the_remedy(key, tmp_path, mode):
     assert f"chmod 600 '{path}'" in refusal(path)
 
 
+@pytest.fixture
+def mounted(key, tmp_path):
+    """A key as Kubernetes mounts it: behind two links."""
+    data = tmp_path / "secret" / "..2026"
+    data.mkdir(parents=True)
+    write_key(key, data / "imuge.key")
+    (tmp_path / "secret" / "..data").symlink_to("..2026")
+    (tmp_path / "secret" / "imuge.key").symlink_to("..data/imuge.key")
+    return tmp_path / "secret" / "imuge.key"
+
+
+def test_a_mounted_secret_that_a_group_may_read_is_taken(key, mounted, monkeypatch):
+    for mode in (0o400, 0o440, 0o640):
+        mounted.chmod(mode)
+        # Owned by root, and the user is another; or root on a read-only mount.
+        with monkeypatch.context() as other_user:
+            other_user.setattr(os, "geteuid", lambda: 54321)
+            assert read_key(mounted) == key
+        with monkeypatch.context() as read_only:
+            read_only.setattr(key_files, "_may_change_mode", lambda *_: False)
+            assert find_key(str(mounted)) == key
+
+
+def test_a_mounted_secret_that_all_may_read_is_refused_with_a_remedy_the_user_has(
+    key, mounted, monkeypatch
+):
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    for mode in (0o444, 0o460, 0o644):
+        mounted.chmod(mode)
+        message = refusal(mounted)
+        assert "0400 or 0440" in message
+        assert "chmod" not in message
+    monkeypatch.setenv("IMUGE_SHARED_KEYS", "1")
+    assert read_key(mounted) == key
+
+
 def test_missing_directory_and_special_files_are_refused(tmp_path):
     assert "there is no key file" in refusal(tmp_path / "missing.key")
     assert "is a directory" in refusal(tmp_path)
@@ -232,9 +282,9 @@ def test_other_content_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"version": 2}, "version is missing or another"),
-        ({"version": 2, "cipher": "new"}, "version is missing or another"),
-        ({"version": "1"}, "version is missing or another"),
+        ({"version": 1}, "version is missing or another"),
+        ({"version": 3, "cipher": "new"}, "version is missing or another"),
+        ({"version": "2"}, "version is missing or another"),
         ({"version": None}, "version is missing or another"),
         ({"kind": "public"}, "kind has the wrong type or value"),
         ({"name": 7}, "name has the wrong type or value"),
@@ -260,7 +310,7 @@ def test_other_content_is_refused(tmp_path, content):
         ({"secrets": {"key": SPELLINGS[1][:-1]}}, "is not base64"),
         ({"secrets": {"key": "ä" + SPELLINGS[1]}}, "is not base64"),
         ({"secrets": {"key": [SPELLINGS[1]]}}, "secrets.key has the wrong type or value"),
-        ({"kind": "verify-only"}, "needs the roots beacon, layout, auth and no others"),
+        ({"kind": "verify-only"}, "needs the roots pilot, beacon, layout, auth and no others"),
     ],
 )
 def test_altered_documents_are_refused(document, tmp_path, change, expected):
@@ -298,6 +348,55 @@ def test_the_folder_follows_xdg(monkeypatch, tmp_path):
         assert key_folder() == tmp_path / "home" / ".config" / "imuge" / "keys"
 
 
+@pytest.fixture
+def _nobody(monkeypatch):
+    """A user without HOME whom the system does not know, as containers run them."""
+    for variable in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
+
+
+@pytest.mark.usefixtures("_nobody")
+def test_without_a_home_a_named_key_file_will_do(key, tmp_path, monkeypatch):
+    write_key(key, tmp_path / "k.key")
+    for given in ("k.key", "./k.key", tmp_path / "k.key", FileLike(tmp_path / "k.key")):
+        assert find_key(given) == key
+    monkeypatch.setenv("IMUGE_KEY_FILE", str(tmp_path / "k.key"))
+    assert find_key() == key
+    assert scan_keys() == ([], [])
+
+
+@pytest.mark.usefixtures("_nobody")
+def test_without_a_home_one_sentence_says_what_to_set():
+    for ask in (key_folder, create_default, find_key, lambda: find_key("press")):
+        with pytest.raises(KeyFileError, match=r"no home folder.*HOME or XDG_CONFIG_HOME"):
+            ask()
+
+
+def test_a_relative_home_is_refused_and_nothing_lands_below_the_current_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", "rel")
+    for ask in (key_folder, create_default, lambda: store_key(new_key("q"))):
+        with pytest.raises(KeyFileError, match=r"HOME is 'rel'.*absolute"):
+            ask()
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_empty_home_means_the_one_the_system_knows(monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", "")
+    assert key_folder() == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".config" / "imuge" / "keys"
+
+
+def test_a_leading_tilde_in_the_variable_is_the_home_folder(key, tmp_path, monkeypatch):
+    write_key(key, tmp_path / "k.key")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IMUGE_KEY_FILE", "~/k.key")
+    assert find_key() == key
+
+
 def test_the_default_key_is_made_once_in_a_private_folder():
     assert list_keys() == []
     key, path = create_default()
@@ -305,8 +404,36 @@ def test_the_default_key_is_made_once_in_a_private_folder():
     assert stat.S_IMODE(key_folder().stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert find_key(None) == find_key("default") == find_key(path) == find_key(str(path)) == key
-    with pytest.raises(KeyFileError, match="not replaced"):
+    assert create_default() == (key, path)
+    path.chmod(0o644)
+    with pytest.raises(KeyFileError, match="chmod 600"):
         create_default()
+
+
+def test_first_runs_at_once_agree_on_one_key(tmp_path):
+    for round_ in range(3):
+        code = "from imuge.keys import create_default; print(create_default()[0].key_id)"
+        environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / f"config{round_}")}
+        environment["PYTHONPATH"] = str(Path(imuge.__file__).parents[1])
+        runs = [
+            subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        said = {run.communicate()[0] for run in runs}
+        assert len(said) == 1
+        assert all(run.returncode == 0 for run in runs)
+
+
+def test_a_key_that_appears_between_look_and_write_is_taken(monkeypatch):
+    theirs = new_key("default")
+    draw = folder.new_key
+
+    def race(name):
+        store_key(theirs)
+        return draw(name)
+
+    monkeypatch.setattr(folder, "new_key", race)
+    assert create_default() == (theirs, key_path("default"))
 
 
 def test_no_key_at_all_is_an_error_that_names_the_folder():

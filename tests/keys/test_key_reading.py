@@ -10,7 +10,9 @@ from scipy.stats import binom, kstest
 from imuge.errors import KeyFileError
 from imuge.keys import (
     PRESENCE_THRESHOLD,
+    Geometry,
     Key,
+    Message,
     beacon,
     code_permutations,
     code_signs,
@@ -26,7 +28,9 @@ from imuge.keys.template import bit_numbers, layout_signs
 
 KEY = Key.from_secret("test", bytes(range(32)))
 OTHER = Key.from_secret("other", bytes(range(1, 33)))
-IMAGE_ID = 0xDEADBEEF
+IMAGE_ID = 0xDEADBEEFCAFE
+GEOMETRY = Geometry(side_number=3, tall=False, shorter=288)
+MESSAGE = Message(IMAGE_ID, GEOMETRY)
 TAG_P = 697 / 2**32
 SCALES = (1, 1, 1, 2, 3, 4)
 
@@ -49,41 +53,51 @@ def with_wrong_bits(revealed, wrong, spare=4):
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (33, 21), (64, 48)])
-@pytest.mark.parametrize("image_id", [0, 1, IMAGE_ID, 0xFFFFFFFF])
-def test_the_message_comes_back(shape, image_id):
-    reading = read(KEY, template(KEY, image_id, *shape))
+@pytest.mark.parametrize(
+    "message",
+    [
+        MESSAGE,
+        Message(0, Geometry(side_number=0, tall=False, shorter=1)),
+        Message((1 << 48) - 1, Geometry(side_number=15, tall=True, shorter=2048)),
+    ],
+)
+def test_the_message_comes_back(shape, message):
+    reading = read(KEY, template(KEY, message, *shape))
     assert reading.present
-    assert reading.image_id == image_id
+    assert (reading.message, reading.image_id) == (message, message.image_id)
     assert (reading.flips, reading.agreement, reading.hypotheses) == (0, 1.0, 1)
     assert reading.tag_p == TAG_P
     assert 0 < reading.identity_p <= reading.presence_p * TAG_P
-    assert layout_agreement(KEY, image_id, template(KEY, image_id, *shape))[0] == 1.0
+    assert layout_agreement(KEY, message.image_id, template(KEY, message, *shape))[0] == 1.0
 
 
 def test_the_template_is_signs_of_the_stated_shape():
-    drawn = template(KEY, IMAGE_ID, 9, 30)
+    drawn = template(KEY, MESSAGE, 9, 30)
     assert drawn.shape == (6, 9, 30)
     assert drawn.dtype == np.float32
     assert set(np.unique(drawn)) == {-1.0, 1.0}
 
 
 def test_a_crop_keeps_the_template():
-    whole = template(KEY, IMAGE_ID, 40, 50)
-    np.testing.assert_array_equal(template(KEY, IMAGE_ID, 13, 29), whole[:, :13, :29])
-    bits = message_bits(KEY, IMAGE_ID)
+    whole = template(KEY, MESSAGE, 40, 50)
+    np.testing.assert_array_equal(template(KEY, MESSAGE, 13, 29), whole[:, :13, :29])
+    bits = message_bits(KEY, MESSAGE)
     window = beacon(KEY, bits, 20, 17, offset=(11, 30))
     np.testing.assert_array_equal(window, whole[:2, 11:31, 30:47])
 
 
 def test_every_bit_is_seen_once_a_tile_and_channel():
-    carried = bit_numbers(KEY, 64, 64)
+    carried = bit_numbers(KEY, 64, 96)
     assert (np.bincount(carried.ravel()) == 128).all()
+    # A frame of 384x288 pixels has 32 whole tiles, and 8 of which the upper half is seen.
+    seen = np.bincount(bit_numbers(KEY, 36, 48).ravel(), minlength=96)
+    assert (seen.min() >= 32, seen.max() <= 40, seen.mean()) == (True, True, 36)
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (8, 16), (5, 3), (23, 30)])
 def test_a_window_is_read_where_it_lay(offset):
     top, left = offset
-    revealed = template(KEY, IMAGE_ID, 64, 64)[:, top : top + 30, left : left + 27]
+    revealed = template(KEY, MESSAGE, 64, 64)[:, top : top + 30, left : left + 27]
     reading = read(KEY, revealed, offset=offset)
     assert (reading.image_id, reading.agreement) == (IMAGE_ID, 1.0)
     assert layout_agreement(KEY, IMAGE_ID, revealed, offset=offset)[0] == 1.0
@@ -93,31 +107,31 @@ def test_a_window_is_read_where_it_lay(offset):
 
 @pytest.mark.parametrize("strength", [0.3, 0.6])
 def test_a_weak_template_under_a_picture_is_read(strength):
-    revealed = noise(64, 64) + np.float32(strength) * template(KEY, IMAGE_ID, 64, 64)
+    revealed = noise(64, 64) + np.float32(strength) * template(KEY, MESSAGE, 64, 64)
     reading = read(KEY, revealed)
     assert reading.image_id == IMAGE_ID
     assert 0.55 < reading.agreement < 0.9
     assert layout_agreement(KEY, IMAGE_ID, revealed)[1] < 1e-20
 
 
-@pytest.mark.parametrize("wrong", [[], [40], [7, 63], [0, 31, 32]])
+@pytest.mark.parametrize("wrong", [[], [40], [7, 95], [0, 15, 16], [47, 63, 64]])
 def test_few_wrong_bits_are_corrected(wrong):
-    reading = read(KEY, with_wrong_bits(template(KEY, IMAGE_ID, 24, 24), wrong))
+    reading = read(KEY, with_wrong_bits(template(KEY, MESSAGE, 24, 36), wrong))
     assert reading.image_id == IMAGE_ID
     assert reading.flips == len(wrong)
-    assert reading.agreement == pytest.approx(1 - len(wrong) * 14 / 1152)
+    assert reading.agreement == pytest.approx(1 - len(wrong) * 14 / 1728)
 
 
 @pytest.mark.parametrize("count", [4, 12, 20])
 def test_many_wrong_bits_leave_presence_without_an_id(count):
-    reading = read(KEY, with_wrong_bits(template(KEY, IMAGE_ID, 24, 24), range(count)))
+    reading = read(KEY, with_wrong_bits(template(KEY, MESSAGE, 24, 36), range(count)))
     assert reading.present
-    assert (reading.image_id, reading.tag_p, reading.identity_p) == (None, None, None)
+    assert (reading.message, reading.tag_p, reading.identity_p) == (None, None, None)
     assert reading.flips == 0
 
 
 def test_a_wrong_bit_that_looks_certain_is_not_corrected():
-    revealed = with_wrong_bits(template(KEY, IMAGE_ID, 24, 24), [9], spare=0)
+    revealed = with_wrong_bits(template(KEY, MESSAGE, 24, 36), [9], spare=0)
     revealed = with_wrong_bits(revealed, range(20, 40), spare=16)
     assert read(KEY, revealed).image_id is None
 
@@ -128,14 +142,15 @@ def test_the_number_of_candidates():
 
 
 def test_another_key_finds_nothing():
-    reading = read(OTHER, template(KEY, IMAGE_ID, 64, 64))
+    reading = read(OTHER, template(KEY, MESSAGE, 64, 64))
     assert not reading.present
+    assert reading.message is None
     assert reading.image_id is None
     assert reading.presence_p > PRESENCE_THRESHOLD
 
 
 def test_another_picture_of_the_same_key_has_another_layout():
-    revealed = template(KEY, IMAGE_ID, 64, 64)
+    revealed = template(KEY, MESSAGE, 64, 64)
     agreement, p = layout_agreement(KEY, IMAGE_ID + 1, revealed)
     assert 0.47 < agreement < 0.53
     assert p > 1e-4
@@ -143,11 +158,11 @@ def test_another_picture_of_the_same_key_has_another_layout():
 
 def test_a_verify_only_key_reads_and_does_not_place_the_code():
     key = verify_only(KEY)
-    revealed = template(KEY, IMAGE_ID, 32, 32)
+    revealed = template(KEY, MESSAGE, 32, 32)
     assert read(key, revealed) == read(KEY, revealed)
     assert layout_agreement(key, IMAGE_ID, revealed) == layout_agreement(KEY, IMAGE_ID, revealed)
     # Symmetric: what it verifies it could also forge.
-    np.testing.assert_array_equal(template(key, IMAGE_ID, 32, 32), revealed)
+    np.testing.assert_array_equal(template(key, MESSAGE, 32, 32), revealed)
     with pytest.raises(KeyFileError, match="verify-only"):
         code_permutations(key, IMAGE_ID, 4, 4)
     with pytest.raises(KeyFileError, match="verify-only"):
@@ -171,8 +186,8 @@ def test_signs_of_the_code_differ_by_channel_and_picture_and_keep_their_places()
 
 
 def test_blocks_of_a_cell_share_a_sign():
-    drawn = template(KEY, IMAGE_ID, 13, 22, scales=SCALES)
-    plain = template(KEY, IMAGE_ID, 13, 22)
+    drawn = template(KEY, MESSAGE, 13, 22, scales=SCALES)
+    plain = template(KEY, MESSAGE, 13, 22)
     np.testing.assert_array_equal(drawn[:3], plain[:3])
     for channel in (3, 4, 5):
         scale = SCALES[channel]
@@ -183,7 +198,7 @@ def test_blocks_of_a_cell_share_a_sign():
 @pytest.mark.parametrize("offset", [(0, 0), (8, 16), (5, 3), (23, 30)])
 def test_a_window_of_a_scaled_template_is_read_where_it_lay(offset):
     top, left = offset
-    revealed = template(KEY, IMAGE_ID, 64, 64, scales=SCALES)[:, top : top + 30, left : left + 27]
+    revealed = template(KEY, MESSAGE, 64, 64, scales=SCALES)[:, top : top + 30, left : left + 27]
     window = layout_signs(KEY, IMAGE_ID, 30, 27, scales=SCALES, offset=offset)
     np.testing.assert_array_equal(window, revealed[2:])
     assert read(KEY, revealed, offset=offset).image_id == IMAGE_ID
@@ -194,7 +209,7 @@ def test_a_window_of_a_scaled_template_is_read_where_it_lay(offset):
 
 def test_a_cell_is_one_observation():
     scales = (1, 1, 4, 4, 4, 4)
-    revealed = template(KEY, IMAGE_ID, 8, 8, scales=scales)
+    revealed = template(KEY, MESSAGE, 8, 8, scales=scales)
     assert layout_agreement(KEY, IMAGE_ID, revealed, scales=scales) == (1.0, 0.5**16)
     # What is left of a cell decides for it, however little; a cell without any does not count.
     valid = np.zeros((8, 8), bool)
@@ -207,7 +222,7 @@ def test_a_cell_is_one_observation():
 
 def test_one_loud_block_does_not_outweigh_its_cell():
     scales = (1, 1, 4, 4, 4, 4)
-    revealed = template(KEY, IMAGE_ID, 8, 8, scales=scales)
+    revealed = template(KEY, MESSAGE, 8, 8, scales=scales)
     revealed[2:, 1, 1] *= np.float32(-1e30)
     assert layout_agreement(KEY, IMAGE_ID, revealed, scales=scales)[0] == 1.0
 
@@ -215,11 +230,11 @@ def test_one_loud_block_does_not_outweigh_its_cell():
 @pytest.mark.parametrize("scales", [(1, 2, 1, 1, 1, 1), (1, 1, 0, 1, 1, 1), (1, 1, 2), ()])
 def test_scales_that_no_template_has_are_refused(scales):
     with pytest.raises(ValueError, match="scales"):
-        template(KEY, IMAGE_ID, 8, 8, scales=scales)
+        template(KEY, MESSAGE, 8, 8, scales=scales)
 
 
 def test_blocks_that_are_not_valid_do_not_count():
-    revealed = template(KEY, IMAGE_ID, 32, 32)
+    revealed = template(KEY, MESSAGE, 32, 32)
     valid = np.ones((32, 32), bool)
     valid[4:20, 10:25] = False
     revealed[:, ~valid] = np.float32(-1e30)
@@ -234,22 +249,22 @@ def test_nothing_observed_is_nothing_found(value):
     reading = read(KEY, blank)
     assert (reading.present, reading.presence_p, reading.agreement) == (False, 1.0, 0.5)
     assert layout_agreement(KEY, IMAGE_ID, blank) == (0.5, 1.0)
-    protected = template(KEY, IMAGE_ID, 16, 16)
+    protected = template(KEY, MESSAGE, 16, 16)
     assert not read(KEY, protected, valid=np.zeros((16, 16), bool)).present
     assert read(KEY, protected[:, :0]).presence_p == 1.0
 
 
 def test_p_stays_positive_and_finite_at_extremes():
     for scale in (1e-30, 1.0, 1e30, np.inf):
-        revealed = template(KEY, IMAGE_ID, 128, 128) * np.float32(scale)
+        revealed = template(KEY, MESSAGE, 128, 128) * np.float32(scale)
         reading = read(KEY, revealed, hypotheses=1000)
         assert 0 < reading.identity_p < reading.presence_p < 1e-200
         assert layout_agreement(KEY, IMAGE_ID, revealed)[1] == 1e-300
-    assert layout_agreement(KEY, IMAGE_ID, -template(KEY, IMAGE_ID, 16, 16)) == (0.0, 1.0)
+    assert layout_agreement(KEY, IMAGE_ID, -template(KEY, MESSAGE, 16, 16)) == (0.0, 1.0)
 
 
 def test_p_values_are_corrected_for_what_was_tried():
-    revealed = template(KEY, IMAGE_ID, 11, 11)
+    revealed = template(KEY, MESSAGE, 11, 11)
     once, often = read(KEY, revealed), read(KEY, revealed, hypotheses=50)
     assert once.present
     assert often.presence_p == pytest.approx(50 * once.presence_p)
@@ -261,16 +276,16 @@ def test_p_values_are_corrected_for_what_was_tried():
 
 
 def test_the_correction_decides_about_presence():
-    revealed = template(KEY, IMAGE_ID, 10, 10)
+    revealed = template(KEY, MESSAGE, 10, 10)
     once = read(KEY, revealed)
     needed = int(PRESENCE_THRESHOLD / once.presence_p) + 1
     assert once.image_id == IMAGE_ID
     often = read(KEY, revealed, hypotheses=needed)
-    assert (often.present, often.image_id, often.tag_p) == (False, None, None)
+    assert (often.present, often.message, often.tag_p) == (False, None, None)
 
 
 def test_one_loud_block_does_not_outweigh_the_rest():
-    revealed = template(KEY, IMAGE_ID, 32, 32)
+    revealed = template(KEY, MESSAGE, 32, 32)
     revealed[:, 5, 5] *= np.float32(-2)
     at_the_clamp = read(KEY, revealed)
     revealed[:, 5, 5] *= np.float32(1000)
@@ -287,35 +302,36 @@ def test_wrong_arrays_are_refused():
         read(KEY, np.zeros((6, 8, 8), np.float32), hypotheses=0)
     with pytest.raises(ValueError, match="-1"):
         read(KEY, np.zeros((6, 8, 8), np.float32), offset=(-1, 0))
-    with pytest.raises(ValueError, match="64 message bits"):
+    with pytest.raises(ValueError, match="96 message bits"):
         beacon(KEY, np.zeros(32, np.int8), 8, 8)
-    with pytest.raises(ValueError, match="32 bits"):
-        template(KEY, 1 << 32, 8, 8)
+    with pytest.raises(ValueError, match="48 bits"):
+        layout_signs(KEY, 1 << 48, 8, 8)
 
 
-def test_image_ids_are_32_bits_and_differ():
+def test_image_ids_are_48_bits_and_differ():
     drawn = {new_image_id() for _ in range(50)}
-    assert len(drawn) > 48
-    assert all(0 <= image_id < 1 << 32 for image_id in drawn)
+    assert len(drawn) == 50
+    assert max(drawn) >= 1 << 40
+    assert all(0 <= image_id < 1 << 48 for image_id in drawn)
 
 
-def p_values(size):
+def p_values(rows, columns):
     """Presence and layout p of fixed values under 300 random keys, the layout's without its steps.
 
     A count of agreeing signs has steps; drawing within the step makes its p-value continuous.
     """
-    values = noise(size, size, seed=size)
+    values = noise(rows, columns, seed=rows)
     keys = [Key.from_secret("n", n.to_bytes(32, "big")) for n in range(300)]
     presence = np.array([read(key, values).presence_p for key in keys])
     agreement, layout = np.array([layout_agreement(key, IMAGE_ID, values) for key in keys]).T
-    signs = 4 * size * size
+    signs = 4 * rows * columns
     steps = binom.pmf(np.rint(agreement * signs), signs, 0.5)
-    return presence, layout, layout - np.random.default_rng(size).random(300) * steps
+    return presence, layout, layout - np.random.default_rng(rows).random(300) * steps
 
 
-@pytest.mark.parametrize("size", [32, 64])
-def test_p_values_are_uniform_without_protection(size):
-    presence, layout, smooth_layout = p_values(size)
+@pytest.mark.parametrize("shape", [(32, 32), (36, 48), (64, 64)])
+def test_p_values_are_uniform_without_protection(shape):
+    presence, layout, smooth_layout = p_values(*shape)
     assert kstest(presence, "uniform").pvalue > 0.01
     assert kstest(smooth_layout, "uniform").pvalue > 0.01
     # Small p-values are what is judged by: no more of them than stated.
@@ -338,9 +354,9 @@ def test_p_of_a_scaled_layout_is_uniform_without_protection():
     assert (p <= 0.05).sum() <= 300 * 0.05 + 3 * math.sqrt(300 * 0.05)
 
 
-@pytest.mark.parametrize("size", [8, 16])  # two and eight observations a bit
+@pytest.mark.parametrize("size", [8, 16])  # about one and five observations a bit
 def test_few_observations_err_on_the_safe_side(size):
-    presence, layout, smooth_layout = p_values(size)
+    presence, layout, smooth_layout = p_values(size, size)
     assert (presence <= 0.05).sum() <= 15
     assert presence.min() > 1e-3
     assert kstest(layout, "uniform", alternative="greater").pvalue > 0.01

@@ -8,7 +8,7 @@ import pytest
 from imuge.keys import Key, signs
 from imuge.keys.rotation import SIGN_ROUNDS, mix, mixing_matrix, rotate, rotate_back
 from imuge.keys.streams import CODE_SIGNS
-from imuge.protection.hidden_copy import code_keying
+from imuge.protection.code import code_keying
 from imuge.weights import Options
 
 KEY = Key.from_secret("rotation", bytes(range(32)))

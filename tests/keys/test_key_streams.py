@@ -43,8 +43,8 @@ def test_a_crop_keeps_its_signs():
 def test_a_crop_keeps_its_tiles():
     whole = tile_permutations(KEY, 1, 5, 6)
     np.testing.assert_array_equal(tile_permutations(KEY, 1, 2, 3), whole[:2, :3])
-    assert len(np.unique(whole.reshape(30, 64), axis=0)) == 30
-    assert (np.sort(whole, axis=-1) == np.arange(64)).all()
+    assert len(np.unique(whole.reshape(30, 96), axis=0)) == 30
+    assert (np.sort(whole, axis=-1) == np.arange(96)).all()
 
 
 def test_purposes_channels_and_keys_have_unlike_signs():
@@ -63,7 +63,7 @@ def test_purposes_channels_and_keys_have_unlike_signs():
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0)])
 def test_empty_grids(shape):
     assert signs(KEY, BEACON_SIGNS, [0, 1], *shape).shape == (2, *shape)
-    assert tile_permutations(KEY, 0, *shape).shape == (*shape, 64)
+    assert tile_permutations(KEY, 0, *shape).shape == (*shape, 96)
 
 
 def test_negative_sizes_are_refused():

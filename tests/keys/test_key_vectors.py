@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from imuge.keys import (
+    Geometry,
     Key,
+    Message,
     code_permutations,
     code_signs,
     layout_agreement,
@@ -22,9 +24,11 @@ from imuge.keys import (
     template,
 )
 from imuge.keys.streams import permutation, signs, tile_permutations
+from imuge.protection.pilot import waves
 
 SECRET = bytes(range(32))
-IMAGE_ID = 0x01020304
+IMAGE_ID = 0x010203040506
+MESSAGE = Message(IMAGE_ID, Geometry(side_number=5, tall=True, shorter=513))
 KEY = Key.from_secret("vectors", SECRET)
 SCALES = (1, 1, 1, 2, 3, 4)
 
@@ -67,11 +71,11 @@ def hkdf(secret, info):
 
 
 def root(purpose):
-    return hkdf(SECRET, b"imuge/1/" + purpose.encode())
+    return hkdf(SECRET, b"imuge/2/" + purpose.encode())
 
 
 def image_key(purpose):
-    info = b"imuge/1/" + purpose.encode() + b"/image" + IMAGE_ID.to_bytes(4, "big")
+    info = b"imuge/2/" + purpose.encode() + b"/image" + IMAGE_ID.to_bytes(6, "big")
     return hkdf(root(purpose), info)
 
 
@@ -81,9 +85,9 @@ def sign(key, code, channel, row, column):
 
 
 def tile(channel, row, column):
-    content = stream(root("beacon"), 2, channel, row, 256 * column, 256)
-    words = struct.unpack("<64I", content)
-    return sorted(range(64), key=lambda index: (words[index], index))
+    content = stream(root("beacon"), 2, channel, row, 384 * column, 384)
+    words = struct.unpack("<96I", content)
+    return sorted(range(96), key=lambda index: (words[index], index))
 
 
 def shuffled(key, description, size):
@@ -104,15 +108,28 @@ def fisher_yates(words, size):
 
 
 def message():
-    tag = hmac.digest(root("auth"), b"\x01" + IMAGE_ID.to_bytes(4, "big"), "sha256")[:4]
-    return IMAGE_ID << 32 | int.from_bytes(tag, "big")
+    geometry = 5 << 12 | 1 << 11 | 513 - 1
+    content = geometry.to_bytes(2, "big") + IMAGE_ID.to_bytes(6, "big")
+    tag = hmac.digest(root("auth"), b"\x02" + content, "sha256")[:4]
+    return int.from_bytes(content + tag, "big")
+
+
+def wave(number):
+    """u, v and phase of one pilot wave."""
+    radial, angular, phase = (
+        (struct.unpack("<I", stream(root("pilot"), 6, channel, 0, 4 * number, 4))[0] + 0.5) / 2**32
+        for channel in range(3)
+    )
+    radius = math.sqrt(0.1**2 + (0.3**2 - 0.1**2) * radial)
+    angle = math.pi * angular
+    return radius * math.cos(angle), radius * math.sin(angle), 2 * math.pi * phase
 
 
 def template_value(channel, row, column, scale=1):
     if channel >= 2:
         return sign(image_key("layout"), 3, channel, row // scale, column // scale)
-    bit = tile(channel, row // 8, column // 8)[row % 8 * 8 + column % 8]
-    return sign(root("beacon"), 1, channel, row, column) * (1 - 2 * (message() >> (63 - bit) & 1))
+    bit = tile(channel, row // 8, column // 12)[row % 8 * 12 + column % 12]
+    return sign(root("beacon"), 1, channel, row, column) * (1 - 2 * (message() >> (95 - bit) & 1))
 
 
 def test_the_reference_is_rfc_8439_and_rfc_5869():
@@ -129,10 +146,11 @@ def test_the_reference_is_rfc_8439_and_rfc_5869():
 @pytest.mark.parametrize(
     ("purpose", "recorded"),
     [
-        ("beacon", "f07999a9155cac79b85bb405d738b28acc809600603916e673022445e431f2e6"),
-        ("layout", "21e59da563e885d07ebd505b8f8e2bc3dde424bde84b99d7ba70f7e6f8342115"),
-        ("auth", "bb559b103c6e132ac3fa987fd79d8ab060e8766c7fec7a1b4f370bbb5190e61c"),
-        ("recover", "9eb0ce5fb3cbc2044c9ffc2f59ae6d7fddcb71776325319a00fe6c2b01b40813"),
+        ("pilot", "1d3ae558797572bbc87815d13f370c2af904bbac1f899bf095748fdc164f411d"),
+        ("beacon", "8a86a0386601a14e8245c36d65326ddf103efe62ebf184733949867266c9f643"),
+        ("layout", "72bbb818aed660d3a32c60a57059106680b6bd19e17fb59cb3b400ea74733189"),
+        ("auth", "f8bfdb9509466dad43da810b08b1afdbbd4b0520ba88c674edd2a2b18539f9c8"),
+        ("recover", "ae0b42e797759f030a878217b94157987da5d422f8cfe3a51871ac8a096508d4"),
     ],
 )
 def test_roots(purpose, recorded):
@@ -142,8 +160,8 @@ def test_roots(purpose, recorded):
 @pytest.mark.parametrize(
     ("purpose", "recorded"),
     [
-        ("layout", "7f13f682e8ac9e496206afa9e76b507df771325db511061d88f0f6a7e3649440"),
-        ("recover", "85d90732fa9852d790f076788b190f03201a9f06e269d6168d1294ea62302cf4"),
+        ("layout", "d727e57d6136bea945ff253f780da8fb3767c7df2f2031105a1e3d525ea98f7a"),
+        ("recover", "b67effbce0d7bccfdcc0bca5f9a4a8f792c14328522e5741a2f605d2a8d1903d"),
     ],
 )
 def test_picture_keys(purpose, recorded):
@@ -151,7 +169,7 @@ def test_picture_keys(purpose, recorded):
 
 
 def test_key_id():
-    assert KEY.key_id == hashlib.sha256(b"imuge/1/key-id" + SECRET).hexdigest()[:8] == "1062215c"
+    assert KEY.key_id == hashlib.sha256(b"imuge/2/key-id" + SECRET).hexdigest()[:8] == "4d096dce"
 
 
 @pytest.mark.parametrize(("code", "channel"), [(1, 0), (1, 1), (3, 2), (3, 5)])
@@ -177,8 +195,8 @@ def test_code_signs():
         np.testing.assert_array_equal(drawn[channel], expected)
     wide = code_signs(KEY, IMAGE_ID, 6, 32, 24)
     recorded = {
-        (0, 0): "-----+++----+--++-+-----+--++--+",
-        (23, 5): "-----++---++--+-+-++-+++++-+-+-+",
+        (0, 0): "-+-++-+++++--+++-+-++--++++-----",
+        (23, 5): "++-+--+-+--+++---++-++-++++-++-+",
     }
     for (channel, row), text in recorded.items():
         assert "".join("+" if s > 0 else "-" for s in wide[channel, row]) == text
@@ -186,11 +204,11 @@ def test_code_signs():
 
 def test_tile_permutations():
     drawn = tile_permutations(root("beacon"), 1, 3, 4)
-    assert drawn.shape == (3, 4, 64)
+    assert drawn.shape == (3, 4, 96)
     for row, column in ((0, 0), (1, 0), (2, 3)):
         assert drawn[row, column].tolist() == tile(1, row, column)
-    assert tile(0, 0, 0)[:8] == [32, 43, 56, 41, 42, 45, 31, 61]
-    assert tile(1, 2, 3)[:8] == [60, 8, 57, 3, 37, 27, 4, 50]
+    assert tile(0, 0, 0)[:8] == [15, 27, 44, 0, 90, 46, 56, 9]
+    assert tile(1, 2, 3)[:8] == [20, 44, 61, 40, 45, 14, 77, 60]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 16, 384, 3000])
@@ -200,17 +218,31 @@ def test_permutations(size):
 
 
 def test_recorded_permutations():
-    recorded = [12, 1, 7, 9, 5, 11, 3, 10, 2, 15, 8, 0, 13, 4, 6, 14]
+    recorded = [3, 15, 7, 14, 13, 9, 10, 8, 0, 4, 2, 11, 6, 1, 5, 12]
     assert shuffled(image_key("recover"), 0, 16) == recorded
     drawn = code_permutations(KEY, IMAGE_ID, 4, 4)
     assert drawn[0].tolist() == recorded
     assert drawn[1].tolist() == shuffled(image_key("recover"), 1, 16)
 
 
+@pytest.mark.parametrize(
+    ("number", "recorded"),
+    [
+        (0, (-0.147327305, 0.182973988, 1.966951470)),
+        (47, (0.251934700, 0.008964410, 0.464463728)),
+    ],
+)
+def test_pilot_waves(number, recorded):
+    drawn = waves(root("pilot"))
+    found = (drawn.u[number], drawn.v[number], drawn.phase[number])
+    assert found == pytest.approx(wave(number), rel=1e-12)
+    assert wave(number) == pytest.approx(recorded, abs=5e-10)
+
+
 def test_message():
-    assert message() == 0x01020304B12200F2
-    spelled = "".join(str(bit) for bit in message_bits(KEY, IMAGE_ID))
-    assert spelled == f"{message():064b}"
+    assert message() == 0x5A000102030405066D25E5B5
+    spelled = "".join(str(bit) for bit in message_bits(KEY, MESSAGE))
+    assert spelled == f"{message():096b}"
 
 
 def test_template():
@@ -218,12 +250,12 @@ def test_template():
         [[template_value(channel, r, c) for c in range(17)] for r in range(9)]
         for channel in range(6)
     ]
-    np.testing.assert_array_equal(template(KEY, IMAGE_ID, 9, 17), expected)
+    np.testing.assert_array_equal(template(KEY, MESSAGE, 9, 17), expected)
 
 
 def test_recorded_template():
-    content = template(KEY, IMAGE_ID, 16, 24).astype(np.int8).tobytes()
-    recorded = "a5dacfd5d79d8543a32f3277cf48e388e7b0de1513709541ef850705311a186a"
+    content = template(KEY, MESSAGE, 16, 24).astype(np.int8).tobytes()
+    recorded = "13cc4c3cf6c11f3905457cc9c100c775ade8a80e4e2f590c98d43449c2634f23"
     assert hashlib.sha256(content).hexdigest() == recorded
 
 
@@ -232,14 +264,14 @@ def test_scaled_template():
         [[template_value(channel, r, c, SCALES[channel]) for c in range(17)] for r in range(9)]
         for channel in range(6)
     ]
-    np.testing.assert_array_equal(template(KEY, IMAGE_ID, 9, 17, scales=SCALES), expected)
-    content = template(KEY, IMAGE_ID, 16, 24, scales=SCALES).astype(np.int8).tobytes()
-    recorded = "e37fba70a6b6978bb32084b72360f8cf380f8e16558cebda46c88e906175925c"
+    np.testing.assert_array_equal(template(KEY, MESSAGE, 9, 17, scales=SCALES), expected)
+    content = template(KEY, MESSAGE, 16, 24, scales=SCALES).astype(np.int8).tobytes()
+    recorded = "0a8a788f55181a40c3b76af5c57b2530846a01ad3bc3d29f77902413d0984cac"
     assert hashlib.sha256(content).hexdigest() == recorded
 
 
 def test_scaled_layout_p():
-    weak = template(KEY, IMAGE_ID, 16, 24, scales=SCALES)
+    weak = template(KEY, MESSAGE, 16, 24, scales=SCALES)
     weak[:, 0] *= np.float32(-1.5)
     cells = 16 * 24 + 8 * 12 + 6 * 8 + 4 * 6
     agreeing = cells - 24 - 12  # -1.5 outweighs one block beneath it, not two
@@ -250,20 +282,20 @@ def test_scaled_layout_p():
 
 
 def test_presence_and_layout_p():
-    weak = template(KEY, IMAGE_ID, 8, 8)
+    weak = template(KEY, MESSAGE, 8, 12)
     weak[:, 0] *= np.float32(-0.5)
-    sums, energies = [0.0] * 64, [0.0] * 64
+    sums, energies = [0.0] * 96, [0.0] * 96
     for channel in (0, 1):
         for row in range(8):
-            for column in range(8):
-                bit = tile(channel, 0, 0)[row * 8 + column]
+            for column in range(12):
+                bit = tile(channel, 0, 0)[row * 12 + column]
                 value = float(weak[channel, row, column])
                 sums[bit] += value * sign(root("beacon"), 1, channel, row, column)
                 energies[bit] += value**2
     half = sum(s * s / v for s, v in zip(sums, energies, strict=True)) / 2
-    # The tail of chi-squared with 64 degrees of freedom is a Poisson sum.
-    tail = math.exp(-half) * sum(half**k / math.factorial(k) for k in range(32))
+    # The tail of chi-squared with 96 degrees of freedom is a Poisson sum.
+    tail = math.exp(-half) * sum(half**k / math.factorial(k) for k in range(48))
     assert read(KEY, weak).presence_p == pytest.approx(tail, rel=1e-9)
-    assert tail == pytest.approx(1.504515e-03, rel=1e-6)
-    fair_coin = sum(math.comb(256, k) for k in range(224, 257)) / 2**256
+    assert tail == pytest.approx(2.199342e-04, rel=1e-6)
+    fair_coin = sum(math.comb(256, k) for k in range(336, 385)) / 2**384
     assert layout_agreement(KEY, IMAGE_ID, weak) == pytest.approx((0.875, fair_coin), rel=1e-9)

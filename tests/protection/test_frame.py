@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imuge.keys import Geometry
 from imuge.protection import frame as module
 from imuge.protection.frame import (
     DETAILS,
@@ -13,7 +14,9 @@ from imuge.protection.frame import (
     Frame,
     add_to_picture,
     fitted_frame,
+    geometry_of,
     published_frame,
+    size_named,
     to_frame,
     to_picture,
     whole_frame,
@@ -59,6 +62,40 @@ def test_every_frame_is_covered_but_for_less_than_a_pixel(width, height, detail)
     assert frame.width - 1 < frame.across <= frame.width
     assert frame.height - 1 < frame.down <= frame.height
     assert frame.across / width == pytest.approx(frame.down / height)  # one scale for both axes
+
+
+@given(
+    width=st.integers(128, 20000), height=st.integers(128, 20000), detail=st.sampled_from(DETAILS)
+)
+def test_a_message_names_the_frame(width, height, detail):
+    frame = published_frame(width, height, detail)
+    assert size_named(geometry_of(frame)) == frame.size
+
+
+@pytest.mark.parametrize(
+    ("size", "named"),
+    [
+        ((4000, 3000), Geometry(side_number=5, tall=False, shorter=576)),
+        ((3000, 4000), Geometry(side_number=5, tall=True, shorter=576)),
+        ((512, 512), Geometry(side_number=3, tall=False, shorter=384)),
+        ((20000, 128), Geometry(side_number=5, tall=False, shorter=5)),
+    ],
+)
+def test_the_geometry_of_a_frame(size, named):
+    assert geometry_of(published_frame(*size)) == named
+
+
+@pytest.mark.parametrize(
+    ("number", "shorter"), [(len(SIDES), 1), (15, 100), (0, 129), (7, 1537), (3, 2048)]
+)
+@pytest.mark.parametrize("tall", [True, False])
+def test_a_frame_that_cannot_be_is_none(number, shorter, tall):
+    assert size_named(Geometry(side_number=number, tall=tall, shorter=shorter)) is None
+
+
+def test_the_largest_frame_can_be_named():
+    square = Geometry(side_number=len(SIDES) - 1, tall=False, shorter=SIDES[-1])
+    assert size_named(square) == (SIDES[-1], SIDES[-1])
 
 
 @pytest.mark.parametrize("rounded", [(1001, 750), (999, 750), (1000, 751), (1000, 749), (640, 481)])

@@ -1,127 +1,112 @@
-"""Regions, working points and the hidden copy's code, by hand."""
+"""The rules of the verdict, and that a verdict can be continued."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from imuge.keys import Reading, new_key, verify_only
-from imuge.protection.hidden_copy import Comparison, erased_blocks, gather_code
-from imuge.protection.sentences import cautions
-from imuge.protection.verify import Found, find_regions, minimum_area
-from imuge.weights import WorkingPoint
+from imuge.errors import ConfigError
+from imuge.keys import Reading
+from imuge.protection.hidden_copy import Comparison
+from imuge.protection.locate import Located, Regions
+from imuge.protection.verify import Evidence, judge, with_hidden_copy, with_recovered
+from imuge.results import Region
+
+READ = Reading(
+    present=True,
+    presence_p=1e-9,
+    image_id=1,
+    tag_p=1e-7,
+    identity_p=1e-16,
+    flips=0,
+    agreement=0.9,
+    hypotheses=1,
+)
+REGION = Region(box=(0, 0, 8, 8), area_pixels=64, area=0.1, mean_probability=0.9)
+AGREES = Comparison(correlation=0.9, difference=0.01)
+DISAGREES = Comparison(correlation=0.0, difference=0.3)
 
 
-@pytest.fixture
-def probability():
-    field = np.zeros((40, 60), np.float32)
-    field[5:15, 10:30] = 0.9  # 200 pixels
-    field[20:24, 40:44] = 0.7  # 16 pixels
-    field[24, 44] = 0.7  # touches it at a corner
-    field[30, 0] = 0.55
-    return field
-
-
-def test_regions_are_connected_pieces_largest_first(probability):
-    mask, regions, spots = find_regions(probability, threshold=0.5, minimum_area=0)
-    assert spots == 0
-    assert [region.area_pixels for region in regions] == [200, 17, 1]
-    assert regions[0].box == (10, 5, 30, 15)
-    assert regions[1].box == (40, 20, 45, 25)
-    assert regions[0].area == pytest.approx(200 / 2400)
-    assert regions[1].mean_probability == pytest.approx(0.7)
-    assert np.array_equal(mask, probability > 0.5)
-
-
-def test_small_and_doubtful_pieces_are_left_out(probability):
-    mask, regions, spots = find_regions(probability, threshold=0.6, minimum_area=18)
-    assert spots == 2
-    assert len(regions) == 1
-    assert mask.sum() == 200
-    mask, regions, _ = find_regions(probability, threshold=0.95, minimum_area=0)
-    assert regions == ()
-    assert not mask.any()
-
-
-def test_a_sure_piece_keeps_its_doubtful_rim_and_a_doubtful_one_goes(probability):
-    probability[4:16, 9:31] = np.maximum(probability[4:16, 9:31], 0.6)  # a rim of one pixel
-    mask, (region,), spots = find_regions(probability, threshold=0.8, minimum_area=200)
-    assert region.area_pixels == mask.sum() == 12 * 22
-    assert spots == 2, "they have no pixel above the threshold"
-    assert not find_regions(probability, threshold=0.8, minimum_area=201)[0].any()
-
-
-def test_a_small_hole_does_not_belong_to_the_region_around_it():
-    field = np.ones((20, 20), np.float32)
-    field[8:12, 8:12] = 0
-    mask, (region,), _ = find_regions(field, threshold=0.5, minimum_area=0)
-    assert region.area_pixels == 400 - 16
-    assert not mask[9, 9]
-
-
-def test_the_minimum_area_grows_with_the_side():
-    point = WorkingPoint(minimum_agreement=0.6, threshold=0.5, minimum_area=400)
-    assert minimum_area(point, 512 * 512) == 400
-    assert minimum_area(point, 1024 * 1024) == 800
-    assert minimum_area(point, 128 * 128) == 100
-
-
-def test_code_is_brought_home_and_lost_blocks_are_flagged():
-    rng = np.random.default_rng(0)
-    code = rng.uniform(-2, 2, (4, 3, 5)).astype(np.float32)  # two descriptions of two numbers
-    permutations = np.stack([rng.permutation(15), rng.permutation(15)])
-    scattered = np.concatenate(
-        [
-            code[2 * k : 2 * k + 2].reshape(2, -1)[:, permutations[k]].reshape(2, 3, 5)
-            for k in range(2)
-        ]
+def evidence(*, regions=(), faint=False, comparison=AGREES, layout_p=0.0, clarity=0.95):
+    field = np.zeros((24, 24), np.float32)
+    shown = Regions(threshold=0.5, minimum_area=1, mask=field > 0, regions=regions, small_spots=0)
+    return Evidence(
+        layout_p=layout_p,
+        located=Located(probability=field, clarity=clarity, signs_read=100, code=None),
+        shown=None if faint else shown,
+        comparison=comparison,
     )
-    mask = np.zeros((24, 40), bool)
-    mask[8, 16] = True  # one pixel of block (1, 2), which is number 7
-    gathered = gather_code(scattered, erased_blocks(mask), permutations)
-    assert gathered.shape == (6, 3, 5)
-    for k in range(2):
-        home, flag = gathered[3 * k : 3 * k + 2], gathered[3 * k + 2]
-        lost = np.zeros((3, 5), bool)
-        lost.flat[permutations[k][7]] = True
-        assert np.array_equal(flag == 0, lost)
-        assert np.array_equal(home[:, ~lost], code[2 * k : 2 * k + 2][:, ~lost])
-        assert not home[:, lost].any()
 
 
 @pytest.mark.parametrize(
-    ("correlation", "difference", "check"),
+    ("reading", "found", "verdict"),
     [
-        (0.9, 0.01, "agrees"),
-        (0.9, 0.3, "agrees"),  # only darker, say
-        (0.0, 0.01, "agrees"),  # two plain pictures alike
-        (0.0, 0.3, "disagrees"),
-        (-0.3, 0.3, "disagrees"),
-        (None, None, "not checked"),
+        (replace(READ, present=False, image_id=None), None, "unprotected"),
+        (replace(READ, image_id=None), None, "degraded"),
+        (READ, evidence(faint=True, comparison=None), "degraded"),
+        (READ, evidence(), "intact"),
+        (READ, evidence(comparison=None), "intact"),  # a verify-only key
+        (READ, evidence(regions=(REGION,)), "tampered"),
+        (READ, evidence(regions=(REGION,), comparison=DISAGREES), "foreign"),
+        (READ, evidence(layout_p=0.5), "foreign"),
+        (READ, evidence(layout_p=0.5, clarity=0.8), "intact"),  # compression may be to blame
     ],
 )
-def test_the_hidden_copy_disagrees_only_where_both_signs_say_so(correlation, difference, check):
-    assert Comparison(correlation=correlation, difference=difference).check == check
+def test_the_rules_of_the_verdict(reading, found, verdict):
+    assert judge(reading, found) == verdict
 
 
-@pytest.mark.parametrize("checked", [True, False])
-def test_a_hidden_copy_is_spoken_of_only_where_it_was_read(checked):
-    key = new_key("newsdesk")
-    reading = Reading(
-        present=True,
-        presence_p=1e-9,
-        image_id=1,
-        tag_p=1e-7,
-        identity_p=1e-16,
-        flips=0,
-        agreement=0.9,
-        hypotheses=1,
-    )
-    found = Found(
-        finding="foreign",
-        key=key if checked else verify_only(key),
-        reading=reading,
-        comparison=Comparison(correlation=0.0, difference=0.3) if checked else None,
-        mask=np.zeros((128, 128), bool),
-    )
-    said = " ".join(cautions(found))
-    assert ("shows the picture that the protection was made for" in said) == checked
-    assert ("was not checked" in said) != checked
+@pytest.fixture(scope="module")
+def received(immunized, other_photograph):
+    picture = immunized.image.copy()
+    picture[64:176, 96:208] = other_photograph[64:176, 96:208]
+    return picture
+
+
+@pytest.fixture(scope="module")
+def transplant(immunized, photograph, other_photograph):
+    """The protection of one picture in another."""
+    residual = immunized.image.astype(int) - photograph
+    return (other_photograph + residual).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["received", "transplant", "photograph"])
+def test_a_continued_verdict_is_the_one_given_at_once(guard, name, request):
+    picture = request.getfixturevalue(name)
+    at_once = guard.verify(picture, recover=True, hidden_copy=True)
+    short = guard.verify(picture, recover=False)
+    assert short.recovered is None
+    assert short.hidden_copy_image is None
+    continued = guard.hidden_copy(guard.recover(short))
+    assert continued == at_once
+    for field in ("recovered", "hidden_copy_image", "mask", "probability"):
+        np.testing.assert_array_equal(getattr(continued, field), getattr(at_once, field))
+    assert (at_once.recovered is not None) == (name == "received")
+    assert (at_once.hidden_copy_image is not None) == (name != "photograph")
+
+
+def test_continuing_costs_only_itself(guard, received, monkeypatch):
+    verdict = guard.verify(received, recover=False)
+    for step in ("encode", "reveal", "localize"):
+        monkeypatch.setattr(guard.engine, step, None)
+    recovered = guard.recover(verdict)
+    both = guard.hidden_copy(recovered)
+    monkeypatch.setattr(guard.engine, "recover", None)
+    assert guard.recover(recovered) is recovered
+    assert guard.hidden_copy(both) is both
+
+
+@pytest.mark.parametrize("go_on", [with_recovered, with_hidden_copy])
+def test_only_a_verdict_of_the_same_weights_is_continued(guard, received, go_on):
+    verdict = guard.verify(received, recover=False)
+    with pytest.raises(ConfigError, match="without its evidence"):
+        go_on(guard.engine, replace(verdict, evidence=None))
+    with pytest.raises(ConfigError, match="a guard of those weights"):
+        go_on(guard.engine, replace(verdict, model_sha256="0" * 64))
+
+
+def test_evidence_is_no_part_of_the_record(guard, received):
+    verdict = guard.verify(received, recover=False)
+    assert "evidence" not in verdict.to_dict()
+    assert "evidence" not in repr(verdict)
+    assert replace(verdict, evidence=None) == verdict

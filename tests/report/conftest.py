@@ -39,7 +39,7 @@ def make_verdict():
             "sentence": f"This picture is {finding}, says the sentence.",
             "key_name": "newsdesk-2026" if found else None,
             "key_id": "1f0a77c3" if found else None,
-            "image_id": "99ab01ff" if found else None,
+            "image_id": "99ab01ff37c4" if found else None,
             "presence_p": 3.2e-41 if found else 0.37,
             "identity_p": None,
             "small_spots": 0,

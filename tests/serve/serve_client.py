@@ -94,11 +94,11 @@ class GatedGuard(Guard):
     """A guard whose verifications wait for `gate`, so that a test decides how long a job takes."""
 
     def __init__(self, guard):
-        self.__dict__.update(guard.__dict__)
+        super().__init__(guard.keys, engine=guard.engine)
         self.gate = threading.Event()
         self.begun = threading.Event()
 
-    def verify(self, image, **wishes):
+    def verify(self, image, **fields):
         self.begun.set()
         assert self.gate.wait(WAIT_S)
-        return super().verify(image, **wishes)
+        return super().verify(image, **fields)

@@ -132,7 +132,8 @@ END = f"--{BOUNDARY}--\r\n".encode()
         (part(FILE), "bad_request"),  # without an end
         (part(FILE) + part(FILE) + END, "bad_request"),
         (part('form-data; name="other"; filename="a"') + END, "invalid_request"),
-        (part('form-data; name="file"') + END, "invalid_request"),
+        (part('form-data; name="file"') + END, "unsupported_media"),  # a picture needs no name
+        (part(FILE + "\r\nContent-Transfer-Encoding: base64") + END, "bad_request"),
         (part("form-data") + END, "bad_request"),
         (part('form-data; name="a"') * 5000 + END, "bad_request"),
         (part('form-data; name="recover"', bytes(2000)) + part(FILE) + END, "bad_request"),
@@ -144,6 +145,39 @@ def test_a_hostile_form_is_refused(workshop, body, code):
     answer = workshop.post(VERIFY, content=body, headers=MULTIPART)
     assert error_of(answer) == code
     assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        "form-data; name=\"file\"; filename*=utf-8''%E5%9B%BE.png",
+        'form-data; name="file"; filename="x"; filename*=UTF-8\'\'%E5%9B%BE.png',
+        'form-data; name="file"',
+        "form-data; name=file; filename=a.png",
+    ],
+)
+def test_a_file_may_be_named_in_any_way_or_not_at_all(workshop, protected, disposition):
+    body = part(disposition, protected) + END
+    answer = workshop.post(VERIFY, content=body, headers=MULTIPART)
+    assert (answer.status_code, answer.json()["verdict"]) == (200, "intact")
+
+
+def test_a_file_in_another_field_is_told_so_by_either_name(workshop):
+    for name in ('filename="a"', "filename*=utf-8''a"):
+        body = part(f'form-data; name="image"; {name}') + END
+        answer = workshop.post(VERIFY, content=body, headers=MULTIPART)
+        assert error_of(answer) == "invalid_request"
+        assert "another field" in answer.json()["error"]["message"]
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(workshop, photograph):
+    progressive = encoded(photograph[:128, :160], "JPEG", progressive=True)
+    assert send(workshop, VERIFY, progressive).json()["verdict"] == "unprotected"
+    start = progressive.rindex(b"\xff\xda")  # the last scan, over and over
+    many = progressive[:-2] + progressive[start:-2] * 200 + progressive[-2:]
+    answer = send(workshop, VERIFY, many)
+    assert error_of(answer) == "unprocessable"
+    assert "scans" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

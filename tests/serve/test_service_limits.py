@@ -92,12 +92,12 @@ def test_a_slow_body_is_given_up(small):
             b"POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
             b"Content-Type: multipart/form-data; boundary=xx\r\n\r\n" + HEAD
         )
-        wait_until(lambda: small.service.uploads == 1, "the upload's begin")
+        wait_until(lambda: small.service.jobs.arriving == 1, "the upload's begin")
         busy = send(small, VERIFY, b"x")  # the one place is taken
         assert (busy.status_code, error_of(busy)) == (429, "busy")
         assert int(busy.headers["retry-after"]) >= 1
         assert read_status(wire) == 408
-    assert small.service.uploads == 0
+    wait_until(lambda: small.service.jobs.arriving == 0, "the upload's end")
 
 
 @pytest.mark.parametrize("size", [(161, 128), (5000, 5000), (60_000, 60_000), (2**31 - 1, 1000)])
@@ -142,6 +142,34 @@ def test_one_caller_cannot_fill_the_queue(gated, protected):
         assert "your jobs" in refused.json()["error"]["message"]
 
 
+def test_a_caller_has_its_share_of_memory(guard, protected):
+    limits = Limits(held_bytes_per_caller=len(protected) + 2000, **FREE)
+    with serving(guard, limits) as client:
+        finished(client, send(client, VERIFY, protected, headers=ASYNC))
+        refused = send(client, VERIFY, protected, headers=ASYNC)
+        assert (refused.status_code, error_of(refused)) == (429, "busy")
+        assert "your pictures" in refused.json()["error"]["message"]
+
+
+def test_bodies_that_arrive_count_as_memory_and_against_their_callers_share(guard):
+    limits = Limits(uploads=4, uploads_per_caller=1, held_bytes=10_000, **FREE)
+    with serving(guard, limits) as client, raw(client) as wire:
+        wire.sendall(
+            b"POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n"
+            b"Content-Type: multipart/form-data; boundary=xx\r\n\r\n" + HEAD
+        )
+        wait_until(lambda: client.service.jobs.arriving == 1, "the upload's begin")
+        assert client.service.jobs.held_bytes == 9000
+        refused = send(client, VERIFY, b"x")
+        assert (refused.status_code, error_of(refused)) == (429, "busy")
+        assert "of your files" in refused.json()["error"]["message"]
+        wire.close()
+        wait_until(lambda: client.service.jobs.held_bytes == 0, "the upload's end")
+        wait_until(lambda: client.records, "the log line")
+        gone = client.records[-1]
+        assert (gone["status"], gone["detail"]) == (499, "the client went away")
+
+
 def test_kept_pictures_have_a_limit(guard, protected):
     with serving(guard, Limits(held_bytes=len(protected) + 2000, **FREE)) as client:
         first = send(client, VERIFY, protected, headers=ASYNC)
@@ -158,7 +186,7 @@ def test_finished_jobs_are_forgotten(guard, protected):
         wait_until(
             lambda: client.get(answer.headers["location"]).status_code == 404, "the job's end"
         )
-        assert client.service.board.held_bytes == 0
+        assert client.service.jobs.held_bytes == 0
 
 
 def test_a_caller_that_went_away_takes_its_job_along(gated, protected):
@@ -167,7 +195,7 @@ def test_a_caller_that_went_away_takes_its_job_along(gated, protected):
         wait_until(gated.begun.is_set, "the first job's begin")
         with pytest.raises(httpx.ReadTimeout):
             client.post(VERIFY, files={"file": ("a", protected)}, timeout=0.5)
-        wait_until(lambda: client.service.board.waiting == 0, "the queue to be empty")
+        wait_until(lambda: client.service.jobs.waiting == 0, "the queue to be empty")
         gone = [record for record in client.records if record["event"] == "job"]
         assert [record["state"] for record in gone] == ["cancelled"]
 
@@ -255,6 +283,13 @@ def test_only_known_names_are_answered(guard, host, status):
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "https://attacker.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1"}, 403),  # port 80 of this machine is another service
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Origin": "ftp://127.0.0.1"}, 403),
+        ({"Origin": "https://verify.example", "Host": "127.0.0.1:443"}, 403),
+        ({"Origin": "https://127.0.0.1", "Host": "127.0.0.1"}, 200),  # as behind a proxy with TLS
+        ({"Origin": "http://127.0.0.1:80", "Host": "127.0.0.1"}, 200),
+        ({"Origin": "http://127.0.0.1:8000", "Host": "127.0.0.1:8000"}, 200),
         ({}, 200),
     ],
 )
@@ -262,6 +297,28 @@ def test_pages_of_other_sites_may_not_ask(client, headers, status):
     answer = client.get("/v1/keys", headers=headers)
     assert answer.status_code == status
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_the_pages_own_origin_may_ask(client):
+    own = {"Origin": f"http://127.0.0.1:{client.port}"}
+    assert client.get("/v1/keys", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", VERIFY, "POST"),
+        ("HEAD", "/v1/immunize", "POST"),
+        ("PUT", "/v1/jobs/x", "DELETE, GET"),
+        ("POST", "/", "GET, HEAD"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(client, method, path, allowed):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    if method != "HEAD":
+        assert error_of(answer) == "method_not_allowed"
 
 
 def test_no_cors(client):

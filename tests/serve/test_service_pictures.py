@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from serve_client import ASYNC, decoded, encoded, error_of, finished, send, serving, wait_until
 
+from imuge.guard import Guard
 from imuge.keys import Key, verify_only
 from imuge.serve.coarse import coarse_mask
 from imuge.serve.schema import Health, ImmunizedRecord, JobRecord, KeyList, VerdictRecord
@@ -106,11 +107,11 @@ def test_a_deleted_job_is_gone(client, protected):
     answer = send(client, VERIFY, protected, headers=ASYNC)
     finished(client, answer)
     job = answer.headers["location"]
-    held = client.service.board.held_bytes
+    held = client.service.jobs.held_bytes
     assert client.delete(job).status_code == 204
     for gone in (client.get(job), client.get(f"{job}/files/mask"), client.delete(job)):
         assert (gone.status_code, error_of(gone)) == (404, "not_found")
-    assert client.service.board.held_bytes < held
+    assert client.service.jobs.held_bytes < held
 
 
 def test_health_and_keys_say_what_there_is(client, guard, key):
@@ -124,9 +125,7 @@ def test_health_and_keys_say_what_there_is(client, guard, key):
 def test_another_key_can_be_named(guard, key, plain):
     other = Key.from_secret("other", bytes(range(1, 33)))
     reader = verify_only(Key.from_secret("reader", bytes(range(2, 34))))
-    turned = object.__new__(type(guard))
-    turned.__dict__.update(guard.__dict__, keys=[key, other, reader])
-    with serving(turned) as client:
+    with serving(Guard([key, other, reader], engine=guard.engine)) as client:
         made = send(client, IMMUNIZE, plain, key=other.key_id)
         assert made.headers["imuge-key-id"] == other.key_id
         assert send(client, VERIFY, made.content).json()["key_name"] == "other"

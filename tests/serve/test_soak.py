@@ -91,7 +91,7 @@ def soak(requests, tell=lambda *_: None):
             thread.join()
         memory.append(measure())
         assert log["request"] >= requests
-        assert client.service.board.held_bytes == 0
+        assert client.service.jobs.held_bytes == 0
     return answers, memory
 
 

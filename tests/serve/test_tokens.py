@@ -11,7 +11,7 @@ from imuge.cli.app import app
 from imuge.errors import ConfigError
 from imuge.serve.limits import Limits
 from imuge.serve.schema import CoarseVerdict
-from imuge.serve.tokens import ROLES, hash_of, new_token, read_tokens, write_tokens
+from imuge.serve.tokens import LADDER, hash_of, new_token, read_tokens, write_tokens
 
 FREE = {"jobs_per_minute": 0, "requests_per_minute": 0}
 
@@ -24,7 +24,7 @@ def imuge(*arguments):
 def secrets(tmp_path_factory):
     """A file with a token of each role; gives the file, and the tokens by role."""
     path = tmp_path_factory.mktemp("tokens") / "tokens.json"
-    made = {role: new_token(role, role) for role in ROLES}
+    made = {role: new_token(role, role) for role in (*LADDER, "metrics")}
     write_tokens(path, tuple(token for _, token in made.values()))
     return path, {role: text for role, (text, _) in made.items()}
 
@@ -77,6 +77,27 @@ def test_what_each_role_may(guarded, secrets, plain, protected, role, statuses):
     if immunized.status_code == 403:
         assert error_of(immunized) == "forbidden"
         assert role in immunized.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("role", "keys", "metrics"),
+    [("verify-coarse", 403, 403), ("verify", 200, 403), ("immunize", 200, 403)],
+)
+def test_who_learns_of_keys_and_counts(guarded, secrets, role, keys, metrics):
+    headers = bearing(secrets[1][role])
+    assert guarded.get("/v1/keys", headers=headers).status_code == keys
+    assert guarded.get("/metrics", headers=headers).status_code == metrics
+
+
+def test_the_role_metrics_reads_metrics_and_nothing_else(guarded, secrets, protected):
+    headers = bearing(secrets[1]["metrics"])
+    assert guarded.get("/metrics", headers=headers).status_code == 200
+    for answer in (
+        guarded.get("/v1/keys", headers=headers),
+        guarded.get("/v1/jobs/x", headers=headers),
+        send(guarded, "/v1/verify", protected, headers=headers),
+    ):
+        assert (answer.status_code, error_of(answer)) == (403, "forbidden")
 
 
 def test_the_coarse_answer_holds_nothing_finer(guarded, secrets, guard, tampered):

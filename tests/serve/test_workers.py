@@ -10,10 +10,10 @@ from serve_client import ASYNC, encoded, error_of, finished, send, serving, wait
 from imuge.errors import ImugeError
 from imuge.keys import Key, verify_only
 from imuge.serve import frames
-from imuge.serve.crew import ProcessWorker
 from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings, key_from_dict, key_to_dict
-from imuge.serve.tasks import JobError, Task
+from imuge.serve.tasks import JobError, JobTask, megapixels_of
+from imuge.serve.workers import ProcessWorker
 
 FREE = {"jobs_per_minute": 0, "requests_per_minute": 0}
 VERIFY = "/v1/verify"
@@ -97,6 +97,26 @@ def test_a_job_has_its_time(settings, long_work, protected):
         )
 
 
+def test_a_small_picture_has_less_time_than_a_large_one(settings, long_work, protected):
+    limits = Limits(job_base_s=2.0, job_s_per_megapixel=0.01, **FREE)
+    with serving(settings, limits) as client:
+        answer = send(client, VERIFY, long_work)
+        assert (answer.status_code, error_of(answer)) == (504, "timeout")
+        assert "a picture of this size" in answer.json()["error"]["message"]
+        assert send(client, VERIFY, protected).json()["verdict"] == "intact"
+
+
+def test_the_time_of_a_job_grows_with_its_picture_up_to_the_limit():
+    limits = Limits(job_timeout_s=100.0, job_base_s=10.0, job_s_per_megapixel=5.0)
+    assert [limits.time_s(size) for size in (0, 2, 24)] == [10.0, 20.0, 100.0]
+
+
+def test_what_a_header_says_of_a_size(plain, photograph):
+    assert megapixels_of(plain) == 160 * 128 / 1e6
+    assert megapixels_of(encoded(photograph[:128, :160], "WEBP")) == 160 * 128 / 1e6
+    assert [megapixels_of(data) for data in (b"", b"junk", plain[:20])] == [0.0, 0.0, 0.0]
+
+
 def test_a_worker_has_its_memory(settings, long_work, protected):
     # What a small picture needs, and no more.
     with serving(settings, Limits(memory_bytes=700 * 2**20, **FREE)) as client:
@@ -136,7 +156,7 @@ def test_workers_end_with_their_service(settings):
 def test_keys_are_neither_in_arguments_nor_in_the_environment(crowd, key):
     pid = pid_of(crowd)
     with open(f"/proc/{pid}/cmdline", "rb") as told:  # noqa: PTH123
-        assert b"imuge.serve.worker" in told.read()
+        assert b"imuge.serve.worker_main" in told.read()
     said = key_to_dict(key)["secret"].encode()
     for name in ("cmdline", "environ"):
         with open(f"/proc/{pid}/{name}", "rb") as told:  # noqa: PTH123
@@ -178,7 +198,9 @@ def test_a_failed_job_raises_with_its_code(settings):
         worker = ProcessWorker(settings, Limits())
         await worker.start()
         try:
-            return await worker.run(Task(kind="verify", max_pixels=10**6), b"junk", lambda *_: None)
+            return await worker.run(
+                JobTask(kind="verify", max_pixels=10**6), b"junk", lambda *_: None
+            )
         finally:
             await worker.stop()
 

@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from imuge import __version__
-from imuge.batch.desk import Desk
 from imuge.batch.journal import MANIFEST, SCHEMA, Journal, locked, read_manifest, set_aside
 from imuge.batch.listing import list_source
 from imuge.batch.machine import default_processes
-from imuge.batch.plan import Plan, check_places, make_plan
+from imuge.batch.output_folder import OutputFolder
+from imuge.batch.plan import BatchPlan, check_places, make_plan
 from imuge.batch.pool import Died, Pool, Work
 from imuge.batch.progress import Meter
 from imuge.batch.record import Record
 from imuge.batch.resume import remaining
 from imuge.batch.stop import Stop, until_told_to_stop
 from imuge.batch.summary import Summary, summarize
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.batch.work import Worker, begin
 from imuge.errors import ConfigError, ImageError
 from imuge.files import reason
 from imuge.guard import Guard
-from imuge.image.load import MAX_BYTES
+from imuge.image.limits import MAX_BYTES
 from imuge.keys import Key
 from imuge.weights import load_release
 
@@ -32,7 +32,7 @@ HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class RunSettings:
     """How a batch runs; nothing here changes what it makes."""
 
     globs: Sequence[str] = ()
@@ -46,9 +46,9 @@ class Settings:
 def run_local(
     source: Path,
     out: Path,
-    wishes: Wishes,
+    spec: BatchSpec,
     keys: Sequence[Key],
-    settings: Settings,
+    settings: RunSettings,
     meter: Meter,
 ) -> Summary:
     """Do a batch, or what earlier runs left of it.
@@ -56,7 +56,7 @@ def run_local(
     Args:
         source: A folder, or a list of pictures (`listing`).
         out: The output folder; made if missing. The manifest goes into it.
-        wishes: What is done with each picture.
+        spec: What is done with each picture.
         keys: As for `Guard`.
         settings: How it runs.
         meter: Shows how far it has come.
@@ -67,28 +67,28 @@ def run_local(
     """
     if source.resolve() == out.resolve():
         raise ConfigError(f"{out} is the input folder itself; give another --out")
-    plan = make_plan(list_source(source, out, settings.globs), wishes)
-    wanted = header(source, wishes, keys, overwrite=settings.overwrite)
-    desk, manifest = Desk(out), out / MANIFEST
-    with until_told_to_stop() as stop, locked(desk.work_folder):
+    plan = make_plan(list_source(source, out, settings.globs), spec)
+    wanted = header(source, spec, keys, overwrite=settings.overwrite)
+    folder, manifest = OutputFolder(out), out / MANIFEST
+    with until_told_to_stop() as stop, locked(folder.work_folder):
         if settings.restart:
-            _begin_again(plan, desk, manifest, wishes, overwrite=settings.overwrite)
+            _begin_again(plan, folder, manifest, spec, overwrite=settings.overwrite)
             wanted["overwrite"] = True
         with Journal(manifest, wanted) as journal:
-            batch = _Batch(plan, desk, journal, wishes, meter)
+            batch = _Batch(plan, folder, journal, spec, meter)
             return batch.run(keys, settings, stop)
 
 
 def header(
-    source: Path | str, wishes: Wishes, keys: Sequence[Key], *, overwrite: bool
+    source: Path | str, spec: BatchSpec, keys: Sequence[Key], *, overwrite: bool
 ) -> dict[str, Any]:
     """What a batch is: the manifest's first line."""
-    immunizes = wishes.command == "immunize"
-    options = {name: value for name, value in asdict(wishes).items() if name != "command"}
+    immunizes = spec.command == "immunize"
+    options = {name: value for name, value in asdict(spec).items() if name != "command"}
     release = load_release()
     return {
         "schema": SCHEMA,
-        "command": wishes.command,
+        "command": spec.command,
         "source": str(source.resolve()) if isinstance(source, Path) else source,
         "options": options,
         # The first immunizes; to verify, all are tried, and p-values depend on how many there are.
@@ -101,7 +101,7 @@ def header(
 
 
 def _begin_again(
-    plan: Plan, desk: Desk, manifest: Path, wishes: Wishes, *, overwrite: bool
+    plan: BatchPlan, folder: OutputFolder, manifest: Path, spec: BatchSpec, *, overwrite: bool
 ) -> None:
     """Put the earlier manifest aside; its outputs, and no other files, may be replaced."""
     if not manifest.exists():
@@ -111,16 +111,16 @@ def _begin_again(
     except ConfigError:  # damaged: then nothing tells its outputs from other files
         earlier = []
     owned = {name for record in earlier for name in record.written}
-    _check(plan, desk, wishes, plan.tasks, owned, overwrite=overwrite)
+    _check(plan, folder, spec, plan.tasks, owned, overwrite=overwrite)
     set_aside(manifest)
-    desk.clear()
+    folder.clear()
 
 
 def _check(
-    plan: Plan,
-    desk: Desk,
-    wishes: Wishes,
-    tasks: Sequence[Task],
+    plan: BatchPlan,
+    folder: OutputFolder,
+    spec: BatchSpec,
+    tasks: Sequence[PictureTask],
     owned: set[str],
     *,
     overwrite: bool,
@@ -128,44 +128,44 @@ def _check(
     """Refuse to write where something else is."""
 
     def strange(name: str) -> bool:
-        made = name if wishes.command == "immunize" else f"{name}.report.html"
-        return not overwrite and made not in owned and desk.exists(made)
+        made = name if spec.command == "immunize" else f"{name}.report.html"
+        return not overwrite and made not in owned and folder.exists(made)
 
-    check_places(tasks, desk.out, (task.source for task in plan.tasks), strange=strange)
+    check_places(tasks, folder.out, (task.source for task in plan.tasks), strange=strange)
 
 
 @dataclass(slots=True)
 class _Batch:
     """One run over a plan, with its manifest open and its folder locked."""
 
-    plan: Plan
-    desk: Desk
+    plan: BatchPlan
+    folder: OutputFolder
     journal: Journal
-    wishes: Wishes
+    spec: BatchSpec
     meter: Meter
     owned: set[str] = field(init=False)
 
-    def run(self, keys: Sequence[Key], settings: Settings, stop: Stop) -> Summary:
+    def run(self, keys: Sequence[Key], settings: RunSettings, stop: Stop) -> Summary:
         tasks, records = self.plan.tasks, self.journal.records
         self.owned = {name for record in records.values() for name in record.written}
         with self.meter.shown("looking at what is there", len(tasks)):
             left = remaining(
                 tasks,
                 records,
-                self.desk,
+                self.folder,
                 retry_errors=settings.retry_errors,
                 tick=self.meter.tick,
                 stop=stop,
             )
         overwrite = bool(self.journal.header["overwrite"])
-        _check(self.plan, self.desk, self.wishes, left, self.owned, overwrite=overwrite)
+        _check(self.plan, self.folder, self.spec, left, self.owned, overwrite=overwrite)
         if not stop():  # else not all was looked at, and a record may wait for a staged file
-            self.desk.clear()  # what no record speaks of is made again
+            self.folder.clear()  # what no record speaks of is made again
         open_names = {task.name for task in left}
         processes = min(settings.processes or default_processes(settings.threads), len(left))
-        build = _Builder(tuple(keys), self.wishes, settings.threads, self.desk)
+        build = _Builder(tuple(keys), self.spec, settings.threads, self.folder)
         with (
-            self.meter.shown(self.wishes.command, len(left)),
+            self.meter.shown(self.spec.command, len(left)),
             Pool(build, processes=processes) as pool,
         ):
             for task, result in pool.run(left, stop):
@@ -174,18 +174,18 @@ class _Batch:
                 self.meter.tick(self.journal.records[task.name].megapixels)
             pace = self.meter.pace
         if not stop():
-            self.desk.clear()
+            self.folder.clear()
         return summarize(
             self.plan,
             self.journal.records,
-            self.wishes.command,
+            self.spec.command,
             left=open_names,
             pace=pace,
             manifest=str(self.journal.path),
             signal=stop.signal if open_names else None,
         )
 
-    def _keep(self, task: Task, result: Record | Died, *, overwrite: bool) -> None:
+    def _keep(self, task: PictureTask, result: Record | Died, *, overwrite: bool) -> None:
         """Record what became of a task, then give its files their names."""
         if isinstance(result, Died):
             result = replace(self._marked(task), error=result.reason)
@@ -200,23 +200,23 @@ class _Batch:
             return
         try:
             for name, sha256 in result.written.items():
-                self.desk.place(name, sha256, overwrite=overwrite or name in self.owned)
+                self.folder.place(name, sha256, overwrite=overwrite or name in self.owned)
         except OSError as error:
             if error.errno in HOPELESS:
                 raise
             exists = isinstance(error, FileExistsError)
             why = "it exists and is not this batch's" if exists else reason(error)
-            sentence = f"cannot write {self.desk.out / name}: {why}"
+            sentence = f"cannot write {self.folder.out / name}: {why}"
             self.journal.append(replace(self._marked(task), error=sentence))
 
     def _remove_stale(self, earlier: Record, result: Record) -> None:
         """A report on what a picture was before would be taken for one on what it is now."""
         for name in earlier.written.keys() - result.written.keys():
-            if self.desk.output_is(name, earlier.written[name]):
-                (self.desk.out / name).unlink(missing_ok=True)
+            if self.folder.output_is(name, earlier.written[name]):
+                (self.folder.out / name).unlink(missing_ok=True)
 
-    def _marked(self, task: Task) -> Record:
-        size, mtime_ns = self.desk.input_mark(task) or (None, None)
+    def _marked(self, task: PictureTask) -> Record:
+        size, mtime_ns = self.folder.input_mark(task) or (None, None)
         return replace(begin(task), input_bytes=size, input_mtime_ns=mtime_ns)
 
 
@@ -225,24 +225,24 @@ class _Builder:
     """Makes, inside a worker process, the function that does a task."""
 
     keys: tuple[Key, ...]
-    wishes: Wishes
+    spec: BatchSpec
     threads: int
-    desk: Desk
+    folder: OutputFolder
 
-    def __call__(self) -> Work[Task, Record]:
-        worker = Worker(Guard(self.keys, threads=self.threads), self.wishes)
-        return _Bench(worker, self.desk)
+    def __call__(self) -> Work[PictureTask, Record]:
+        worker = Worker(Guard(self.keys, threads=self.threads), self.spec)
+        return _FileWorker(worker, self.folder)
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
+class _FileWorker:
     """Reads a task's picture, has it worked on, and stages what was made."""
 
     worker: Worker
-    desk: Desk
+    folder: OutputFolder
 
-    def __call__(self, task: Task) -> Record:
-        size, mtime_ns = self.desk.input_mark(task) or (None, None)
+    def __call__(self, task: PictureTask) -> Record:
+        size, mtime_ns = self.folder.input_mark(task) or (None, None)
         try:
             data = _read(Path(task.source))
         except ImageError as error:
@@ -251,7 +251,7 @@ class _Bench:
         finished = self.worker.do(task, data)
         record = replace(finished.record, input_mtime_ns=mtime_ns)
         try:
-            self.desk.stage(finished.files)
+            self.folder.stage(finished.files)
         except ImageError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in HOPELESS:
                 raise

@@ -9,49 +9,48 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from imuge.batch.listing import Found, Listing
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.errors import ConfigError
 from imuge.guard import STRENGTHS
-from imuge.image import SUFFIXES, format_for
+from imuge.image import FORMATS, SUFFIXES, format_for
 
 WORK_FOLDER = ".imuge-batch"  # below the output folder: the lock, and files on their way
-ENDINGS = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}  # where it is not the format's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BatchPlan:
     """All tasks of a batch, in order of what they make."""
 
     root: str  # the folder of the pictures, or that of the list
-    tasks: tuple[Task, ...]
+    tasks: tuple[PictureTask, ...]
     skipped: dict[str, str] = field(default_factory=dict)  # name: why
 
 
-def make_plan(listing: Listing, wishes: Wishes) -> Plan:
+def make_plan(listing: Listing, spec: BatchSpec) -> BatchPlan:
     """Give every picture found its task.
 
     Raises:
         ConfigError: a name leads out of the output folder, two pictures would be written to one
             place, or a setting is out of range.
     """
-    _check_strength(wishes.strength, "--strength")
-    tasks = sorted((_task(found, wishes) for found in listing.found), key=lambda task: task.name)
+    _check_strength(spec.strength, "--strength")
+    tasks = sorted((_task(found, spec) for found in listing.found), key=lambda task: task.name)
     _refuse_collisions(tasks)
     for ending in {PurePosixPath(task.name).suffix.lower() for task in tasks} & SUFFIXES.keys():
-        if wishes.command == "immunize":
+        if spec.command == "immunize":
             format_for(Path(f"x{ending}"))  # raises where a package is missing
-    return Plan(root=listing.root, tasks=tuple(tasks), skipped=listing.skipped)
+    return BatchPlan(root=listing.root, tasks=tuple(tasks), skipped=listing.skipped)
 
 
-def _task(found: Found, wishes: Wishes) -> Task:
-    if wishes.command == "verify" and (found.strength, found.metadata) != (None, None):
+def _task(found: Found, spec: BatchSpec) -> PictureTask:
+    if spec.command == "verify" and (found.strength, found.metadata) != (None, None):
         raise ConfigError(
             f"{found.shown}: strength and metadata are for immunize; leave them out to verify"
         )
     if found.strength is not None:
         _check_strength(found.strength, found.shown)
-    return Task(
-        name=_name(found, wishes),
+    return PictureTask(
+        name=_name(found, spec),
         source=found.source,
         shown=found.shown,
         strength=found.strength,
@@ -65,15 +64,15 @@ def _check_strength(strength: float, where: str) -> None:
         raise ConfigError(f"{where}: expected a strength from {low} to {high}, got {strength}")
 
 
-def _name(found: Found, wishes: Wishes) -> str:
+def _name(found: Found, spec: BatchSpec) -> str:
     """Where the picture's output belongs, below the output folder."""
     if found.output is not None:
         return _inside(found.output, found.shown)
     path = PurePosixPath(found.shown)
     if "://" in found.shown or path.is_absolute() or ".." in path.parts:
         path = PurePosixPath(path.name)
-    if wishes.format is not None and SUFFIXES.get(path.suffix.lower()) != wishes.format:
-        path = path.with_suffix(ENDINGS.get(wishes.format, f".{wishes.format.lower()}"))
+    if spec.format is not None and SUFFIXES.get(path.suffix.lower()) != spec.format:
+        path = path.with_suffix(FORMATS[spec.format].suffix)
     return _inside(str(path), found.shown)
 
 
@@ -88,9 +87,9 @@ def _inside(name: str, shown: str) -> str:
     return str(path)
 
 
-def _refuse_collisions(tasks: Iterable[Task]) -> None:
+def _refuse_collisions(tasks: Iterable[PictureTask]) -> None:
     """Two names that differ in case or composition alone are one file on many disks."""
-    taken: dict[str, Task] = {}
+    taken: dict[str, PictureTask] = {}
     for task in tasks:
         other = taken.setdefault(_folded(task.name), task)
         if other is not task:
@@ -112,7 +111,11 @@ def _folded(name: str) -> str:
 
 
 def check_places(
-    tasks: Iterable[Task], out: Path, all_sources: Iterable[str], *, strange: Callable[[str], bool]
+    tasks: Iterable[PictureTask],
+    out: Path,
+    all_sources: Iterable[str],
+    *,
+    strange: Callable[[str], bool],
 ) -> None:
     """Refuse outputs that would replace an input, or a file that is not this batch's, or escape.
 

@@ -20,12 +20,12 @@ from typing import Any
 
 from imuge.batch import remote
 from imuge.batch.journal import locked
-from imuge.batch.local import Settings, header
+from imuge.batch.local import RunSettings, header
 from imuge.batch.parquet import MANIFEST, Parts, to_records
 from imuge.batch.plan import WORK_FOLDER, make_plan
 from imuge.batch.progress import Meter
 from imuge.batch.record import Record
-from imuge.batch.remote import KeyReference, Post
+from imuge.batch.remote import ActorSetup, KeyReference
 from imuge.batch.remote_store import (
     RemoteStore,
     list_remote,
@@ -36,7 +36,7 @@ from imuge.batch.resume import remaining
 from imuge.batch.stop import Stop, until_told_to_stop
 from imuge.batch.storage import Storage, open_storage
 from imuge.batch.summary import Summary, summarize
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.engine.engine import available_threads
 from imuge.errors import ImugeError
 from imuge.keys import Key
@@ -60,10 +60,10 @@ PART_RECORDS = 500
 def run_ray(
     source: str,
     out: str,
-    wishes: Wishes,
+    spec: BatchSpec,
     keys: Sequence[Key],
     references: Sequence[KeyReference],
-    settings: Settings,
+    settings: RunSettings,
     meter: Meter,
     *,
     address: str | None = None,
@@ -74,7 +74,7 @@ def run_ray(
     Args:
         source: A folder as path or URI, or the path of a list whose inputs are paths or URIs.
         out: The output folder as path or URI, reached by every machine under this name.
-        wishes: What is done with each picture.
+        spec: What is done with each picture.
         keys: As for `Guard`.
         references: Where every machine finds the same keys, in the same order.
         settings: How it runs; `processes` is the most actors at a time.
@@ -88,8 +88,8 @@ def run_ray(
     """
     outputs = open_storage(out)
     inputs, listing = list_remote(source, outputs, settings.globs)
-    plan = make_plan(listing, wishes)
-    wanted = header(listing.root, wishes, keys, overwrite=settings.overwrite)
+    plan = make_plan(listing, spec)
+    wanted = header(listing.root, spec, keys, overwrite=settings.overwrite)
     stop = Stop()
     with _alone(outputs):
         store = RemoteStore(inputs, outputs)
@@ -97,7 +97,7 @@ def run_ray(
         if settings.restart or not store.resumes:
             owned = store.owned if settings.restart else set()
             if not settings.overwrite:
-                refuse_strangers(plan, wishes, store, owned)
+                refuse_strangers(plan, spec, store, owned)
             store.set_manifest_aside()
         parts = Parts(outputs, wanted, run=f"{time.time_ns():020}")
         with meter.shown("looking at what is there", len(plan.tasks)):
@@ -108,8 +108,8 @@ def run_ray(
                 retry_errors=settings.retry_errors,
                 tick=meter.tick,
             )
-        post = Post(
-            wishes=wishes,
+        setup = ActorSetup(
+            spec=spec,
             keys=tuple(references),
             threads=settings.threads,
             device="cuda" if gpus else "cpu",
@@ -118,19 +118,19 @@ def run_ray(
             model_sha256=load_release().sha256,
         )
         open_names = {task.name for task in left}
-        with meter.shown(wishes.command, len(left)):
+        with meter.shown(spec.command, len(left)):
             if left:
                 # In this order: Ray sets handlers of its own, which end the process at once.
                 with _cluster(address, settings), until_told_to_stop() as stop:
-                    _check_a_machine(post)
-                    records = _stream(left, post, settings, gpus, stop)
+                    _check_a_machine(setup)
+                    records = _stream(left, setup, settings, gpus, stop)
                     _collect(records, parts, open_names, meter)
             pace = meter.pace
         parts.compact()
         return summarize(
             plan,
             parts.records,
-            wishes.command,
+            spec.command,
             left=open_names,
             pace=pace,
             manifest=outputs.path(MANIFEST),
@@ -144,7 +144,7 @@ def _alone(outputs: Storage) -> Any:  # noqa: ANN401 - either kind of context
 
 
 @contextmanager
-def _cluster(address: str | None, settings: Settings) -> Iterator[None]:
+def _cluster(address: str | None, settings: RunSettings) -> Iterator[None]:
     """Be connected to a cluster, or to one of this machine's processors."""
     if ray.is_initialized():  # someone else's, who also ends it
         yield
@@ -165,14 +165,14 @@ def _cluster(address: str | None, settings: Settings) -> Iterator[None]:
         ray.shutdown()
 
 
-def _check_a_machine(post: Post) -> None:
+def _check_a_machine(setup: ActorSetup) -> None:
     """Let one machine load keys and models before all do: its refusal is one sentence.
 
     Raises:
         ImugeError: it cannot work.
     """
     try:
-        problem = ray.get(ray.remote(num_cpus=0)(remote.problem).remote(post))
+        problem = ray.get(ray.remote(num_cpus=0)(remote.problem).remote(setup))
     except RayError as error:
         raise ImugeError(f"the cluster cannot begin: {_last_line(error)}") from error
     if problem is not None:
@@ -180,7 +180,7 @@ def _check_a_machine(post: Post) -> None:
 
 
 def _stream(
-    tasks: Sequence[Task], post: Post, settings: Settings, gpus: float, stop: Stop
+    tasks: Sequence[PictureTask], setup: ActorSetup, settings: RunSettings, gpus: float, stop: Stop
 ) -> Iterator[list[Record]]:
     """Records as they come, a block's at a time."""
     context = ray.data.DataContext.get_current()
@@ -195,7 +195,7 @@ def _stream(
     register = ray.remote(num_cpus=0)(remote.Register).remote()
     records = ray.data.from_arrow(blocks).map_batches(
         remote.Actor,
-        fn_constructor_args=(post, register, ray.get),
+        fn_constructor_args=(setup, register, ray.get),
         batch_format="pyarrow",
         batch_size=None,
         compute=ActorPoolStrategy(

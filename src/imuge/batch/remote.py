@@ -15,7 +15,7 @@ from imuge.batch.parquet import to_table
 from imuge.batch.pool import NO_MEMORY
 from imuge.batch.record import Record
 from imuge.batch.storage import Storage, open_storage, split_place
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.batch.work import Worker, begin
 from imuge.errors import ConfigError, ImageError, ImugeError
 from imuge.guard import Guard
@@ -49,10 +49,10 @@ class KeyReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class ActorSetup:
     """All that a worker must know to begin."""
 
-    wishes: Wishes
+    spec: BatchSpec
     keys: Sequence[KeyReference]
     threads: int
     device: str  # "cpu" or "cuda"
@@ -79,10 +79,10 @@ class Post:
         return guard
 
 
-def problem(post: Post) -> str | None:
+def problem(setup: ActorSetup) -> str | None:
     """What keeps this machine from working, in one sentence."""
     try:
-        post.guard()
+        setup.guard()
     except ImugeError as error:
         return str(error)
     return None
@@ -120,14 +120,14 @@ class Actor:
     """Does one block of tasks after the other: a table of tasks in, a table of records out.
 
     Args:
-        post: What to do.
+        setup: What to do.
         register: The handle of a `Register` actor.
         get: Waits for an actor's answer: `ray.get`.
     """
 
-    def __init__(self, post: Post, register: Any, get: Any) -> None:  # noqa: ANN401 - Ray's
-        self._post, self._register, self._get = post, register, get
-        self._worker = Worker(post.guard(), post.wishes)
+    def __init__(self, setup: ActorSetup, register: Any, get: Any) -> None:  # noqa: ANN401 - Ray's
+        self._setup, self._register, self._get = setup, register, get
+        self._worker = Worker(setup.guard(), setup.spec)
         self._places: dict[str, Storage] = {}
 
     def __call__(self, block: pa.Table) -> pa.Table:
@@ -135,20 +135,20 @@ class Actor:
         done = (self._one(task) for task in to_tasks(block))
         return to_table(record for record in done if record is not None)
 
-    def _one(self, task: Task) -> Record | None:
+    def _one(self, task: PictureTask) -> Record | None:
         """The record of a picture whose files are in place; None if it shall not be begun."""
         word = self._get(self._register.begin.remote(task.name))
         if word == SKIP:
             return None
         found = begin(task)
         try:
-            storage, name = where(task, self._post.inputs, self._places)
+            storage, name = where(task, self._setup.inputs, self._places)
             found = _marked(found, storage, name)
             if word == GIVE_UP:
                 raise ImageError(f"{DEATHS} worker processes died over it, for lack of memory?")
             finished = self._worker.do(task, storage.read(name))
             for output, content in finished.files.items():
-                self._post.outputs.write(output, content)
+                self._setup.outputs.write(output, content)
             found = replace(finished.record, input_mtime_ns=found.input_mtime_ns)
         except (ImageError, ConfigError) as error:
             found = replace(found, error=str(error))
@@ -158,7 +158,9 @@ class Actor:
         return found
 
 
-def where(task: Task, inputs: Storage | None, places: dict[str, Storage]) -> tuple[Storage, str]:
+def where(
+    task: PictureTask, inputs: Storage | None, places: dict[str, Storage]
+) -> tuple[Storage, str]:
     """The storage of a task's picture, and its name there; `places` keeps those opened."""
     if inputs is not None:
         return inputs, task.source
@@ -185,12 +187,12 @@ _TASKS = pa.schema(
 )
 
 
-def from_tasks(tasks: Sequence[Task]) -> pa.Table:
+def from_tasks(tasks: Sequence[PictureTask]) -> pa.Table:
     """Tasks as a table, to be sent."""
     rows = [{name: getattr(task, name) for name in _TASKS.names} for task in tasks]
     return pa.Table.from_pylist(rows, _TASKS)
 
 
-def to_tasks(block: pa.Table) -> list[Task]:
+def to_tasks(block: pa.Table) -> list[PictureTask]:
     """The tasks of a table."""
-    return [Task(**row) for row in block.select(_TASKS.names).to_pylist()]
+    return [PictureTask(**row) for row in block.select(_TASKS.names).to_pylist()]

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from imuge.batch.listing import LISTS, Listing, choose, list_folder, read_list
 from imuge.batch.parquet import MANIFEST, PARTS, to_records
-from imuge.batch.plan import Plan
+from imuge.batch.plan import BatchPlan
 from imuge.batch.remote import where
 from imuge.batch.storage import Storage, open_storage, without_secrets
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.batch.work import sha256
 from imuge.errors import ConfigError, ImageError
 
@@ -70,7 +70,7 @@ class RemoteStore:
         self._marks = {} if inputs is None else {n: _mark(info) for n, info in inputs.files()}
         self.outputs = {name for name, _ in outputs.files()}
 
-    def input_mark(self, task: Task) -> tuple[int, int] | None:
+    def input_mark(self, task: PictureTask) -> tuple[int, int] | None:
         """Size in bytes and time of modification in ns; None where there is no such file."""
         if self._inputs is not None:
             return self._marks.get(task.source)
@@ -78,7 +78,7 @@ class RemoteStore:
         info = storage.info(name)
         return _mark(info) if info.is_file else None
 
-    def input_sha256(self, task: Task) -> str | None:
+    def input_sha256(self, task: PictureTask) -> str | None:
         """The SHA-256 of the input's content; None where it cannot be read."""
         storage, name = where(task, self._inputs, self._places)
         try:
@@ -125,7 +125,7 @@ class RemoteStore:
             self._outputs.remove(name)
 
 
-def refuse_inputs(plan: Plan, inputs: Storage | None, outputs: Storage) -> None:
+def refuse_inputs(plan: BatchPlan, inputs: Storage | None, outputs: Storage) -> None:
     """Refuse outputs that would replace an input.
 
     Raises:
@@ -144,13 +144,13 @@ def refuse_inputs(plan: Plan, inputs: Storage | None, outputs: Storage) -> None:
             )
 
 
-def refuse_strangers(plan: Plan, wishes: Wishes, store: RemoteStore, owned: set[str]) -> None:
+def refuse_strangers(plan: BatchPlan, spec: BatchSpec, store: RemoteStore, owned: set[str]) -> None:
     """Refuse to write where there is a file that no record accounts for.
 
     Raises:
         ConfigError: there is one; the message names the first.
     """
-    ending = "" if wishes.command == "immunize" else ".report.html"
+    ending = "" if spec.command == "immunize" else ".report.html"
     made = [task.name + ending for task in plan.tasks]
     if strangers := [name for name in made if name in store.outputs - owned]:
         raise ConfigError(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from imuge.batch.record import Record
-from imuge.batch.tasks import Task
+from imuge.batch.tasks import PictureTask
 
 Tick = Callable[[], None]
 
@@ -19,11 +19,11 @@ Tick = Callable[[], None]
 class Store(Protocol):
     """What can be asked about the files of a batch, wherever they lie."""
 
-    def input_mark(self, task: Task) -> tuple[int, int] | None:
+    def input_mark(self, task: PictureTask) -> tuple[int, int] | None:
         """The input's size in bytes and modification time in ns; None where there is none."""
         ...
 
-    def input_sha256(self, task: Task) -> str | None:
+    def input_sha256(self, task: PictureTask) -> str | None:
         """The SHA-256 of the input's content; None where it cannot be read."""
         ...
 
@@ -33,14 +33,14 @@ class Store(Protocol):
 
 
 def remaining(
-    tasks: Iterable[Task],
+    tasks: Iterable[PictureTask],
     records: Mapping[str, Record],
     store: Store,
     *,
     retry_errors: bool = False,
     tick: Tick = lambda: None,
     stop: Callable[[], bool] = lambda: False,
-) -> list[Task]:
+) -> list[PictureTask]:
     """Give the tasks that are to be done, in order.
 
     Args:
@@ -62,7 +62,7 @@ def remaining(
     return left
 
 
-def _is_done(task: Task, record: Record | None, store: Store, *, retry_errors: bool) -> bool:
+def _is_done(task: PictureTask, record: Record | None, store: Store, *, retry_errors: bool) -> bool:
     if record is None or record.options != task.options or _changed(task, record, store):
         return False
     if record.error is not None:
@@ -70,7 +70,7 @@ def _is_done(task: Task, record: Record | None, store: Store, *, retry_errors: b
     return all(store.output_is(name, sha256) for name, sha256 in record.written.items())
 
 
-def _changed(task: Task, record: Record, store: Store) -> bool:
+def _changed(task: PictureTask, record: Record, store: Store) -> bool:
     """Whether the input is another than that of the record; read only where it was touched."""
     mark = store.input_mark(task)
     if mark == (record.input_bytes, record.input_mtime_ns):

@@ -24,7 +24,7 @@ from pyarrow.fs import (
 )
 
 from imuge.errors import ConfigError, ImageError
-from imuge.image.load import MAX_BYTES
+from imuge.image.limits import MAX_BYTES
 
 # Where an object appears whole when it is closed, and a rename would copy it.
 _WHOLE_WHEN_CLOSED = {"s3", "gcs", "abfs"}

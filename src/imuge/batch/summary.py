@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from imuge.batch.plan import Plan
+from imuge.batch.plan import BatchPlan
 from imuge.batch.record import FAILED, Record
 from imuge.batch.tasks import Command
 from imuge.results import EXIT_STATUS, Finding
@@ -84,7 +84,7 @@ class Summary:
 
 
 def summarize(
-    plan: Plan,
+    plan: BatchPlan,
     records: dict[str, Record],
     command: Command,
     *,

@@ -1,4 +1,4 @@
-"""What a batch is made of: the wishes that hold for all of it, and one task for every picture."""
+"""What a batch is made of: what holds for all of it, and one task for every picture."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -10,8 +10,8 @@ ReportChoice: TypeAlias = Literal["none", "tampered", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What is to be done with every picture; a batch is resumed only under the same wishes."""
+class BatchSpec:
+    """What is to be done with every picture; a batch is resumed only under the same spec."""
 
     command: Command
     strength: float = 1.0  # immunize: 0.25..3
@@ -22,17 +22,17 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class PictureTask:
     """One picture of a batch."""
 
     name: str  # below the output folder, with /; what immunize writes, or how reports' names begin
     source: str  # the path to read
     shown: str  # how records name the input: below its folder, or as the list has it
-    strength: float | None = None  # where the list asks for another than the wishes
+    strength: float | None = None  # where the list asks for another than the spec
     metadata: MetadataPolicy | None = None
 
     @property
     def options(self) -> dict[str, Any]:
-        """What this picture's line in the list asks for beyond the wishes."""
+        """What this picture's line in the list asks for beyond the spec."""
         asked = {"strength": self.strength, "metadata": self.metadata}
         return {name: value for name, value in asked.items() if value is not None}

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from imuge import __version__
 from imuge.batch.record import Record
-from imuge.batch.tasks import Task, Wishes
+from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.errors import ImugeError
 from imuge.guard import Guard
 from imuge.image import SUFFIXES, Picture, described, load
@@ -28,12 +28,12 @@ class Finished:
 
 
 class Worker:
-    """Does the wishes to one picture after the other, with the models it has loaded."""
+    """Does what the spec asks to one picture after the other, with the models it has loaded."""
 
-    def __init__(self, guard: Guard, wishes: Wishes) -> None:
-        self._guard, self._wishes = guard, wishes
+    def __init__(self, guard: Guard, spec: BatchSpec) -> None:
+        self._guard, self._spec = guard, spec
 
-    def do(self, task: Task, data: bytes) -> Finished:
+    def do(self, task: PictureTask, data: bytes) -> Finished:
         """Work on one picture.
 
         What is wrong with the picture comes out as the record's error, and so does a defect of
@@ -45,7 +45,7 @@ class Worker:
         start = time.perf_counter()
         begun = replace(begin(task), input_sha256=sha256(data), input_bytes=len(data))
         try:
-            done = self._immunize if self._wishes.command == "immunize" else self._verify
+            done = self._immunize if self._spec.command == "immunize" else self._verify
             finished = done(task, data, begun)
         except ImugeError as error:
             finished = Finished(record=replace(begun, error=str(error)))
@@ -58,13 +58,13 @@ class Worker:
         seconds = round(time.perf_counter() - start, 3)
         return replace(finished, record=replace(finished.record, seconds=seconds))
 
-    def _immunize(self, task: Task, data: bytes, begun: Record) -> Finished:
+    def _immunize(self, task: PictureTask, data: bytes, begun: Record) -> Finished:
         made = self._guard.immunize(
             data,
-            self._wishes.strength if task.strength is None else task.strength,
-            replace=self._wishes.replace,
+            self._spec.strength if task.strength is None else task.strength,
+            replace=self._spec.replace,
             format=SUFFIXES.get(PurePosixPath(task.name).suffix.lower()),
-            metadata=task.metadata or self._wishes.metadata,
+            metadata=task.metadata or self._spec.metadata,
         )
         record = replace(
             begun,
@@ -80,8 +80,8 @@ class Worker:
         )
         return Finished(record=record, files={task.name: made.image})
 
-    def _verify(self, task: Task, data: bytes, begun: Record) -> Finished:
-        if self._wishes.reports != "none":
+    def _verify(self, task: PictureTask, data: bytes, begun: Record) -> Finished:
+        if self._spec.reports != "none":
             check_report_name(Path(), PurePosixPath(task.name).name, overwrite=True)
         picture = load(data)
         verdict, reported = self._judge(picture)
@@ -103,28 +103,28 @@ class Worker:
         """The verdict, and whether a report on it is wanted.
 
         Reconstruction and hidden copy take as long as the verdict, so they are made only for a
-        report; where few pictures get one, those few are verified twice.
+        report.
         """
-        every = self._wishes.reports == "all"
+        every = self._spec.reports == "all"
         verdict = self._guard.verify(picture, recover=every, hidden_copy=every)
-        if self._wishes.reports == "tampered" and verdict.verdict == "tampered":
-            return self._guard.verify(picture, hidden_copy=True), True
+        if self._spec.reports == "tampered" and verdict.verdict == "tampered":
+            return self._guard.hidden_copy(self._guard.recover(verdict)), True
         return verdict, every
 
 
-def begin(task: Task) -> Record:
+def begin(task: PictureTask) -> Record:
     """The record of a task of which nothing is known yet."""
     return Record(name=task.name, input=task.shown, options=task.options, tool_version=__version__)
 
 
-def _report(task: Task, picture: Picture, verdict: Verdict) -> dict[str, bytes]:
+def _report(task: PictureTask, picture: Picture, verdict: Verdict) -> dict[str, bytes]:
     name = PurePosixPath(task.name).name
     facts = {"File": PurePosixPath(task.shown).name} | described(picture)
     files = report_files(verdict, name, file_facts=facts)
     return {f"{task.name}.{ending}": content for ending, content in files.items()}
 
 
-def _misnamed(task: Task, data: bytes) -> list[str]:
+def _misnamed(task: PictureTask, data: bytes) -> list[str]:
     suffix, content = PurePosixPath(task.shown).suffix, identify(data)
     if SUFFIXES.get(suffix.lower(), content) == content:
         return []

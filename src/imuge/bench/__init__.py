@@ -8,4 +8,5 @@ imuge bench speed                       time and memory of calls and stages, in 
 imuge bench security                    verdicts where the protection itself is attacked
 imuge bench presence                    whether presence p-values mean what they say
 python -m imuge.bench.secrecy           what the hidden code tells without its key
+python -m imuge.bench.registry          publishing, look-ups and audit of a registry
 """

@@ -23,17 +23,11 @@ from rich.progress import track
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.pictures import Photograph, photographs
-from imuge.bench.published import published_with
 from imuge.engine.canvas import to_canvas
 from imuge.errors import ConfigError
 from imuge.guard import Guard
-from imuge.keys import TEMPLATE_CHANNELS, Key
-from imuge.protection.verify import (
-    beacon_agreement,
-    label_pieces,
-    localize,
-    look_for_beacon,
-)
+from imuge.keys import Key
+from imuge.protection.locate import Located, label_pieces, locate
 from imuge.results import Pixels
 from imuge.weights import (
     CALIBRATED_SIDE,
@@ -95,14 +89,11 @@ class Reactions:
         )
 
 
-def react(guard: Guard, image_id: int, received: Pixels) -> tuple[NDArray[np.float32], float]:
-    """Probability of each pixel to be tampered, and how clearly the picture reads."""
+def react(guard: Guard, image_id: int, received: Pixels) -> Located:
+    """What the product says of a copy before any threshold, whether it could read the id or not."""
     canvas = to_canvas(received)
-    revealed, key, _ = look_for_beacon(guard.engine, canvas, guard.keys)
-    expected, hidden = published_with(guard.engine, key, image_id, canvas, revealed)
-    probability = localize(guard.engine, canvas, revealed, expected, hidden)
-    agreement, _ = beacon_agreement(revealed[-TEMPLATE_CHANNELS:], expected, canvas, probability)
-    return probability, agreement
+    revealed = guard.engine.reveal(canvas.image)
+    return locate(guard.engine, canvas, revealed, guard.keys[0], image_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +141,17 @@ def measure(guard: Guard, pictures: list[Photograph], progress: Iterable[int]) -
         image_id = int(made.image_id, 16)
         for chain in PROCESSING:
             received = resave(made.image, parse_chain(chain))
-            probability, agreement = react(guard, image_id, received)
-            largest.append(Pieces.of(probability).largest())
-            agreements.append(agreement)
+            located = react(guard, image_id, received)
+            largest.append(Pieces.of(located.probability).largest())
+            agreements.append(located.clarity)
         for number, (kind, area) in enumerate(TAMPERING):
             rng = np.random.default_rng([i, number])
             forged = tamper(made.image, kind, area=area, rng=rng, other=pictures[i - 1].pixels)
             chain = AFTER_TAMPERING[(i + number) % len(AFTER_TAMPERING)]
-            probability, agreement = react(
-                guard, image_id, resave(forged.picture, parse_chain(chain))
-            )
-            scores.append(Pieces.of(probability, forged.mask).f1(int(forged.mask.sum())))
-            tampered_agreements.append(agreement)
+            located = react(guard, image_id, resave(forged.picture, parse_chain(chain)))
+            pieces = Pieces.of(located.probability, forged.mask)
+            scores.append(pieces.f1(int(forged.mask.sum())))
+            tampered_agreements.append(located.clarity)
     shape = (len(pictures), len(PROCESSING))
     return Reactions(
         largest=np.array(largest).reshape(*shape, len(THRESHOLDS)),

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imuge.bench.contestants import Finding, OneSize, Published
+from imuge.bench.contestants import Examination, OneSize, Published
 from imuge.bench.scores import Mask
 from imuge.engine.canvas import SIDE_MULTIPLE, to_canvas, to_pixels
 from imuge.errors import ConfigError, ImageError
@@ -82,14 +82,14 @@ class NetworksContestant(OneSize):
         return Published(_pixels(protected.picture, host), protected.secret)
 
     @torch.no_grad()
-    def examine(self, received: Pixels, secret: Any) -> Finding[Examined]:  # noqa: ANN401
+    def examine(self, received: Pixels, secret: Any) -> Examination[Examined]:  # noqa: ANN401
         """Find what was changed in a copy of a picture published with this secret.
 
         Raises:
             ImageError: the picture is too small.
         """
         examined = self._protector.examine(self._batch(received), secret)
-        return Finding(
+        return Examination(
             received=received,
             probability=_plane(examined.probability, received),
             mask=_plane(examined.mask, received) > 0,
@@ -97,7 +97,7 @@ class NetworksContestant(OneSize):
         )
 
     @torch.no_grad()
-    def restore(self, finding: Finding[Examined], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[Examined], mask: Mask) -> Pixels:
         """Recover as the architecture does; what lies beyond the picture is masked as well."""
         if not mask.any():
             return finding.received

@@ -1,6 +1,6 @@
 """Whatever is measured beside the release, behind one small interface; and the release itself.
 
-    host ─ immunize ─► pixels, secret … received ─ examine ─► Finding ─ restore ─► picture
+    host ─ immunize ─► pixels, secret … received ─ examine ─► Examination ─ restore ─► picture
 
 Conventions: pictures are uint8 (H, W, 3), RGB; masks bool (H, W), True where tampered. A contestant
 that has nothing to embed publishes the host; one that cannot do a step raises an `ImugeError` that
@@ -14,18 +14,19 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from imuge.bench.published import published_with
 from imuge.bench.scores import Mask
 from imuge.engine import Engine
-from imuge.engine.canvas import Canvas, to_canvas, to_pixels
+from imuge.engine.canvas import Canvas, to_canvas
 from imuge.errors import ProtectionError
-from imuge.guard import DRAWS
+from imuge.guard import DRAWS, Guard
 from imuge.image import from_array
-from imuge.keys import Key, template
-from imuge.protection.hidden_copy import HiddenCode, code_keying, erased_blocks, scatter_code
-from imuge.protection.verify import localize, reconstruct, verify, widen
-from imuge.results import Finding as Verdict
-from imuge.results import Pixels
+from imuge.keys import Key
+from imuge.protection.code import HiddenCode
+from imuge.protection.embed import embed
+from imuge.protection.locate import locate
+from imuge.protection.recover import recover
+from imuge.protection.verify import hidden_code
+from imuge.results import Finding, Pixels
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 
@@ -42,14 +43,14 @@ class Published(Generic[Secret]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding(Generic[Evidence]):
+class Examination(Generic[Evidence]):
     """What a contestant found in a received picture."""
 
     received: Pixels
     probability: NDArray[np.float32]  # (H, W) in [0, 1], of having been tampered with
     mask: Mask  # at the working point that `describe` names
     evidence: Evidence  # what restoring needs
-    verdict: Verdict | None = None  # None where the contestant gives none
+    verdict: Finding | None = None  # None where the contestant gives none
     identified: bool | None = None  # whether the message names this picture; None: there is none
 
 
@@ -91,14 +92,14 @@ class Contestant(Protocol[Secret, Evidence]):
             ImugeError: it cannot, and why.
         """
 
-    def examine(self, received: Pixels, secret: Secret) -> Finding[Evidence]:
+    def examine(self, received: Pixels, secret: Secret) -> Examination[Evidence]:
         """Find what was changed in a copy of a picture published with this secret.
 
         Raises:
             ImugeError: it cannot, and why.
         """
 
-    def restore(self, finding: Finding[Evidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[Evidence], mask: Mask) -> Pixels:
         """The received picture with what was there before inside a mask.
 
         Args:
@@ -128,7 +129,7 @@ class ReleaseEvidence:
     """What the release recovers from."""
 
     canvas: Canvas
-    hidden: HiddenCode | None  # None where no code could be found
+    code: HiddenCode | None  # None where none could be found
 
 
 class ReleaseContestant:
@@ -149,6 +150,7 @@ class ReleaseContestant:
         self.name = engine.record.name if shipped else f"{engine.record.name}, plain point"
         self._engine = engine
         self._key = key
+        self._guard = Guard(key, engine=engine)
         self._shipped = shipped
 
     def stranger(self) -> Self:
@@ -181,60 +183,46 @@ class ReleaseContestant:
         code = self._engine.encode(canvas.image)
         ids = np.random.default_rng(seed).integers(2**32, size=DRAWS)
         for image_id in ids.tolist():
-            pixels = self._embed(canvas, code, image_id, strength)
-            found = verify(self._engine, to_canvas(pixels), [self._key], recover=False)
-            if found.finding == "intact" and found.reading.image_id == image_id:
+            pixels = embed(self._engine, canvas, code, self._key, image_id, strength)
+            found = self._guard.verify(pixels, recover=False)
+            if found.verdict == "intact" and found.image_id == f"{image_id:08x}":
                 return Published(pixels, image_id)
         raise ProtectionError(
-            f"the protection could not be read back from the picture made ({found.finding})"
+            f"the protection could not be read back from the picture made ({found.verdict})"
         )
 
-    def examine(self, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+    def examine(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
         """Find what was changed in a copy of the picture with this id."""
-        canvas = to_canvas(received)
         if self._shipped:
-            return self._verify(canvas, received, secret)
+            return self._verify(received, secret)
+        canvas = to_canvas(received)
         revealed = self._engine.reveal(canvas.image)
-        expected, hidden = published_with(self._engine, self._key, secret, canvas, revealed)
-        probability = localize(self._engine, canvas, revealed, expected, hidden)
-        return Finding(
+        located = locate(self._engine, canvas, revealed, self._key, secret)
+        return Examination(
             received=received,
-            probability=probability,
-            mask=probability > PLAIN_THRESHOLD,
-            evidence=ReleaseEvidence(canvas, hidden),
+            probability=located.probability,
+            mask=located.probability > PLAIN_THRESHOLD,
+            evidence=ReleaseEvidence(canvas, located.code),
         )
 
-    def _verify(self, canvas: Canvas, received: Pixels, secret: int) -> Finding[ReleaseEvidence]:
+    def _verify(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
         """What the product says, which is not told the image id."""
-        found = verify(self._engine, canvas, [self._key], recover=False)
+        found = self._guard.verify(received, recover=False)
         probability = found.probability
         if probability is None:
             probability = np.zeros(found.mask.shape, np.float32)
-        return Finding(
+        return Examination(
             received=received,
             probability=probability,
             mask=found.mask,
-            evidence=ReleaseEvidence(canvas, found.hidden),
-            verdict=found.finding,
-            identified=found.reading.image_id == secret,
+            evidence=ReleaseEvidence(to_canvas(received), hidden_code(found)),
+            verdict=found.verdict,
+            identified=found.image_id == f"{secret:08x}",
         )
 
-    def restore(self, finding: Finding[ReleaseEvidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[ReleaseEvidence], mask: Mask) -> Pixels:
         """Recover as the product does, from a mask a little wider than the given one."""
-        canvas, hidden = finding.evidence.canvas, finding.evidence.hidden
-        if hidden is None or not mask.any():
+        canvas, code = finding.evidence.canvas, finding.evidence.code
+        if code is None:
             return finding.received
-        wide = widen(canvas, mask)
-        codes = hidden.without(erased_blocks(wide))
-        return reconstruct(self._engine, canvas, mask, wide, codes)
-
-    def _embed(
-        self, canvas: Canvas, code: NDArray[np.float32], image_id: int, strength: float
-    ) -> Pixels:
-        """What `Guard` publishes under this id (tests/bench/test_contestants.py)."""
-        options = self._engine.record.options
-        keying = code_keying(options, self._key, image_id, canvas.grid, len(code))
-        signs = template(self._key, image_id, *canvas.grid, scales=options.template_scales)
-        payload = np.concatenate([scatter_code(code, *keying), signs])
-        immunized = self._engine.embed(canvas.image, payload, strength)
-        return to_pixels(immunized[:, : canvas.height, : canvas.width])
+        return recover(self._engine, canvas, mask, code)

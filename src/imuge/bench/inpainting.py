@@ -10,7 +10,7 @@ from scipy import ndimage
 from imuge.attacks.retouch import fill_smoothly
 from imuge.bench.scores import Mask
 from imuge.errors import ConfigError
-from imuge.protection.verify import RECOVERY_MARGIN
+from imuge.protection.recover import RECOVERY_MARGIN
 from imuge.results import Pixels
 
 

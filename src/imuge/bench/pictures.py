@@ -11,6 +11,8 @@ from imuge.errors import ConfigError, ImageError
 from imuge.image import load
 from imuge.results import Pixels
 
+SIDE = 512  # pixels on a side of the pictures that studies measure on
+
 
 @dataclass(frozen=True, slots=True)
 class Photograph:

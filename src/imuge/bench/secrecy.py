@@ -29,13 +29,13 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
-from imuge.bench.acceptance.cases import SIDE
-from imuge.bench.pictures import Photograph, photographs
+from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.engine import Engine
-from imuge.engine.canvas import Canvas, to_canvas, to_pixels
+from imuge.engine.canvas import BLOCK, Canvas, to_canvas
 from imuge.keys import DESCRIPTIONS, Key, code_permutations, code_signs, template
 from imuge.keys.rotation import SIGN_ROUNDS, mix, rotate
-from imuge.protection.hidden_copy import scatter_code
+from imuge.protection.code import scatter_code
+from imuge.protection.embed import embed_payload
 
 COMMAND = "python -m imuge.bench.secrecy --data ../shared/data/validation"
 CHAINS = ("none", "jpeg:90", "jpeg:75")
@@ -168,7 +168,7 @@ def examine(engine: Engine, picture: Photograph, key: Key, image_id: int) -> dic
     for way, form in ways(code, signs).items():
         hidden = scatter_code(form, permutations)
         payload = np.concatenate([hidden, marks])
-        published = to_pixels(engine.embed(canvas.image, payload, 1.0))
+        published = embed_payload(engine, canvas, payload)
         for chain in CHAINS:
             received = to_canvas(resave(published, parse_chain(chain)))
             whole, visible = read(engine, received, cleaned=chain == "none")
@@ -257,7 +257,7 @@ def main(arguments: list[str] | None = None) -> None:
         "model": engine.record.name,
         "model_sha256": engine.sha256,
         "sign_rounds": SIGN_ROUNDS,
-        "chance": 1 / (SIDE // 8) ** 2,
+        "chance": 1 / (SIDE // BLOCK) ** 2,
         "pictures": {picture.name: picture.sha256 for picture in pictures},
         "best": best(shares),
         "shares": shares,

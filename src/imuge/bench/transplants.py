@@ -18,10 +18,8 @@ from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.pictures import photographs
-from imuge.engine.canvas import to_canvas
 from imuge.guard import Guard
 from imuge.keys import new_key
-from imuge.protection.verify import verify
 from imuge.results import Pixels
 from imuge.weights import CALIBRATED_SIDE
 
@@ -62,10 +60,10 @@ def main(arguments: list[str] | None = None) -> None:
         original, other = pictures[i].pixels, pictures[i - 1].pixels
         published = guard.immunize(original).image
         for name, received in (*own(published, other), *moved(original, published, other)):
-            found = verify(guard.engine, to_canvas(received), guard.keys, recover=False)
-            verdicts[name][found.finding] += 1
-            if found.comparison is not None and found.comparison.correlation is not None:
-                correlations[name].append(found.comparison.correlation)
+            verdict = guard.verify(received, recover=False)
+            verdicts[name][verdict.verdict] += 1
+            if verdict.hidden_copy_agreement is not None:
+                correlations[name].append(verdict.hidden_copy_agreement)
     sys.stdout.write("| case | least | median | most | verdicts |\n|---|---|---|---|---|\n")
     for name, values in correlations.items():
         least, middle, most = np.quantile(values, (0, 0.5, 1))

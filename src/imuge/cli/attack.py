@@ -18,7 +18,7 @@ from imuge.cli.terminal import (
     write_output,
 )
 from imuge.errors import ConfigError
-from imuge.image import SUFFIXES, encode, format_for, from_array, load
+from imuge.image import SUFFIXES, Limits, encode, format_for, from_array, load
 from imuge.report.pictures import png
 from imuge.results import Pixels
 
@@ -93,10 +93,10 @@ def attack(
     chain = parse_chain(then or "none")
     kind, other = _parse_tampering(tampering)
     _check_outputs(output, mask_out, overwrite=overwrite)
-    pixels = load(read_source(source), min_side=1).pixels
+    pixels = load(read_source(source), limits=Limits(min_side=1)).pixels
     mask: Mask = np.zeros(pixels.shape[:2], np.bool_)
     if kind is not None:
-        donor = None if other is None else load(other, min_side=1).pixels
+        donor = None if other is None else load(other, limits=Limits(min_side=1)).pixels
         rng = np.random.default_rng(seed)
         forged = tamper(pixels, kind, area=area, shape=shape, rng=rng, other=donor)
         pixels, mask = forged.picture, forged.mask
@@ -142,5 +142,5 @@ def _attacked_file(pixels: Pixels, output: Path, chain: tuple[Step, ...], seed: 
     made = resave_to_bytes(pixels, chain, seed=seed)
     if output == STREAM or format_for(output) == SUFFIXES[made.suffix]:
         return made.data
-    picture = from_array(resave(pixels, chain, seed=seed), min_side=1)
+    picture = from_array(resave(pixels, chain, seed=seed), limits=Limits(min_side=1))
     return encode(picture, format=format_for(output))

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from imuge.batch.local import Settings, run_local
+from imuge.batch.local import RunSettings, run_local
 from imuge.batch.progress import Meter, duration
 from imuge.batch.record import FAILED as FAILED_OUTCOME
 from imuge.batch.record import IMMUNIZED
 from imuge.batch.summary import SHOWN, Summary
-from imuge.batch.tasks import ReportChoice, Wishes
+from imuge.batch.tasks import BatchSpec, ReportChoice
 from imuge.cli.keys import KeyOption, keys_to_immunize, keys_to_verify
 from imuge.cli.terminal import complain, console, one_sentence, say
 from imuge.errors import ConfigError, ImugeError
@@ -104,14 +104,14 @@ def batch_immunize(
     Outputs keep the names and sub-folders of their inputs. Every output is read back and verified
     before it is written. Exit status: 0 all are immunized, 1 some failed, 130 or 143 stopped.
     """
-    wishes = Wishes(
+    spec = BatchSpec(
         command="immunize",
         strength=strength,
         replace=replace,
         metadata=metadata,
         format=None if format is None else format.upper(),
     )
-    settings = Settings(
+    settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
         threads=threads,
@@ -120,7 +120,7 @@ def batch_immunize(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
-    _run(where, wishes, keys_to_immunize(key), key or [], settings, as_json=as_json)
+    _run(where, spec, keys_to_immunize(key), key or [], settings, as_json=as_json)
 
 
 @batch_app.command("verify")
@@ -148,8 +148,8 @@ def batch_verify(
     Every verdict is a line of DIR/manifest.jsonl. Exit status: that of the highest verdict, as
     for imuge verify; 1 if any picture failed; 130 or 143 if stopped.
     """
-    wishes = Wishes(command="verify", reports=reports)
-    settings = Settings(
+    spec = BatchSpec(command="verify", reports=reports)
+    settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
         threads=threads,
@@ -158,7 +158,7 @@ def batch_verify(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
-    _run(where, wishes, keys_to_verify(key), key or [], settings, as_json=as_json)
+    _run(where, spec, keys_to_verify(key), key or [], settings, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +174,19 @@ class _Where:
 
 def _run(
     where: _Where,
-    wishes: Wishes,
+    spec: BatchSpec,
     keys: list[Key],
     named: list[str],
-    settings: Settings,
+    settings: RunSettings,
     *,
     as_json: bool,
 ) -> None:
     meter = Meter(console)
     if where.engine == "ray":
-        summary = _run_ray(where, wishes, keys, named, settings, meter)
+        summary = _run_ray(where, spec, keys, named, settings, meter)
     else:
         _refuse_what_only_ray_can(where)
-        summary = run_local(Path(where.source), Path(where.out), wishes, keys, settings, meter)
+        summary = run_local(Path(where.source), Path(where.out), spec, keys, settings, meter)
     for line in remarks(summary):
         say(line)
     for name, error in summary.errors.items():
@@ -211,10 +211,10 @@ def _refuse_what_only_ray_can(where: _Where) -> None:
 
 def _run_ray(
     where: _Where,
-    wishes: Wishes,
+    spec: BatchSpec,
     keys: list[Key],
     named: list[str],
-    settings: Settings,
+    settings: RunSettings,
     meter: Meter,
 ) -> Summary:
     try:
@@ -235,7 +235,7 @@ def _run_ray(
     return run_ray(
         where.source,
         where.out,
-        wishes,
+        spec,
         keys,
         references,
         settings,

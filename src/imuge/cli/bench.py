@@ -85,7 +85,7 @@ def bench(
         raise ConfigError("expected --data DIR with photographs and --out DIR for the results")
     # Here: the commands that most people use need none of this.
     from imuge.bench.grid.entrants import check_names, read_models, read_peers
-    from imuge.bench.grid.run import SIDES, Wishes, run
+    from imuge.bench.grid.run import SIDES, GridSettings, run
     from imuge.weights import read_record, release_folder
 
     if side not in SIDES:
@@ -94,7 +94,7 @@ def bench(
     models = [read_record(release_folder()).name] if model is None else model
     entrants = [*read_models(models), *read_peers(names)]
     check_names(entrants)
-    wishes = Wishes(
+    settings = GridSettings(
         data=data,
         out=out,
         grid=grid,
@@ -107,7 +107,7 @@ def bench(
         bits=names == ["all"],
         command=shlex.join(["imuge", *(a for a in sys.argv[1:] if a != "--resume")]),
     )
-    run(wishes, console=console)
+    run(settings, console=console)
     say(f"Results: {out / 'bench.html'}")
 
 

@@ -62,7 +62,7 @@ OverwriteOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wishes:
+class _ImmunizeOptions:
     """The options that hold for every picture."""
 
     output: Path | None
@@ -91,7 +91,7 @@ def immunize(
     Every output is read back and verified before it is written.
     """
     _check_outputs(sources, output)
-    wishes = _Wishes(
+    options = _ImmunizeOptions(
         output=output, strength=strength, replace=replace, metadata=metadata, overwrite=overwrite
     )
     keys = keys_to_immunize(key)
@@ -100,7 +100,7 @@ def immunize(
         guard = Guard(keys, progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                _immunize_one(guard, source, wishes)
+                _immunize_one(guard, source, options)
             failed |= outcome.error is not None
     if failed:
         raise typer.Exit(FAILED)
@@ -128,28 +128,28 @@ def _target(source: Path, output: Path | None) -> Path:
     return output / source.name if output != STREAM and output.is_dir() else output
 
 
-def _immunize_one(guard: Guard, source: Path, wishes: _Wishes) -> None:
-    target = _target(source, wishes.output)
-    refuse_existing(target, overwrite=wishes.overwrite)
+def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None:
+    target = _target(source, options.output)
+    refuse_existing(target, overwrite=options.overwrite)
     if target == STREAM:
         chosen = None
-    elif target == wishes.output:
+    elif target == options.output:
         chosen = format_for(target)
     else:  # a name made from the input's; where its ending means nothing, so does this one's
         chosen = SUFFIXES.get(target.suffix.lower())
     made = guard.immunize(
         read_source(source),
-        wishes.strength,
-        replace=wishes.replace,
+        options.strength,
+        replace=options.replace,
         format=chosen,
-        metadata=wishes.metadata,
+        metadata=options.metadata,
     )
     for warning in made.warnings:
         say(f"{label(source)}: {warning}")
     if target == STREAM:
         write_stdout(made.image)
         return
-    made.save(target, overwrite=wishes.overwrite)
+    made.save(target, overwrite=options.overwrite)
     say(
         f"{target}: immunized with key {made.key_name} ({made.key_id}), image {made.image_id}, "
         f"{made.psnr_db:.1f} dB; read back and intact"

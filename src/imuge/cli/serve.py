@@ -15,7 +15,7 @@ from imuge.image import MAX_PIXELS
 MEGABYTE = 2**20
 LOOPBACK_NAMES = {"localhost"}
 
-RoleChoice = Literal["verify-coarse", "verify", "immunize"]
+RoleChoice = Literal["verify-coarse", "verify", "immunize", "metrics"]
 TokenFileOption = Annotated[
     Path,
     typer.Option("--file", metavar="FILE", readable=False, help="The file of tokens."),
@@ -182,7 +182,8 @@ def tokens_new(
     ],
     file: TokenFileOption,
     role: Annotated[
-        RoleChoice, typer.Option(help="What it may; each role includes those before it.")
+        RoleChoice,
+        typer.Option(help="What it may; each includes those before it, but metrics is alone."),
     ] = "verify",
 ) -> None:
     """Make a token and show it, once."""

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from imuge.errors import ConfigError, ImageError, ImugeError
 from imuge.files import reason, write_atomically
-from imuge.image.load import MAX_BYTES
+from imuge.image.limits import MAX_BYTES
 
 STREAM = Path("-")
 FAILED = 1

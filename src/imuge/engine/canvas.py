@@ -1,9 +1,9 @@
 """Pixels to the form the networks take, and back: float32, channels first, sides of 16.
 
-    (H, W, 3) uint8  ──► reflect at the right and bottom ──►  (3, H16, W16) float32 in [0, 1]
+    (H, W, 3) in 0..255 ──► reflect at the right and bottom ──► (3, H16, W16) float32 in [0, 1]
 
-What lies beyond the picture is not published, so whatever a network writes there is lost; the
-canvas therefore says which blocks lie wholly inside.
+What lies beyond the picture is not published, so whatever a network writes there is lost; and a
+part of a picture shows only some of it. The canvas therefore says which blocks are wholly there.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE_MULTIPLE = 16
-BLOCK = 8
+SIDE_MULTIPLE = 16  # pixels: what the networks halve must come out even
+BLOCK = 8  # pixels on a side of a block, which carries one column of the payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,14 @@ class Canvas:
         image: (3, H16, W16) float32 RGB in [0, 1].
         height: Rows of the picture itself.
         width: Columns of the picture itself.
+        shown: (H, W), True where there is a picture to look at; elsewhere it was filled in. None
+            where all of it is there.
     """
 
     image: NDArray[np.float32]
     height: int
     width: int
+    shown: NDArray[np.bool_] | None = None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -36,21 +39,30 @@ class Canvas:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """(rows, columns) of blocks: True where the whole block is part of the picture."""
+        """(rows, columns) of blocks: True where the whole block is there to look at."""
         rows, columns = self.grid
         inside = np.zeros((rows, columns), bool)
-        inside[: self.height // BLOCK, : self.width // BLOCK] = True
+        down, across = self.height // BLOCK, self.width // BLOCK
+        inside[:down, :across] = True
+        if self.shown is not None:
+            whole = self.shown[: down * BLOCK, : across * BLOCK]
+            blocks = whole.reshape(down, BLOCK, across, BLOCK)
+            inside[:down, :across] = blocks.all((1, 3))
         return inside
 
 
-def to_canvas(pixels: NDArray[np.uint8]) -> Canvas:
-    """Convert (H, W, 3) uint8 RGB, both sides 16 or more."""
+def to_canvas(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], shown: NDArray[np.bool_] | None = None
+) -> Canvas:
+    """Convert RGB pixels (H, W, 3), grey levels 0..255; `shown` as `Canvas` has it."""
     height, width = pixels.shape[:2]
     below, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
     padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="reflect")
     image = np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32)
     image /= 255
-    return Canvas(image=image, height=height, width=width)
+    if shown is not None and shown.all():
+        shown = None
+    return Canvas(image=image, height=height, width=width, shown=shown)
 
 
 def to_pixels(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE
 from imuge.engine.strips import strips
 from imuge.errors import ConfigError, ImageError
 from imuge.weights import Release, ReleaseRecord, load_release
@@ -20,7 +21,6 @@ from imuge.weights import Release, ReleaseRecord, load_release
 Array = NDArray[np.float32]
 Progress = Callable[[str, float], None]
 
-BLOCK = 8
 # Pixels computed at once: more is faster (less halo) and needs more memory.
 PIXEL_BUDGET = 8_000_000
 PROVIDERS = {
@@ -156,13 +156,15 @@ class Engine:
         rows: tuple[int, int] | None = None,
     ) -> Array:
         _, height, width = feeds["image"].shape
-        if height % 16 or width % 16:
-            raise ImageError(f"expected sides in multiples of 16, got {width}x{height}")
+        if height % SIDE_MULTIPLE or width % SIDE_MULTIPLE:
+            raise ImageError(
+                f"expected sides in multiples of {SIDE_MULTIPLE}, got {width}x{height}"
+            )
         constants = {k: np.asarray(v, np.float32) for k, v in (scalars or {}).items()}
         session = self.session(name)
         halo = self.record.graphs[name].halo
         first, last = (0, height) if rows is None else rows
-        assert first % 16 == last % 16 == 0, "rows lie on the grid"
+        assert first % SIDE_MULTIPLE == last % SIDE_MULTIPLE == 0, "rows lie on the grid"
         whole: Array | None = None
         for strip in strips(height, width, halo=halo, pixel_budget=self.pixel_budget, rows=rows):
             cut = {k: _rows(array, height, strip.top, strip.bottom) for k, array in feeds.items()}

@@ -14,7 +14,7 @@ At the picture's own edges there is no halo: the network's zero padding belongs 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ROW_MULTIPLE = 16  # the coarsest grid of the networks, pixels
+from imuge.engine.canvas import SIDE_MULTIPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ def strips(
         rows: Only these rows (first, one past the last) must be kept; None means all.
     """
     first, last = (0, height) if rows is None else rows
-    first -= first % ROW_MULTIPLE
-    last = min(height, last + -last % ROW_MULTIPLE)
+    first -= first % SIDE_MULTIPLE
+    last = min(height, last + -last % SIDE_MULTIPLE)
     if (min(height, last + halo) - max(0, first - halo)) * width <= pixel_budget:
         step = last - first
     else:
         room = pixel_budget // width - 2 * halo
-        count = -(-(last - first) // max(room, ROW_MULTIPLE))
+        count = -(-(last - first) // max(room, SIDE_MULTIPLE))
         step = -(-(last - first) // count)
-        step += -step % ROW_MULTIPLE
-    for keep_top in range(first, last, max(step, ROW_MULTIPLE)):
+        step += -step % SIDE_MULTIPLE
+    for keep_top in range(first, last, max(step, SIDE_MULTIPLE)):
         keep_bottom = min(last, keep_top + step)
         yield Strip(
             top=max(0, keep_top - halo),

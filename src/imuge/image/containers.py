@@ -1,6 +1,5 @@
-"""Walk the outer structure of PNG, WebP and AVIF/HEIF files without decoding a pixel.
+"""Walk the outer structure of WebP and AVIF/HEIF files without decoding a pixel.
 
-    PNG        signature, then  length type content crc  ...
     WebP       RIFF size WEBP, then  type length content (padded to even)  ...
     AVIF/HEIF  boxes:  length type content  ...
 
@@ -8,21 +7,15 @@ Every walker stops quietly where the structure ends or is cut off: whether the f
 is for the decoder to say.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 
+# An entry of the item list: version and flags, number (2 or 4 bytes), protection, type.
+_EXIF_ITEM = re.compile(rb"(infe\x02.{3}..\0\0|infe\x03.{3}.{4}\0\0)Exif", re.DOTALL)
+_ROTATION = re.compile(rb"\0\0\0\x09irot(.)", re.DOTALL)
+_MIRROR = re.compile(rb"\0\0\0\x09imir", re.DOTALL)
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (type, content) of each complete chunk."""
-    at = len(PNG_SIGNATURE)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length > len(data):
-            return
-        yield kind, data[at + 8 : at + 8 + length]
-        at += 12 + length
 
 
 def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -58,6 +51,18 @@ def iso_brands(data: bytes) -> list[bytes]:
     (length,) = struct.unpack_from(">I", data)
     brands = data[8 : min(length, 1024)]
     return [brands[:4], *(brands[at : at + 4] for at in range(8, len(brands) - 3, 4))]
+
+
+def without_exif(data: bytes) -> bytes | None:
+    """Hide the EXIF item of an AVIF/HEIF from its readers; None where it has none."""
+    hidden, count = _EXIF_ITEM.subn(rb"\g<1>free", data)
+    return hidden if count else None
+
+
+def iso_turn(meta: bytes) -> bool:
+    """Say whether the properties of an AVIF/HEIF turn or mirror a picture (irot, imir)."""
+    turns = [int(found[1][0]) & 3 for found in _ROTATION.finditer(meta)]
+    return any(turns) or _MIRROR.search(meta) is not None
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

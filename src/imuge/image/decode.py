@@ -1,25 +1,27 @@
-"""Turn a picture that Pillow has opened into upright RGB pixels, or say why not.
+"""Turn a picture that Pillow has opened into upright RGB samples, or say why not.
 
     opened ─ check_kind ─ check_size ─ decoded ─ upright ─ RGB ─► Picture
 
 Pillow's habits differ: TIFF and HEIF come out of it upright, JPEG, PNG, WebP and AVIF as stored
-(for AVIF it restates the container's own turn in the EXIF block).
+(for AVIF it restates the container's own turn in the EXIF block). Of 16-bit PNG and TIFF Pillow
+only reads the header here; the samples come from `deep`, as stored.
 """
 
 import hashlib
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageCms, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from imuge.errors import ImageError
-from imuge.image import metadata, sniff
-from imuge.image.containers import webp_chunks
-from imuge.image.picture import Picture
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
+from imuge.image import deep, leftovers, metadata, sniff
+from imuge.image.containers import iso_turn, webp_chunks
+from imuge.image.formats import FORMATS
+from imuge.image.limits import Limits
+from imuge.image.picture import Metadata, Picture, Samples, neutral
+from imuge.image.png import Parts
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -46,57 +48,81 @@ _TIFF_LOSSLESS = {
     *("raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "zstd", "lzma"),
     *("tiff_ccitt", "group3", "group4"),
 }
-_SUBFILE_TAG, _BITS_TAG, _ORIENTATION_TAG, _DNG_TAG, _MPF_TAG = 254, 258, 274, 50706, 0xB002
+_SUBFILE_TAG, _ORIENTATION_TAG, _DNG_TAG = 254, 274, 50706
 
 
-def to_picture(image: Image.Image, data: bytes, *, max_pixels: int, min_side: int) -> Picture:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What is known of the file behind an opened picture, beyond what Pillow tells.
+
+    Attributes:
+        data: The file's bytes; b"" for a picture from memory.
+        pixels: What a decoder needs of them.
+        parts: Of a PNG.
+        is_deep: Whether its samples have 16 bits.
+        has_alpha: Whether a 16-bit TIFF has alpha.
+        notes: What was noticed on the way here.
+    """
+
+    data: bytes = b""
+    pixels: bytes = b""
+    parts: Parts | None = None
+    is_deep: bool = False
+    has_alpha: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
     """Decode an opened picture.
 
     Args:
         image: As opened by Pillow, or made from memory.
-        data: The file's bytes; b"" for a picture from memory.
-        max_pixels: Largest width × height taken.
-        min_side: Smallest width and height taken.
+        file: The file it comes from.
+        limits: The sizes taken.
 
     Raises:
         ImageError: The picture is of a kind or size that imuge does not take.
     """
-    check_kind(image)
-    sniff.check_size(*image.size, max_pixels=max_pixels, min_side=min_side)
-    notes = _left_behind(image, data)
+    check_kind(image, file)
+    sniff.check_size(*image.size, limits)
+    notes = [*file.notes, *leftovers.left_behind(image, file.data, file.parts)]
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     turned = tags.get(_ORIENTATION_TAG, 1) if tags is not None else 1
-    image.load()
-    blocks, damaged = metadata.read(image, data)
-    notes += damaged
-    lossless = _is_lossless(image, data)
     name = "JPEG" if image.format == "MPO" else image.format
-    if tags is None:
-        turned = metadata.orientation(blocks)
-        image = _transposed(image, turned)
-    if turned in _TURNS:
-        notes.append(
-            f"the picture was stored turned (EXIF orientation {turned}); it is upright now"
-        )
-    blocks = metadata.upright(blocks, turned)
-    image, icc, converted = _rgb(image, blocks.icc)
-    pixels, alpha = _split(image)
+    if not file.is_deep:
+        image.load()
+    blocks, left_out = metadata.read(image, file.parts)
+    lossless = _is_lossless(image, file.data)
+    turned = metadata.orientation(blocks) if tags is None else turned
+    turned = turned if turned in _TURNS else 1
+    if file.is_deep:
+        samples, alpha, icc, converted = _deep(image, file, blocks, turned)
+    else:
+        image = image if tags is not None else _transposed(image, turned)
+        image, icc, converted = _rgb(image, blocks.icc)
+        samples, alpha = _split(image)
+    notes += [*left_out, *_turn_note(image, file.data, turned), *converted]
+    if alpha is not None:
+        notes += _hidden_note(alpha)
+    blocks, taken_out = metadata.without_other_pictures(blocks)
+    blocks = metadata.upright(blocks, turned, (samples.shape[1], samples.shape[0]))
     return Picture(
-        pixels=pixels,
+        samples=neutral(samples, alpha),
         alpha=alpha,
         metadata=replace(blocks, icc=icc),
-        format=name if name in FORMATS else "PNG",
+        format=name if name is not None and name in FORMATS else "PNG",
         lossless=lossless,
-        notes=(*notes, *converted),
-        sha256=hashlib.sha256(data).hexdigest() if data else "",
+        notes=(*notes, *taken_out),
+        sha256=hashlib.sha256(file.data).hexdigest() if file.data else "",
+        limits=limits,
     )
 
 
-def check_kind(image: Image.Image) -> None:
-    """Refuse what is not one still 8-bit RGB, grey or palette picture.
+def check_kind(image: Image.Image, file: File) -> None:
+    """Refuse what is not one still RGB, grey or palette picture of 8 bits, or 16 where read so.
 
     Raises:
-        ImageError: Several pictures, a gain map, more than 8 bits, or print colours.
+        ImageError: Several pictures, a gain map, more bits, or print colours.
     """
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         _check_jpeg(image)
@@ -105,6 +131,8 @@ def check_kind(image: Image.Image) -> None:
     elif getattr(image, "n_frames", 1) > 1:
         what = "holds several pictures" if image.format == "HEIF" else "is animated"
         raise ImageError(f"the file {what}; {sniff.STILL}")
+    if file.is_deep:
+        return
     bits = image.info.get("bit_depth", 8) if image.format == "HEIF" else 8
     if isinstance(image, PngImagePlugin.PngImageFile):
         bits = max([bits, *(16 for tile in image.tile if ";16" in str(tile.args))])
@@ -124,7 +152,7 @@ def _check_jpeg(image: JpegImagePlugin.JpegImageFile) -> None:
     segments = [body for _, body in image.applist]
     if sniff.XMP_GAIN_MAP in packet or any(sniff.JPEG_GAIN_MAP in body[:64] for body in segments):
         raise ImageError(sniff.NO_GAIN_MAP)
-    if any(not preview for preview in _further_pictures(image)):
+    if any(not preview for preview in leftovers.further_pictures(image)):
         raise ImageError(f"the file holds several pictures; {sniff.STILL}")
 
 
@@ -132,41 +160,10 @@ def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
     if image.tag_v2.get(_SUBFILE_TAG, 0) & 1 or _DNG_TAG in image.tag_v2:
         raise ImageError(
             "the file is a camera raw whose first picture is only a preview; "
-            "develop it to a JPEG or an 8-bit TIFF and use that"
+            "develop it to a JPEG or a TIFF and use that"
         )
     if image.n_frames > 1:
         raise ImageError(f"the file has {image.n_frames} pages; {sniff.STILL}")
-    bits = max(image.tag_v2.get(_BITS_TAG, (1,)))
-    if bits > 8:
-        raise ImageError(f"the picture has {bits} bits per channel; {sniff.EIGHT_BIT}")
-
-
-def _further_pictures(image: Image.Image) -> list[bool]:
-    """Say of each further picture in a multi-picture JPEG whether it is only a preview."""
-    if not isinstance(image, MpoImagePlugin.MpoImageFile) or image.mpinfo is None:
-        return []
-    entries = image.mpinfo[_MPF_TAG][1:]
-    return ["Large Thumbnail" in str(entry["Attribute"]["MPType"]) for entry in entries]
-
-
-def _left_behind(image: Image.Image, data: bytes) -> list[str]:
-    """Say what of the file has no place in a Picture."""
-    packet = image.info.get("xmp") or b""
-    motion = isinstance(packet, bytes) and any(
-        mark in packet for mark in (b'MotionPhoto="1"', b'MicroVideo="1"')
-    )
-    left = {
-        "the C2PA manifest is dropped: it would not match the marked pixels": (
-            metadata.has_manifest(image, data)
-        ),
-        "the camera's preview picture is dropped": bool(_further_pictures(image)),
-        "the moving part of this motion photo is dropped": motion,
-        "the depth map is dropped": bool(image.info.get("depth_images")),
-        "the colours are in a wide gamut that is stated without a profile, and are taken as sRGB": (
-            not image.info.get("icc_profile") and sniff.is_wide_gamut(data)
-        ),
-    }
-    return [note for note, applies in left.items() if applies]
 
 
 def _is_lossless(image: Image.Image, data: bytes) -> bool:
@@ -177,8 +174,67 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
     return image.format not in {"JPEG", "MPO", "AVIF", "HEIF"}
 
 
+def _turn_note(image: Image.Image, data: bytes, turned: int) -> list[str]:
+    if turned != 1:
+        return [f"the picture was stored turned (EXIF orientation {turned}); it is upright now"]
+    if image.format == "HEIF" and iso_turn(sniff.iso_meta(data)):
+        return ["the picture was stored turned (by its container); it is upright now"]
+    return []
+
+
+def _hidden_note(alpha: Samples) -> list[str]:
+    """Say how much of the picture nobody sees.
+
+    Raises:
+        ImageError: It is all of it.
+    """
+    hidden = 1 - np.count_nonzero(alpha) / alpha.size
+    if hidden == 1:
+        raise ImageError("the picture is fully transparent; there is nothing in it to protect")
+    share = f"{hidden:.0%}" if hidden >= 0.01 else "a small part"
+    note = (
+        f"{share} of the picture is fully transparent: what is there is taken as white, and is "
+        "neither protected nor judged"
+    )
+    return [note] if hidden else []
+
+
 def _transposed(image: Image.Image, turned: int) -> Image.Image:
     return image.transpose(_TURNS[turned]) if turned in _TURNS else image
+
+
+def _deep(
+    image: Image.Image, file: File, blocks: Metadata, turned: int
+) -> tuple[Samples, Samples | None, bytes | None, list[str]]:
+    """Give upright RGB and alpha of 16 bits, the profile that fits, and what was converted."""
+    is_grey = image.mode not in {"RGB", "RGBA", "RGBX"}
+    icc, notes = blocks.icc, []
+    space = icc[16:20] if icc is not None else b"RGB "
+    samples, alpha = deep.read(
+        file.pixels,
+        image.format or "",
+        has_alpha=file.has_alpha,
+        grey_icc=icc if is_grey and space == b"GRAY" else None,
+    )
+    if is_grey:
+        notes.append("the picture was grey; it is RGB now")
+    if is_grey and space == b"GRAY":
+        icc, notes = None, ["the grey colour profile is applied: the pixels are sRGB now"]
+    elif space in {b"GRAY", b"CMYK"}:
+        icc, notes = None, [*notes, "the colour profile does not fit RGB pixels and is dropped"]
+    upright = None if alpha is None else _turned_array(alpha, turned)
+    return _turned_array(samples, turned), upright, icc, notes
+
+
+def _turned_array(stored: Samples, turned: int) -> Samples:
+    """Turn (H, W) or (H, W, 3) as stored under EXIF orientation `turned`."""
+    if turned >= 5:
+        stored = stored.swapaxes(0, 1)  # what is left then is a flip or two
+    if turned in {3, 4, 7, 8}:
+        stored = stored[::-1]
+    if turned in {2, 3, 6, 7}:
+        stored = stored[:, ::-1]
+    return cast("Samples", np.ascontiguousarray(stored))
 
 
 def _rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None, list[str]]:
@@ -216,17 +272,8 @@ def _paste_srgb(rgb: Image.Image, grey: Image.Image, icc: bytes) -> None:
             rgb.putalpha(alpha)
 
 
-def _split(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Separate colour from alpha.
-
-    Raises:
-        ImageError: Every pixel is fully transparent.
-    """
+def _split(image: Image.Image) -> tuple[Samples, Samples | None]:
+    """Separate colour from alpha."""
     channels = np.asarray(image)
     pixels = np.array(channels[..., :3], order="C")
-    if image.mode == "RGB":
-        return pixels, None
-    alpha = np.array(channels[..., 3], order="C")
-    if not alpha.any():
-        raise ImageError("the picture is fully transparent; there is nothing in it to protect")
-    return pixels, alpha
+    return pixels, None if image.mode == "RGB" else np.array(channels[..., 3], order="C")

@@ -4,55 +4,53 @@ A file is judged by its content alone; whatever is wrong with it comes out as on
 """
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imuge.errors import ImageError, TooLargeError
 from imuge.files import reason
-from imuge.image import heif, sniff
-from imuge.image.decode import to_picture
-from imuge.image.picture import Picture
-from imuge.image.save import SUFFIXES
+from imuge.image import deep, heif, jpeg, png, sniff, tiff
+from imuge.image.containers import without_exif
+from imuge.image.decode import File, to_picture
+from imuge.image.formats import SUFFIXES
+from imuge.image.limits import DEFAULT, Limits
+from imuge.image.picture import Picture, Samples, neutral
 
-MIN_SIDE = 128
-MAX_PIXELS = 6048 * 4032  # the frame of 24-megapixel cameras
-MAX_BYTES = 512 * 2**20
+_TYPES = (np.uint8, np.uint16)
+_NO_EXIF = "the EXIF data is damaged and is dropped"
+_NO_END = "the JPEG lacks its end mark, though no pixel; it has one now"
 
 
-def load(
-    source: Path | str | bytes | BinaryIO,
-    *,
-    max_pixels: int = MAX_PIXELS,
-    min_side: int = MIN_SIDE,
-) -> Picture:
+def load(source: os.PathLike[str] | str | bytes | BinaryIO, *, limits: Limits = DEFAULT) -> Picture:
     """Read a JPEG, PNG, WebP, TIFF, AVIF or, with pillow-heif, HEIC photograph.
 
     Args:
-        source: A path, the file's bytes, or an open binary file (a pipe will do).
-        max_pixels: Largest width × height taken.
-        min_side: Smallest width and height taken.
+        source: A path, the file's bytes, or an open binary file: one that can be rewound is read
+            from its start, a pipe from where it stands.
+        limits: The sizes taken.
 
     Returns:
-        The picture, upright, in 8-bit RGB; its notes say what was converted.
+        The picture, upright, in RGB; PNG and TIFF of 16 bits a channel keep them (this needs
+        pyvips), and all else comes in 8 bits. Its notes say what was converted and what dropped.
 
     Raises:
         ImageError: The file cannot be read, is damaged, or is of a kind or size that imuge does
             not take; the message says which, and what to do.
     """
-    if not isinstance(source, (str, Path)):
-        return _decode(_read(source), max_pixels=max_pixels, min_side=min_side)
-    path = Path(source)
-    data = _read_path(path)
+    if not isinstance(source, (str, os.PathLike)):
+        return _decode(_read(source, limits), limits)
+    path = Path(os.fsdecode(source))
+    data = _read_path(path, limits)
     try:
-        picture = _decode(data, max_pixels=max_pixels, min_side=min_side)
+        picture = _decode(data, limits)
     except ImageError as error:
         raise type(error)(f"{path}: {error}") from error
     named = SUFFIXES.get(path.suffix.lower(), picture.format)
@@ -62,9 +60,7 @@ def load(
     return replace(picture, notes=(note, *picture.notes))
 
 
-def from_pil(
-    image: Image.Image, *, max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE
-) -> Picture:
+def from_pil(image: Image.Image, *, limits: Limits = DEFAULT) -> Picture:
     """Take a picture that Pillow has opened or made; it is converted as `load` would.
 
     What Pillow already lost stays lost: of a 16-bit PNG whose pixels are loaded, say, nothing
@@ -72,62 +68,111 @@ def from_pil(
 
     Args:
         image: Any single still Pillow picture; an EXIF orientation it still has is applied.
-        max_pixels: Largest width × height taken.
-        min_side: Smallest width and height taken.
+        limits: The sizes taken.
 
     Raises:
         ImageError: The picture is of a kind or size that imuge does not take.
     """
     with _guarded(image.format or "picture"):
-        return to_picture(image, b"", max_pixels=max_pixels, min_side=min_side)
+        return to_picture(image, File(), limits)
 
 
-def from_array(
-    array: NDArray[np.uint8], *, max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE
-) -> Picture:
+def from_array(array: Samples, *, limits: Limits = DEFAULT) -> Picture:
     """Take pixels from memory, as a PNG without metadata; the array is copied.
 
     Args:
-        array: uint8 (H, W, 3) RGB, (H, W, 4) RGB and alpha, or (H, W) grey.
-        max_pixels: Largest width × height taken.
-        min_side: Smallest width and height taken.
+        array: uint8 or uint16, (H, W, 3) RGB, (H, W, 4) RGB and alpha, or (H, W) grey.
+        limits: The sizes taken.
 
     Raises:
         ImageError: `array` has another shape or type; nothing is cast silently.
     """
     if not isinstance(array, np.ndarray):
         raise ImageError(f"expected a numpy array, got {type(array).__name__}")
-    if array.dtype != np.uint8 or array.shape[2:] not in {(), (3,), (4,)} or array.ndim < 2:
+    if array.shape[2:] not in {(), (3,), (4,)} or array.ndim < 2 or array.dtype not in _TYPES:
         raise ImageError(
-            "expected a uint8 array of shape (H, W, 3), (H, W, 4) or (H, W), "
-            f"got {array.dtype} of shape {array.shape}; convert it to 8-bit RGB first"
+            "expected a uint8 or uint16 array of shape (H, W, 3), (H, W, 4) or (H, W), "
+            f"got {array.dtype} of shape {array.shape}; convert it to RGB of 8 or 16 bits first"
         )
-    sniff.check_size(array.shape[1], array.shape[0], max_pixels=max_pixels, min_side=min_side)
-    return from_pil(
-        Image.fromarray(np.ascontiguousarray(array)), max_pixels=max_pixels, min_side=min_side
-    )
+    sniff.check_size(array.shape[1], array.shape[0], limits)
+    if array.dtype == np.uint8:
+        return from_pil(Image.fromarray(np.ascontiguousarray(array)), limits=limits)
+    channels = np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
+    colour = channels[..., :3].astype(np.uint16, order="C")
+    alpha = channels[..., 3].astype(np.uint16) if channels.shape[2] == 4 else None
+    plain = from_pil(Image.new("RGB", array.shape[1::-1]), limits=limits)
+    return replace(plain, samples=neutral(colour, alpha), alpha=alpha)
 
 
-def _decode(data: bytes, *, max_pixels: int, min_side: int) -> Picture:
+def _decode(data: bytes, limits: Limits) -> Picture:
     if not data:
         raise ImageError("the file is empty (0 bytes); get an intact copy")
     kind = sniff.identify(data)
     with _guarded(kind):
-        sniff.check_header(data, kind, max_pixels=max_pixels, min_side=min_side)
-        image = heif.read(data) if kind == "HEIF" else _open(data, kind, max_pixels)
+        file = _prepared(data, kind, limits)
+        if file.is_deep:
+            deep.require()
+        image, notes = _opened(file.pixels, kind, limits)
         with image:
-            return to_picture(image, data, max_pixels=max_pixels, min_side=min_side)
+            return to_picture(image, replace(file, notes=(*file.notes, *notes)), limits)
 
 
-def _open(data: bytes, kind: str, max_pixels: int) -> Image.Image:
+def _prepared(data: bytes, kind: str, limits: Limits) -> File:
+    """Look at the header: refuse what Pillow would misread, and set aside what would trip it."""
+    if kind == "PNG":
+        parts = png.take_apart(data)
+        sniff.check_png(parts)
+        is_deep = parts.pixels[24:25] == b"\x10"  # the bit depth in IHDR, which comes first
+        return File(data=data, pixels=parts.pixels, parts=parts, is_deep=is_deep)
+    if kind == "TIFF" and (layout := tiff.layout(data)) is not None:
+        sniff.check_tiff(layout)
+        is_deep = layout.bits == 16
+        return File(data=data, pixels=data, is_deep=is_deep, has_alpha=layout.has_alpha)
+    if kind == "JPEG":
+        ended = _ended(data, limits)
+        return File(data=data, pixels=ended or data, notes=(_NO_END,) if ended else ())
+    if kind == "WEBP":
+        sniff.check_webp(data, limits)
+    elif kind in {"AVIF", "HEIF"}:
+        sniff.check_iso(data)
+    return File(data=data, pixels=data)
+
+
+def _ended(data: bytes, limits: Limits) -> bytes | None:
+    """Give a JPEG that lacks its end mark alone with one; None for all others."""
+    if jpeg.outline(data).end is not None:
+        return None
+    with _open(data, "JPEG", limits) as image:
+        sniff.check_size(*image.size, limits)
+    return jpeg.ended(data)
+
+
+def _opened(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, list[str]]:
+    """Open the file; AVIF and HEIF whose EXIF trips the reader are opened without it."""
+
+    def attempt(content: bytes) -> Image.Image:
+        return heif.read(content) if kind == "HEIF" else _open(content, kind, limits)
+
+    try:
+        return attempt(data), []
+    except ImageError:
+        raise
+    except Exception:
+        hidden = without_exif(data) if kind in {"AVIF", "HEIF"} else None
+        if hidden is None:
+            raise
+        return attempt(hidden), [_NO_EXIF]
+
+
+def _open(data: bytes, kind: str, limits: Limits) -> Image.Image:
     """Read the header; Pillow's own guard against giant pictures comes first."""
     try:
         return Image.open(io.BytesIO(data), formats=(kind,))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        safe = Image.MAX_IMAGE_PIXELS or max_pixels
+        safe = Image.MAX_IMAGE_PIXELS or limits.max_pixels
         raise TooLargeError(
             f"the picture has more than {safe:,} pixels, above the limit of "
-            f"{min(safe, max_pixels):,}; scale it down"
+            f"{min(safe, limits.max_pixels):,}; scale it down"
         ) from error
 
 
@@ -152,10 +197,10 @@ def _guarded(kind: str) -> Iterator[None]:
         ) from error
 
 
-def _read_path(path: Path) -> bytes:
+def _read_path(path: Path, limits: Limits) -> bytes:
     try:
         with path.open("rb") as stream:
-            return _read(stream)
+            return _read(stream, limits)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error
     except OSError as error:
@@ -164,21 +209,26 @@ def _read_path(path: Path) -> bytes:
         raise ImageError(f"cannot read {str(path)!r}: it is not a usable file name") from error
 
 
-def _read(source: bytes | BinaryIO) -> bytes:
-    """Take all bytes of `source`, without seeking, up to the limit."""
+def _read(source: bytes | BinaryIO, limits: Limits) -> bytes:
+    """Take all bytes of `source`, from its start where it can be rewound, up to the limit."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
     if not hasattr(source, "read"):
         raise ImageError(
             f"expected a path, bytes or an open binary file, got {type(source).__name__}"
         )
+    with suppress(AttributeError, OSError, ValueError):  # a pipe, or a closed file: reading says so
+        source.seek(0)
     data = bytearray()
     while part := _read_part(source):
         if not isinstance(part, bytes):
             raise ImageError("the file is open in text mode; open it in binary mode ('rb')")
         data += part
-        if len(data) > MAX_BYTES:
-            raise ImageError(f"the file has more than {MAX_BYTES // 2**20} MiB; use a smaller one")
+        if len(data) > limits.max_bytes:
+            raise ImageError(
+                f"the file has more than {limits.max_bytes // 2**20} MiB; use a smaller one, or "
+                "raise the limit (max_bytes)"
+            )
     return bytes(data)
 
 

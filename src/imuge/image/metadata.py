@@ -7,47 +7,55 @@ from typing import Any, Literal
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
 from imuge.errors import ConfigError
-from imuge.image import exif, tiff, xmp
-from imuge.image.containers import iso_boxes, png_chunks, webp_chunks
+from imuge.image import exif, iptc, jpeg, png, tiff, xmp
 from imuge.image.picture import Chunk, Metadata
+from imuge.image.places import names_place, tells_place
 
 MetadataPolicy = Literal["keep", "no-gps", "none"]
 POLICIES: tuple[MetadataPolicy, ...] = ("keep", "no-gps", "none")
 
-PHOTOSHOP = b"Photoshop 3.0\0"
-EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
-C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2, annex A
-
-_COLOUR_CHUNKS = {b"gAMA", b"cHRM", b"sRGB", b"cICP"}
-_TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
-_EXIF_TEXTS = ("Raw profile type exif", "Raw profile type APP1")  # ImageMagick before eXIf
-_COPIES = {0x0422, 0x0423, 0x0424}  # Photoshop resources that repeat EXIF and XMP
+_PREVIEW = "the preview in the {} is dropped: it shows the picture as it was"
+_SECOND_PICTURES = (b"xmpGImg:image", b"GImage:Data", b"GDepth:Data")  # in base64
 
 
-def read(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
-    """Collect the blocks of an opened picture, once Pillow has loaded its pixels.
+def read(image: Image.Image, parts: png.Parts | None) -> tuple[Metadata, list[str]]:
+    """Collect the blocks of an opened picture, once Pillow has read what it needs of it.
 
     Args:
         image: As opened by Pillow, or made from memory.
-        data: The file's bytes; b"" where unknown, and PNG's own chunks are then not found.
+        parts: Of a PNG file; None for other formats and for pictures from memory, of whose PNG
+            chunks nothing is known.
 
     Returns:
-        The blocks, and a note for each that is too damaged to carry.
+        The blocks, and a note for each that is left out.
     """
+    if parts is not None:
+        blocks, notes = png.read(parts)
+        return replace(blocks, dpi=_dpi(blocks.dpi)), notes
+    notes = []
     try:
-        exif_block, notes = _exif_block(image), []
+        exif_block = _exif_block(image)
     except Exception:  # Pillow raises many types over odd tags; the picture itself is sound
         exif_block, notes = None, ["the EXIF data is damaged and is dropped"]
-    chunks = list(png_chunks(data)) if image.format == "PNG" else []
     segments = image.applist if isinstance(image, JpegImagePlugin.JpegImageFile) else []
-    photoshop = b"".join(
-        body.removeprefix(PHOTOSHOP)
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        exif_block, others = _jpeg_exif(image)
+        notes += ["a second block of EXIF data is dropped"] if others else []
+    packets = [
+        body[len(jpeg.XMP) :]
         for name, body in segments
-        if name == "APP13" and body.startswith(PHOTOSHOP)
+        if name == "APP1" and body.startswith(jpeg.XMP)
+    ]
+    notes += ["a second XMP packet is dropped"] if len(packets) > 1 else []
+    photoshop = b"".join(
+        body.removeprefix(jpeg.PHOTOSHOP)
+        for name, body in segments
+        if name == "APP13" and body.startswith(jpeg.PHOTOSHOP)
     )
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
     packet = (
-        _tag_bytes(tags, tiff.XMP_TAG)
+        next(iter(packets), None)
+        or _tag_bytes(tags, tiff.XMP_TAG)
         or image.info.get("xmp")
         or image.info.get("XML:com.adobe.xmp")
     )
@@ -56,42 +64,77 @@ def read(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
         icc=image.info.get("icc_profile") or None,
         xmp=(packet.encode() if isinstance(packet, str) else packet) or None,
         extended_xmp=tuple(
-            body for name, body in segments if name == "APP1" and body.startswith(EXTENDED_XMP)
+            body for name, body in segments if name == "APP1" and body.startswith(jpeg.EXTENDED_XMP)
         ),
         iptc=photoshop or _tiff_iptc(tags),
         comments=tuple(body for name, body in segments if name == "COM"),
         dpi=_dpi(image.info.get("dpi")),
-        colour=tuple(chunk for chunk in chunks if chunk[0] in _COLOUR_CHUNKS),
-        text=tuple(chunk for chunk in chunks if _is_plain_text(chunk)),
     )
     return blocks, notes
 
 
 def orientation(metadata: Metadata) -> int:
-    """Return how the pixels are stored, 1 to 8: as EXIF says, or XMP where EXIF is absent."""
-    if metadata.exif is not None:
-        return exif.orientation(metadata.exif)
+    """Return how the pixels are stored, 1 to 8: as EXIF says, or XMP where EXIF is silent."""
+    if metadata.exif is not None and (found := exif.orientation(metadata.exif)) is not None:
+        return found
     return xmp.orientation(metadata.xmp) if metadata.xmp is not None else 1
 
 
-def upright(metadata: Metadata, turned: int) -> Metadata:
-    """Set every orientation to 1, after the pixels were turned by orientation `turned`."""
-    dpi = metadata.dpi
-    return replace(
-        metadata,
-        exif=exif.upright(metadata.exif) if metadata.exif else None,
-        xmp=xmp.upright(metadata.xmp) if metadata.xmp else None,
-        dpi=(dpi[1], dpi[0]) if dpi and turned >= 5 else dpi,
-    )
+def upright(metadata: Metadata, turned: int, size: tuple[int, int]) -> Metadata:
+    """Make the blocks true of pixels that were turned by orientation `turned`.
+
+    Args:
+        metadata: The blocks of the file.
+        turned: The orientation that was applied, 1 for none.
+        size: Width and height of the upright picture.
+    """
+    dpi, block, packet = metadata.dpi, metadata.exif, metadata.xmp
+    if block is not None:
+        block = exif.upright(block)
+        block = exif.turned(block, *size) if turned >= 5 else block
+    if packet is not None:
+        packet = xmp.upright(packet)
+        packet = xmp.without_regions(packet) if turned > 1 else packet
+        packet = xmp.resized(packet, *size) if turned >= 5 else packet
+    dpi = (dpi[1], dpi[0]) if dpi and turned >= 5 else dpi
+    return replace(metadata, exif=block, xmp=packet, dpi=dpi)
+
+
+def without_other_pictures(metadata: Metadata) -> tuple[Metadata, list[str]]:
+    """Take out previews, and what declares videos and pictures that are not written again.
+
+    Returns:
+        The blocks, and a note for each thing taken out.
+    """
+    notes = []
+    block, packet, resources = metadata.exif, metadata.xmp, metadata.iptc
+    extended = metadata.extended_xmp
+    if block is not None:
+        block, found = exif.without_thumbnail(block)
+        notes += [_PREVIEW.format("EXIF data")] if found else []
+    if resources is not None:
+        resources = iptc.without_thumbnails(resources)
+        notes += [_PREVIEW.format("Photoshop data")] if resources != metadata.iptc else []
+    if packet is not None:
+        packet = xmp.without_companions(packet)
+        if packet != metadata.xmp:
+            notes.append("what the XMP says of previews, videos and further pictures is taken out")
+    if any(mark in body for body in extended for mark in _SECOND_PICTURES):
+        extended = ()
+        packet = xmp.without_extension(packet) if packet else packet
+        notes.append("further pictures in the extended XMP are dropped with it")
+    kept = replace(metadata, exif=block, xmp=packet, iptc=resources, extended_xmp=extended)
+    return kept, notes
 
 
 def select(metadata: Metadata, policy: MetadataPolicy) -> Metadata:
-    """Leave out what `policy` excludes; a block that may hide coordinates is dropped whole.
+    """Leave out what `policy` excludes; a block that may hide a place is dropped whole.
 
     Args:
         metadata: The blocks of the source.
-        policy: "keep" for all; "no-gps" for all but coordinates in EXIF, XMP and PNG text;
-            "none" for the colour profile, colour chunks and resolution only.
+        policy: "keep" for all; "no-gps" for all but coordinates and the names of places, in EXIF,
+            XMP, IPTC, comments and PNG text; "none" for the colour profile, colour chunks and
+            resolution only.
 
     Raises:
         ConfigError: `policy` is another word.
@@ -102,37 +145,30 @@ def select(metadata: Metadata, policy: MetadataPolicy) -> Metadata:
         return Metadata(icc=metadata.icc, dpi=metadata.dpi, colour=metadata.colour)
     if policy != "no-gps":
         raise ConfigError(f"unknown metadata policy {policy!r}; choose {', '.join(POLICIES)}")
-    packet = xmp.without_gps(metadata.xmp) if metadata.xmp else None
+    known = xmp.place_names(metadata.xmp) if metadata.xmp else frozenset()
+    known |= iptc.place_names(metadata.iptc) if metadata.iptc else frozenset()
+    packet = xmp.without_places(metadata.xmp, known) if metadata.xmp else None
     extended = metadata.extended_xmp
     # Behind its name a segment has a digest (32), the whole length (4) and its own offset (4);
     # the text is put together first, because a property's name may straddle two segments.
-    parts = sorted(body[len(EXTENDED_XMP) + 36 :] for body in extended)
-    whole = b"".join(part[4:] for part in parts)
-    if packet is None or xmp.names_gps(whole):
+    parts = sorted(body[len(jpeg.EXTENDED_XMP) + 36 :] for body in extended)
+    if packet is None or xmp.names_places(b"".join(part[4:] for part in parts)):
         extended = ()
     if packet is not None and not extended:
         packet = xmp.without_extension(packet)
     return replace(
         metadata,
-        exif=exif.without_gps(metadata.exif) if metadata.exif else None,
+        exif=exif.without_places(metadata.exif, known) if metadata.exif else None,
         xmp=packet,
         extended_xmp=extended,
-        iptc=_without_copies(metadata.iptc) if metadata.iptc else None,
-        text=tuple(chunk for chunk in metadata.text if not _may_hold_gps(chunk)),
+        iptc=iptc.without_places(metadata.iptc, known) if metadata.iptc else None,
+        comments=tuple(
+            comment
+            for comment in metadata.comments
+            if not tells_place(comment.decode("utf-8", "replace"), known)
+        ),
+        text=tuple(chunk for chunk in metadata.text if not _may_hold_place(chunk, known)),
     )
-
-
-def has_manifest(image: Image.Image, data: bytes) -> bool:
-    """Say whether the file carries a C2PA manifest, which changed pixels would make invalid."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        return any(name == "APP11" and b"jumb" in body[:32] for name, body in image.applist)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return tiff.C2PA_TAG in image.tag_v2
-    if image.format == "PNG":
-        return any(kind == b"caBX" for kind, _ in png_chunks(data))
-    if image.format == "WEBP":
-        return any(kind == b"C2PA" for kind, _ in webp_chunks(data))
-    return any(kind == b"uuid" and body[:16] == C2PA_BOX for kind, body in iso_boxes(data))
 
 
 def _exif_block(image: Image.Image) -> bytes | None:
@@ -142,12 +178,15 @@ def _exif_block(image: Image.Image) -> bytes | None:
         block = kept.tobytes() if len(kept) else b""
     else:
         block = image.info.get("exif") or b""
-        for name in _EXIF_TEXTS:
-            if not block and name in image.info:
-                block = bytes.fromhex("".join(str(image.info[name]).split("\n")[3:]))
-    while block.startswith(b"Exif\0\0"):
-        block = block[6:]
+    while block.startswith(jpeg.EXIF):
+        block = block[len(jpeg.EXIF) :]
     return block or None
+
+
+def _jpeg_exif(image: JpegImagePlugin.JpegImageFile) -> tuple[bytes | None, int]:
+    """Give the block, and how many others there are beside it."""
+    block, others = jpeg.exif_block(image.applist)
+    return block or None, others
 
 
 def _tiff_iptc(tags: Mapping[int, Any]) -> bytes | None:
@@ -155,10 +194,7 @@ def _tiff_iptc(tags: Mapping[int, Any]) -> bytes | None:
     if resources := _tag_bytes(tags, tiff.PHOTOSHOP_TAG):
         return resources
     record = _tag_bytes(tags, tiff.IPTC_TAG)
-    if not record:
-        return None
-    head = b"8BIM\x04\x04\0\0" + len(record).to_bytes(4, "big")
-    return head + record + bytes(len(record) % 2)
+    return iptc.from_records(record) if record else None
 
 
 def _tag_bytes(tags: Mapping[int, Any], tag: int) -> bytes:
@@ -169,24 +205,6 @@ def _tag_bytes(tags: Mapping[int, Any], tag: int) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def _without_copies(resources: bytes) -> bytes | None:
-    """Drop the Photoshop resources that repeat EXIF and XMP; None where they cannot be told."""
-    kept = []
-    at = 0
-    while at < len(resources):
-        if resources[at : at + 4] != b"8BIM" or at + 12 > len(resources):
-            return None
-        code = int.from_bytes(resources[at + 4 : at + 6], "big")
-        name = resources[at + 6] + 1
-        size_at = at + 6 + name + name % 2
-        size = int.from_bytes(resources[size_at : size_at + 4], "big")
-        end = size_at + 4 + size + size % 2
-        if code not in _COPIES:
-            kept.append(resources[at:end])
-        at = end
-    return b"".join(kept) or None
-
-
 def _dpi(dpi: object) -> tuple[float, float] | None:
     """Return a resolution that every format can state, or None."""
     if not isinstance(dpi, tuple) or len(dpi) != 2:
@@ -195,19 +213,12 @@ def _dpi(dpi: object) -> tuple[float, float] | None:
     return (across, down) if all(1 < value <= 0xFFFF for value in (across, down)) else None
 
 
-def _keyword(chunk: Chunk) -> str:
-    return chunk[1].split(b"\0", 1)[0].decode("latin-1")
+def _may_hold_place(chunk: Chunk, known: frozenset[str]) -> bool:
+    """Say whether a text tells a place, or is a raw profile other than IPTC.
 
-
-def _is_plain_text(chunk: Chunk) -> bool:
-    if chunk[0] not in _TEXT_CHUNKS:
-        return False
-    return _keyword(chunk) not in {"XML:com.adobe.xmp", *_EXIF_TEXTS}
-
-
-def _may_hold_gps(chunk: Chunk) -> bool:
-    """Say whether a text names GPS in its keyword or is a raw profile other than IPTC."""
-    keyword = _keyword(chunk).lower()
-    if keyword.startswith("raw profile type "):
-        return keyword.rsplit(" ", 1)[1] not in {"iptc", "8bim"}
-    return "gps" in keyword
+    IPTC in PNG text is a profile in hexadecimal digits: it may name places, and goes as well.
+    """
+    keyword, _, text = png.text_of(chunk).partition("\n")
+    if keyword.lower().startswith("raw profile type "):
+        return True
+    return names_place(keyword.rpartition(":")[2]) or tells_place(text, known)

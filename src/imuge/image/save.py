@@ -1,40 +1,40 @@
 """Encode a picture in one of the known formats; nothing is written to disk here.
 
 JPEG  quality 95, full colour resolution (4:4:4)
-PNG   lossless
+PNG   lossless, with 16 bits where the picture has them (this needs pyvips)
 WebP  lossless where the source was, else quality 95 (always 4:2:0), alpha lossless
-TIFF  lossless, deflate
-AVIF  quality 95, 4:4:4
-HEIF  quality 95, 4:4:4; needs pillow-heif
+TIFF  lossless, deflate, with 16 bits where the picture has them
+AVIF  quality 95, 4:4:4, alpha lossless
+HEIF  quality 95, 4:4:4, lossless where alpha is to come back unchanged; needs pillow-heif
 """
 
 import io
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from imuge.errors import ImageError
-from imuge.image import heif, tiff
-from imuge.image.metadata import PHOTOSHOP, MetadataPolicy, select
-from imuge.image.picture import Metadata, Picture
+from imuge.errors import ImageError, shown
+from imuge.image import deep, heif, png, tiff
+from imuge.image.formats import FORMATS, SUFFIXES
+from imuge.image.jpeg import EXIF, PHOTOSHOP
+from imuge.image.metadata import MetadataPolicy, select
+from imuge.image.picture import Metadata, Picture, Samples, eight_bit
 
-SUFFIXES = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
-    ".hif": "HEIF",
-}
 _SEGMENT_BYTES = 65533  # of payload in one JPEG segment
+_MOST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768, "HEIF": 32768}  # of their libraries
+# The longest blocks that the format, or for PNG its readers, can take.
+_MOST_BYTES = {
+    ("JPEG", "exif"): _SEGMENT_BYTES - 6,
+    ("JPEG", "xmp"): _SEGMENT_BYTES - 29,
+    ("JPEG", "icc"): 255 * (_SEGMENT_BYTES - 14),
+    ("PNG", "icc"): png.MOST_INFLATED,
+}
+_CALLED = {"exif": "the EXIF data", "xmp": "the XMP", "icc": "the colour profile"}
+_DEEP = {"PNG", "TIFF"}
 
 
 class _RawExif(Image.Exif):
@@ -60,7 +60,7 @@ def format_for(path: Path) -> str:
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         raise ImageError(
-            f"cannot tell the format of {path.name} from its suffix; "
+            f"cannot tell the format of {shown(path.name)} from its suffix; "
             f"end the name in one of {', '.join(SUFFIXES)}"
         )
     if found == "HEIF":
@@ -72,19 +72,33 @@ def check_output(picture: Picture, format: str | None = None) -> str:  # noqa: A
     """Say in which format `encode` would write; callers ask this before long work.
 
     Raises:
-        ImageError: The format is unknown, lacks a package, or cannot hold the picture's alpha.
+        ImageError: The format is unknown, lacks a package, or cannot hold the picture's size or
+            alpha.
     """
     chosen = SUFFIXES.get(f".{format or picture.format}".lower())
     if chosen is None:
-        known = ", ".join(dict.fromkeys(SUFFIXES.values()))
-        raise ImageError(f"unknown format {format!r}; choose one of {known}")
+        raise ImageError(f"unknown format {format!r}; choose one of {', '.join(FORMATS)}")
     if chosen == "HEIF":
         heif.require()
-    if chosen == "JPEG" and picture.alpha is not None and picture.alpha.min() < 255:
+    if chosen == "PNG" and picture.bits > 8:
+        deep.require()
+    height, width = picture.samples.shape[:2]
+    most = _MOST_SIDE.get(chosen)
+    if most is not None and max(height, width) > most:
+        raise ImageError(
+            f"the picture is {width}×{height} pixels, and {chosen} holds at most {most:,} on a "
+            "side; choose another format (png or tiff)"
+        )
+    if chosen == "JPEG" and picture.alpha is not None and _is_transparent(picture):
         raise ImageError(
             "the picture has transparent parts, which JPEG cannot hold; choose png or webp"
         )
     return chosen
+
+
+def _is_transparent(picture: Picture) -> bool:
+    alpha = picture.alpha
+    return alpha is not None and bool(alpha.min() < np.iinfo(alpha.dtype).max)
 
 
 def encode(
@@ -100,16 +114,17 @@ def encode(
         format: "JPEG", "PNG", "WEBP", "TIFF", "AVIF" or "HEIF" in any case, or a suffix such as
             "jpg"; None for the picture's own.
         metadata: "keep" carries all that the format has a place for (see `losses`); "no-gps"
-            leaves out coordinates in EXIF, XMP and PNG text, though not what a camera maker may
+            leaves out coordinates and the names of places in EXIF, XMP, IPTC, comments and PNG
+            text, though not a place that a caption names in words, nor what a camera maker may
             hide in its own notes; "none" leaves out EXIF, XMP, IPTC, comments and text. The
-            colour profile always stays: without it the colours would change.
+            colour profile stays where it fits the format: without it the colours would change.
 
     Raises:
         ImageError: The format is unknown or cannot hold this picture.
         ConfigError: `metadata` is another word.
     """
     chosen = check_output(picture, format)
-    blocks = select(picture.metadata, metadata)
+    blocks = _fitting(select(picture.metadata, metadata), chosen)
     try:
         return _WRITERS[chosen](picture, blocks)
     except ImageError:
@@ -122,24 +137,59 @@ def encode(
         ) from error
 
 
-def losses(picture: Picture, format: str | None = None) -> tuple[str, ...]:  # noqa: A002
-    """Say what of the picture's metadata the output format has no place for, a sentence each.
+def losses(
+    picture: Picture,
+    format: str | None = None,  # noqa: A002
+    metadata: MetadataPolicy = "keep",
+) -> tuple[str, ...]:
+    """Say what of the picture `encode` would leave out without being asked, a sentence each.
 
     Raises:
         ImageError: As for `check_output`.
+        ConfigError: `metadata` is another word.
     """
     chosen = check_output(picture, format)
-    blocks = picture.metadata
+    blocks = select(picture.metadata, metadata)
+    colours = {kind for kind, _ in blocks.colour} - {b"sRGB"}
     lost = {
         "the IPTC caption block": blocks.iptc and chosen not in {"JPEG", "TIFF"},
         "the JPEG comment": blocks.comments and chosen != "JPEG",
         "the extended XMP": blocks.extended_xmp and chosen != "JPEG",
         "PNG's text": blocks.text and chosen != "PNG",
-        "PNG's own colour description": (
-            any(kind in {b"gAMA", b"cICP"} for kind, _ in blocks.colour) and chosen != "PNG"
-        ),
+        "PNG's own colour description": colours and chosen != "PNG",
+        "the resolution": blocks.dpi and chosen not in {"JPEG", "PNG", "TIFF"} and not blocks.exif,
     }
-    return tuple(f"{what} has no place in {chosen} and is dropped" for what in lost if lost[what])
+    said = [f"{what} has no place in {chosen} and is dropped" for what in lost if lost[what]]
+    fitting = _fitting(blocks, chosen)
+    said += [
+        f"{what} is {len(getattr(blocks, block)):,} bytes long, more than "
+        f"{_MOST_BYTES[chosen, block]:,}, which is what {chosen} takes, and is dropped"
+        for block, what in _CALLED.items()
+        if getattr(blocks, block) and not getattr(fitting, block)
+    ]
+    if metadata == "no-gps":
+        said += [
+            f"{what} cannot be cleaned of places with certainty and is dropped"
+            for block, what in _CALLED.items()
+            if getattr(picture.metadata, block) and not getattr(blocks, block)
+        ]
+    if picture.bits > 8 and chosen not in _DEEP:
+        said.append(f"{chosen} is written with 8 bits per channel instead of {picture.bits}")
+    return tuple(said)
+
+
+def _fitting(blocks: Metadata, chosen: str) -> Metadata:
+    """Leave out the blocks that are too long for the format."""
+
+    def fits(block: str) -> bool:
+        return len(getattr(blocks, block) or b"") <= _MOST_BYTES.get((chosen, block), sys.maxsize)
+
+    return replace(
+        blocks,
+        exif=blocks.exif if fits("exif") else None,
+        xmp=blocks.xmp if fits("xmp") else None,
+        icc=blocks.icc if fits("icc") else None,
+    )
 
 
 def _jpeg(picture: Picture, blocks: Metadata) -> bytes:
@@ -154,7 +204,7 @@ def _jpeg(picture: Picture, blocks: Metadata) -> bytes:
         Image.fromarray(picture.pixels),
         "JPEG",
         blocks,
-        exif=b"Exif\0\0" + blocks.exif if blocks.exif else None,
+        exif=EXIF + blocks.exif if blocks.exif else None,
         xmp=blocks.xmp,
         extra=b"".join(extra) or None,
         dpi=blocks.dpi,
@@ -169,24 +219,17 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 
 def _png(picture: Picture, blocks: Metadata) -> bytes:
-    info = PngImagePlugin.PngInfo()
-    for kind, body in (*blocks.colour, *blocks.text):
-        info.add(kind, body)
-    if blocks.xmp:
-        info.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + blocks.xmp)
-    return _saved(
-        Image.fromarray(_channels(picture)),
-        "PNG",
-        blocks,
-        pnginfo=info,
-        exif=blocks.exif,
-        dpi=blocks.dpi,
-    )
+    channels = _channels(picture)
+    if channels.dtype == np.uint16:
+        encoded = deep.write_png(channels.astype(np.uint16, copy=False))
+    else:
+        encoded = _saved(Image.fromarray(channels), "PNG", Metadata())
+    return png.with_metadata(encoded, blocks)
 
 
 def _webp(picture: Picture, blocks: Metadata) -> bytes:
     return _saved(
-        Image.fromarray(_channels(picture)),
+        Image.fromarray(eight_bit(_channels(picture))),
         "WEBP",
         blocks,
         exif=blocks.exif,
@@ -200,10 +243,13 @@ def _webp(picture: Picture, blocks: Metadata) -> bytes:
 
 
 def _avif(picture: Picture, blocks: Metadata) -> bytes:
+    # Only the encoder that Pillow chooses first knows this; without alpha it is not asked.
+    alpha = {"alpha:lossless": "1"} if picture.alpha is not None else None
     return _saved(
-        Image.fromarray(_channels(picture)),
+        Image.fromarray(eight_bit(_channels(picture))),
         "AVIF",
         blocks,
+        advanced=alpha,
         exif=_RawExif(blocks.exif) if blocks.exif else None,
         xmp=blocks.xmp,
         quality=95,
@@ -216,8 +262,14 @@ def _tiff(picture: Picture, blocks: Metadata) -> bytes:
 
 
 def _heif(picture: Picture, blocks: Metadata) -> bytes:
-    image = Image.fromarray(_channels(picture))
-    return heif.write(image, exif=blocks.exif, xmp=blocks.xmp, icc=blocks.icc)
+    image = Image.fromarray(eight_bit(_channels(picture)))
+    return heif.write(
+        image,
+        exif=blocks.exif,
+        xmp=blocks.xmp,
+        icc=blocks.icc,
+        lossless=_is_transparent(picture),
+    )
 
 
 _WRITERS = {
@@ -230,10 +282,11 @@ _WRITERS = {
 }
 
 
-def _channels(picture: Picture) -> NDArray[np.uint8]:
+def _channels(picture: Picture) -> Samples:
+    """Give (H, W, 3) RGB, or (H, W, 4) with alpha."""
     if picture.alpha is None:
-        return picture.pixels
-    return np.dstack([picture.pixels, picture.alpha])
+        return picture.samples
+    return cast("Samples", np.dstack([picture.samples, picture.alpha]))
 
 
 def _saved(image: Image.Image, name: str, blocks: Metadata, **options: object) -> bytes:

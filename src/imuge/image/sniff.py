@@ -7,7 +7,10 @@ memory and where Pillow silently cuts 16 bits per channel down to 8.
 import re
 
 from imuge.errors import ImageError, TooLargeError, UnsupportedError
-from imuge.image.containers import PNG_SIGNATURE, iso_boxes, iso_brands, png_chunks, webp_size
+from imuge.image.containers import PNG_SIGNATURE, iso_boxes, iso_brands, webp_size
+from imuge.image.limits import Limits
+from imuge.image.png import Parts, hdr
+from imuge.image.tiff import Layout
 
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -38,11 +41,12 @@ _SRGB_PRIMARIES = {1, 2}  # BT.709, and unspecified
 JPEG_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"
 XMP_GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 
-EIGHT_BIT = "imuge works on 8 bits per channel; export an 8-bit copy and use that"
+EIGHT_BIT = "export an 8-bit copy and use that"
 STILL = "imuge works on single still pictures; save the one you mean as its own file"
+NO_HDR = "export a standard (SDR) copy and use that"
 NO_GAIN_MAP = (
     "the picture is an HDR photo with a gain map, which would no longer fit the marked pixels; "
-    "export a standard (SDR) copy and use that"
+    f"{NO_HDR}"
 )
 
 
@@ -69,54 +73,78 @@ def identify(data: bytes) -> str:
     )
 
 
-def check_header(data: bytes, kind: str, *, max_pixels: int, min_side: int) -> None:
-    """Refuse, before Pillow sees the file, what Pillow would allocate for or silently degrade.
+def check_png(parts: Parts) -> None:
+    """Refuse a PNG that lacks its end, which Pillow would not miss, or is HDR.
 
     Raises:
-        ImageError: More than 8 bits per channel, a sequence, a gain map, or a wrong size.
+        ImageError: It is one of these.
     """
-    if kind == "PNG":
-        chunks = dict(png_chunks(data))
-        if chunks.get(b"IHDR", b"")[8:9] == b"\x10":
-            raise ImageError(f"the picture has 16 bits per channel; {EIGHT_BIT}")
-        if b"IEND" not in chunks:  # Pillow would not miss it
-            raise ImageError("the PNG data is cut short; get an intact copy")
-    elif kind == "WEBP":
-        size = webp_size(data)
-        if size is not None:
-            check_size(*size, max_pixels=max_pixels, min_side=min_side)
-    elif kind in {"AVIF", "HEIF"}:
-        _check_iso(data)
+    if not parts.whole:
+        raise ImageError("the PNG data is cut short; get an intact copy")
+    if transfer := hdr(parts):
+        raise ImageError(f"the picture is HDR (cICP says {transfer}); {NO_HDR}")
 
 
-def check_size(width: int, height: int, *, max_pixels: int, min_side: int) -> None:
+def check_tiff(layout: Layout) -> None:
+    """Refuse by name what Pillow cannot read, or reads wrongly: kinds of numbers, deep colours.
+
+    Raises:
+        ImageError: The numbers are signed or floating-point, or have more than 16 bits, or there
+            are more than 8 bits of another colour than grey and RGB.
+    """
+    if layout.kind != "unsigned" or layout.bits > 16:
+        what = "" if layout.kind == "unsigned" else f" {layout.kind}"
+        raise ImageError(f"the picture has {layout.bits}-bit{what} channels; {EIGHT_BIT}")
+    if layout.bits > 8 and (layout.bits != 16 or layout.colours not in {"grey", "RGB"}):
+        raise ImageError(
+            f"the picture has {layout.bits} bits per channel in {layout.colours} colours; "
+            f"{EIGHT_BIT}, in sRGB"
+        )
+
+
+def check_webp(data: bytes, limits: Limits) -> None:
+    """Refuse a wrong size before Pillow sees it: it would allocate the canvas.
+
+    Raises:
+        ImageError: The size is outside the limits.
+    """
+    size = webp_size(data)
+    if size is not None:
+        check_size(*size, limits)
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
     """Refuse a picture that is too small to carry the mark or too large to decode.
 
     Raises:
-        ImageError: A side is below `min_side`.
-        TooLargeError: There are more than `max_pixels` pixels.
+        ImageError: A side is below `limits.min_side`.
+        TooLargeError: There are more than `limits.max_pixels` pixels.
     """
-    if min(width, height) < min_side:
+    if min(width, height) < limits.min_side:
         raise ImageError(
             f"the picture is {width}×{height} pixels, and imuge needs at least "
-            f"{min_side} on each side; use a larger copy"
+            f"{limits.min_side} on each side; use a larger copy"
         )
-    if width * height > max_pixels:
+    if width * height > limits.max_pixels:
         raise TooLargeError(
             f"the picture is {width}×{height} = {width * height:,} pixels, above the limit of "
-            f"{max_pixels:,}; scale it down or raise the limit"
+            f"{limits.max_pixels:,}; scale it down or raise the limit (max_pixels)"
         )
 
 
-def _check_iso(data: bytes) -> None:
-    """Refuse sequences, deep colour and gain maps that an AVIF/HEIF header announces."""
+def check_iso(data: bytes) -> None:
+    """Refuse sequences, deep colour and gain maps that an AVIF/HEIF header announces.
+
+    Raises:
+        ImageError: It is one of these.
+    """
     if iso_brands(data)[0] in _HEIF_SEQUENCES:
         raise ImageError(f"the file is an image sequence; {STILL}")
-    meta = _iso_meta(data)
+    meta = iso_meta(data)
     if _ISO_GAIN_MAP.search(meta):
         raise ImageError(NO_GAIN_MAP)
     if any(colours[1] in _HDR_TRANSFERS for colours in _iso_colours(meta)):
-        raise ImageError("the picture is HDR; export a standard (SDR) copy and use that")
+        raise ImageError(f"the picture is HDR; {NO_HDR}")
     for found in re.finditer(rb"av1C[\x80-\xff].(.)", meta, re.DOTALL):
         if found[1][0] & 0x40:  # high_bitdepth, AV1-ISOBMFF section 2.3.3
             raise ImageError(f"the picture has 10 or 12 bits per channel; {EIGHT_BIT}")
@@ -124,10 +152,11 @@ def _check_iso(data: bytes) -> None:
 
 def is_wide_gamut(data: bytes) -> bool:
     """Say whether an AVIF/HEIF states by number other colour primaries than sRGB's."""
-    return any(colours[0] not in _SRGB_PRIMARIES for colours in _iso_colours(_iso_meta(data)))
+    return any(colours[0] not in _SRGB_PRIMARIES for colours in _iso_colours(iso_meta(data)))
 
 
-def _iso_meta(data: bytes) -> bytes:
+def iso_meta(data: bytes) -> bytes:
+    """Give the content of the box that describes an AVIF/HEIF; b"" for other files."""
     if not iso_brands(data):
         return b""
     return next((body for kind, body in iso_boxes(data) if kind == b"meta"), b"")

@@ -11,7 +11,7 @@ from imuge.keys.folder import (
     store_key,
 )
 from imuge.keys.key import Key, new_key, verify_only
-from imuge.keys.message import message_bits, new_image_id
+from imuge.keys.message import Geometry, Message, message_bits, new_image_id
 from imuge.keys.reading import PRESENCE_THRESHOLD, Reading, layout_agreement, read
 from imuge.keys.streams import permutation, signs, tile_permutations
 from imuge.keys.template import (
@@ -27,7 +27,9 @@ __all__ = [
     "DESCRIPTIONS",
     "PRESENCE_THRESHOLD",
     "TEMPLATE_CHANNELS",
+    "Geometry",
     "Key",
+    "Message",
     "Reading",
     "beacon",
     "code_permutations",

@@ -1,11 +1,16 @@
 """Key files: one small JSON document each, readable by its owner alone.
 
-    {"version": 1, "kind": "full", "name": "default", "key_id": "0123abcd",
+    {"version": 2, "kind": "full", "name": "default", "key_id": "0123abcd",
      "secrets": {"key": "<base64 of 32 bytes>"}}
 
-The kind "verify-only" has the secrets beacon, layout and auth instead. A file that is not exactly
-this is refused; no message and no chained exception shows a secret. Where keys lie by default is
-in `folder`.
+The kind "verify-only" has the secrets pilot, beacon, layout and auth instead. A file that is not
+exactly this is refused; no message and no chained exception shows a secret. Where keys lie by
+default is in `folder`.
+
+A file that others may read is refused, as OpenSSH and PostgreSQL do. Secrets that a container is
+given are owned by root and often readable by a group: since the user can change neither, the group
+may read such a file (PostgreSQL's rule). Where even all others may, `SHARED_VARIABLE` says that
+this is meant.
 """
 
 import base64
@@ -24,8 +29,9 @@ from imuge.files import reason, write_atomically
 from imuge.keys.key import Key
 
 MAX_FILE_BYTES = 1 << 16
+SHARED_VARIABLE = "IMUGE_SHARED_KEYS"
 _MODE = 0o600
-_OTHERS = 0o077
+_GROUP_READS, _OTHERS = 0o040, 0o077
 
 
 class _Document(BaseModel):
@@ -33,7 +39,7 @@ class _Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
-    version: Literal[1]
+    version: Literal[2]
     kind: Literal["full", "verify-only"]
     name: str
     key_id: str = Field(pattern=r"^[0-9a-f]{8}$")
@@ -54,7 +60,7 @@ def write_key(key: Key, path: Path, overwrite: bool = False) -> None:
     """
     held = dict(key.roots) if key.secret is None else {"key": key.secret}
     document = _Document(
-        version=1,
+        version=2,
         kind="full" if key.secret is not None else "verify-only",
         name=key.name,
         key_id=key.key_id,
@@ -71,8 +77,8 @@ def read_key(path: Path) -> Key:
     """Read a key file.
 
     Raises:
-        KeyFileError: the file is missing, not a file, open to group or others, not a key file of
-            version 1, or its parts do not fit together.
+        KeyFileError: the file is missing, not a file, open to others (see above), not a key file
+            of version 2, or its parts do not fit together.
     """
     data = _read_private(path)
     try:
@@ -82,7 +88,7 @@ def read_key(path: Path) -> Key:
     else:
         return _key(document, path)
     # Raised out here, so that the chained exception cannot carry the file's content.
-    raise KeyFileError(f"{path} is not a key file of version 1: {problem}; restore your copy of it")
+    raise KeyFileError(f"{path} is not a key file of version 2: {problem}; restore your copy of it")
 
 
 def _read_private(path: Path) -> bytes:
@@ -93,11 +99,8 @@ def _read_private(path: Path) -> bytes:
             raise KeyFileError(f"{path} is a directory; name the key file in it")
         if not stat.S_ISREG(status.st_mode):
             raise KeyFileError(f"{path} is not a regular file; copy the key to one of mode 0600")
-        if os.name == "posix" and status.st_mode & _OTHERS:
-            raise KeyFileError(
-                f"{path} has mode {stat.S_IMODE(status.st_mode):04o}, so others may read the key; "
-                f"run: chmod 600 {shlex.quote(str(path))}"
-            )
+        if os.name == "posix":
+            _check_mode(path, status)
         if status.st_size > MAX_FILE_BYTES:
             raise KeyFileError(
                 f"{path} is {status.st_size} bytes long and a key file below {MAX_FILE_BYTES}; "
@@ -112,6 +115,29 @@ def _read_private(path: Path) -> bytes:
         raise KeyFileError(
             f"cannot read key file {path}: {reason(error)}; check its owner and mode"
         ) from error
+
+
+def _check_mode(path: Path, status: os.stat_result) -> None:
+    """Refuse a key that others may read, with a remedy that this user can follow."""
+    mode = stat.S_IMODE(status.st_mode)
+    fixed = not _may_change_mode(path, status)
+    allowed = _GROUP_READS if fixed else 0
+    if not mode & _OTHERS & ~allowed or os.environ.get(SHARED_VARIABLE) == "1":
+        return
+    remedy = (
+        "mount the secret with mode 0400 or 0440 (Docker: mode, Kubernetes: defaultMode), or set "
+        f"{SHARED_VARIABLE}=1 if nobody else can reach it"
+        if fixed
+        else f"run: chmod 600 {shlex.quote(str(path))}"
+    )
+    raise KeyFileError(f"{path} has mode {mode:04o}, so others may read the key; {remedy}")
+
+
+def _may_change_mode(path: Path, status: os.stat_result) -> bool:
+    """Say whether this user could make the file private: theirs, and not mounted read-only."""
+    if os.geteuid() not in {0, status.st_uid}:
+        return False
+    return not os.statvfs(path).f_flag & os.ST_RDONLY
 
 
 def _problem(error: ValidationError) -> str:

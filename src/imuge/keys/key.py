@@ -1,12 +1,13 @@
 """A key and the keys derived from it (docs/protocol.md, "Keys").
 
-    key (32 bytes) ── root_beacon ─────────────► beacon signs, tile placement
+    key (32 bytes) ── root_pilot ──────────────► waves that tell where a copy lies in its frame
+                   ├─ root_beacon ─────────────► beacon signs, tile placement
                    ├─ root_auth ───────────────► authentication tag of the message
                    ├─ root_layout ── image id ─► layout signs of one picture
                    └─ root_recover ─ image id ─► where the code of one picture lies
 
-HKDF-SHA256 with an empty salt (RFC 5869). A verify-only key holds the first three roots instead
-of the key, so the fourth is out of its reach.
+HKDF-SHA256 with an empty salt (RFC 5869). A verify-only key holds the first four roots instead of
+the key, so the fifth is out of its reach.
 """
 
 import hashlib
@@ -21,10 +22,11 @@ from imuge.errors import KeyFileError
 from imuge.keys.names import check_name
 
 KEY_BYTES = 32
-PURPOSES = ("beacon", "layout", "auth", "recover")
-VERIFYING_PURPOSES = ("beacon", "layout", "auth")
+IMAGE_ID_BITS = 48
+PURPOSES = ("pilot", "beacon", "layout", "auth", "recover")
+VERIFYING_PURPOSES = ("pilot", "beacon", "layout", "auth")
 IMAGE_PURPOSES = ("layout", "recover")
-LABEL = b"imuge/1/"
+LABEL = b"imuge/2/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Key:
 
     @classmethod
     def from_roots(cls, name: str, key_id: str, roots: Mapping[str, bytes]) -> "Key":
-        """Build a verify-only key from the roots beacon, layout and auth.
+        """Build a verify-only key from the roots pilot, beacon, layout and auth.
 
         Raises:
             KeyFileError: `name` is not a key name, a root is missing or superfluous, or one is
@@ -76,7 +78,7 @@ class Key:
         return self.secret is not None
 
     def root(self, purpose: str) -> bytes:
-        """Give the 32-byte root key of `purpose`: beacon, layout, auth or recover.
+        """Give the 32-byte root key of `purpose`: pilot, beacon, layout, auth or recover.
 
         Raises:
             KeyFileError: this key is verify-only and `purpose` is recover.
@@ -96,7 +98,7 @@ class Key:
 
         Raises:
             KeyFileError: this key is verify-only and `purpose` is recover.
-            ValueError: there is no such purpose for pictures, or `image_id` is not 32 bits.
+            ValueError: there is no such purpose for pictures, or `image_id` is not 48 bits.
         """
         if purpose not in IMAGE_PURPOSES:
             raise ValueError(
@@ -121,14 +123,14 @@ def verify_only(key: Key) -> Key:
 
 
 def pack_image_id(image_id: int) -> bytes:
-    """Write an image id as 4 bytes, big-endian.
+    """Write an image id as 6 bytes, big-endian.
 
     Raises:
-        ValueError: `image_id` is not in 0..2^32 - 1.
+        ValueError: `image_id` is not in 0..2^48 - 1.
     """
-    if not 0 <= image_id < 1 << 32:
-        raise ValueError(f"an image id is a number of 32 bits, got {image_id}")
-    return int(image_id).to_bytes(4, "big")
+    if not 0 <= image_id < 1 << IMAGE_ID_BITS:
+        raise ValueError(f"an image id is a number of {IMAGE_ID_BITS} bits, got {image_id}")
+    return int(image_id).to_bytes(IMAGE_ID_BITS // 8, "big")
 
 
 def _derive(secret: bytes, info: bytes) -> bytes:

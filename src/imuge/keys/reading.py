@@ -1,7 +1,7 @@
 """What revealed template channels say about a key: presence, message and layout.
 
     revealed (6) ─┬─ 0-1 × signs ── S_b, V_b ─┬─ T = Σ S_b²/V_b ── presence p
-                  │                           └─ hard bits, flips ── image id with a valid tag
+                  │                           └─ hard bits, flips ── message with a valid tag
                   └─ 2-5 = signs? ── fair-coin test ── layout p
 
 Without protection the keyed signs are fair and independent of the picture, so T is close to
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from imuge.keys.key import Key
-from imuge.keys.message import MESSAGE_BITS, tag
+from imuge.keys.message import CONTENT_BYTES, MESSAGE_BITS, Message, tag
 from imuge.keys.template import (
     BEACON_CHANNELS,
     LAYOUT_CHANNELS,
@@ -44,12 +44,17 @@ class Reading:
 
     present: bool  # presence_p is below PRESENCE_THRESHOLD
     presence_p: float  # chance of so strong a beacon without protection, corrected
-    image_id: int | None  # None where no message had a valid tag
-    tag_p: float | None  # chance that a tag fits by accident, corrected; None without image_id
-    identity_p: float | None  # chance of both at once, corrected once; None without image_id
+    message: Message | None  # None where none had a valid tag
+    tag_p: float | None  # chance that a tag fits by accident, corrected; None without a message
+    identity_p: float | None  # chance of both at once, corrected once; None without a message
     flips: int  # hard decisions that were reversed until the tag fitted
     agreement: float  # fraction of beacon signs as the message has them; see `read`
     hypotheses: int  # keys times geometries that the p-values are corrected for
+
+    @property
+    def image_id(self) -> int | None:
+        """The id in the message; None without a message."""
+        return None if self.message is None else self.message.image_id
 
 
 def read(
@@ -72,6 +77,8 @@ def read(
     Returns:
         The reading. Its `agreement` is taken with the message whose tag fitted; without one, with
         the hard decisions, which lifts it above one half even on noise: a description, not a test.
+        The message's geometry is as it was written: whether there can be such a frame, and whether
+        the picture is a copy of it, is for the caller to judge.
 
     Raises:
         ValueError: an array has another shape, or a number is out of range.
@@ -87,15 +94,15 @@ def read(
     present = presence_p < PRESENCE_THRESHOLD
     hard = sums < 0
     decoded = _decode(key, sums, energies) if present else None
-    image_id, flipped = decoded if decoded is not None else (None, [])
+    message, flipped = decoded if decoded is not None else (None, [])
     bits = hard.copy()
     bits[flipped] ^= True
     return Reading(
         present=present,
         presence_p=presence_p,
-        image_id=image_id,
-        tag_p=None if image_id is None else min(1.0, TAG_FALSE_ACCEPTANCE * hypotheses),
-        identity_p=None if image_id is None else presence_p * TAG_FALSE_ACCEPTANCE,
+        message=message,
+        tag_p=None if message is None else min(1.0, TAG_FALSE_ACCEPTANCE * hypotheses),
+        identity_p=None if message is None else presence_p * TAG_FALSE_ACCEPTANCE,
         flips=len(flipped),
         agreement=_agreement(products, np.where(bits, -1, 1)[numbers])[0],
         hypotheses=hypotheses,
@@ -169,7 +176,7 @@ def _cell_sums(
 def _soft_sums(
     products: NDArray[np.float64], numbers: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Add up value × sign and value² for each of the 64 bits."""
+    """Add up value × sign and value² for each of the 96 bits."""
     clamped = products.clip(-CLAMP, CLAMP).ravel()
     places = numbers.ravel()
     sums = np.bincount(places, weights=clamped, minlength=MESSAGE_BITS)
@@ -194,11 +201,11 @@ def _presence(sums: NDArray[np.float64], energies: NDArray[np.float64]) -> float
 
 def _decode(
     key: Key, sums: NDArray[np.float64], energies: NDArray[np.float64]
-) -> tuple[int, list[int]] | None:
+) -> tuple[Message, list[int]] | None:
     """Find the first message with a valid tag, flipping few and uncertain bits first.
 
     Returns:
-        Image id and the numbers of the bits that were flipped, or None.
+        The message and the numbers of the bits that were flipped, or None.
     """
     certainties = _certainties(sums, energies)
     hard = int.from_bytes(np.packbits(sums < 0).tobytes(), "big")
@@ -207,9 +214,11 @@ def _decode(
     for count in range(MAX_FLIPS + 1):
         flips = combinations(uncertain, count)
         for flipped in sorted(flips, key=lambda bits: float(certainties[list(bits)].sum())):
-            message = hard ^ sum(1 << (MESSAGE_BITS - 1 - bit) for bit in flipped)
-            if tag(root_auth, message >> 32) == message & 0xFFFFFFFF:
-                return message >> 32, list(flipped)
+            bits = hard ^ sum(1 << (MESSAGE_BITS - 1 - bit) for bit in flipped)
+            spelled = bits.to_bytes(MESSAGE_BITS // 8, "big")
+            content = spelled[:CONTENT_BYTES]
+            if tag(root_auth, content) == spelled[CONTENT_BYTES:]:
+                return Message.unpack(content), list(flipped)
     return None
 
 

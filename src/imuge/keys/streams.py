@@ -22,8 +22,8 @@ RECOVERY_PERMUTATION = 4
 CODE_SIGNS = 5
 PILOT_WAVES = 6
 
-TILE = 8  # blocks along each side of a tile; its 64 blocks carry the 64 message bits
-TILE_BLOCKS = TILE * TILE
+TILE_ROWS, TILE_COLUMNS = 8, 12  # blocks of a tile, which carry the 96 message bits
+TILE_BLOCKS = TILE_ROWS * TILE_COLUMNS
 _BATCH = 1 << 16  # permutation draws checked for rejection at a time
 
 Words = Callable[[int], NDArray[np.uint32]]
@@ -122,18 +122,18 @@ def tile_permutations(
 ) -> NDArray[np.int64]:
     """Draw which message bit each block of each tile carries on one beacon channel.
 
-    A tile's 64 words are bytes 256·column .. 256·column + 255 of its row's stream, little-endian;
+    A tile's 96 words are bytes 384·column .. 384·column + 383 of its row's stream, little-endian;
     block k, row-major in the tile, carries the bit that is the index of the k-th smallest word
     (of equal words the first comes first).
 
     Args:
         root_beacon: 32 bytes.
         channel: Beacon channel, 0 or 1.
-        tile_rows: Rows of 8x8 tiles, from the grid's top.
-        tile_columns: Columns of 8x8 tiles, from the grid's left.
+        tile_rows: Rows of tiles of 8x12 blocks, from the grid's top.
+        tile_columns: Columns of such tiles, from the grid's left.
 
     Returns:
-        (tile_rows, tile_columns, 64) of bit numbers 0..63.
+        (tile_rows, tile_columns, 96) of bit numbers 0..95.
     """
     length = 4 * TILE_BLOCKS * tile_columns
     stream = b"".join(

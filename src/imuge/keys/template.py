@@ -4,9 +4,9 @@
     channels 2-5  layout   sign(picture's layout key; channel, row // s, column // s)
 
 s is the channel's scale: s by s blocks share a sign (1 in the release `lab.r3`). Which message bit
-a beacon block carries is drawn for every aligned tile of 8x8 blocks, so each bit is seen once a
-tile and channel. Grids are (rows, columns) of 8x8-pixel blocks, row-major. After an `offset`
-(row, column) they are windows of a larger picture's grid.
+a beacon block carries is drawn for every aligned tile of 8 rows x 12 columns of blocks, so each bit
+is seen once a tile and channel. Grids are (rows, columns) of 8x8-pixel blocks, row-major. After an
+`offset` (row, column) they are windows of a larger picture's grid.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imuge.keys.key import Key
-from imuge.keys.message import MESSAGE_BITS, message_bits
+from imuge.keys.message import MESSAGE_BITS, Message, message_bits
 from imuge.keys.streams import (
     BEACON_SIGNS,
     CODE_SIGNS,
     LAYOUT_SIGNS,
-    TILE,
+    TILE_COLUMNS,
+    TILE_ROWS,
     check_grid,
     permutation,
     signs,
@@ -35,13 +36,13 @@ PLAIN_SCALES = (1,) * TEMPLATE_CHANNELS
 
 
 def template(
-    key: Key, image_id: int, rows: int, columns: int, *, scales: Sequence[int] = PLAIN_SCALES
+    key: Key, message: Message, rows: int, columns: int, *, scales: Sequence[int] = PLAIN_SCALES
 ) -> NDArray[np.float32]:
     """Give the six template channels to embed in one picture.
 
     Args:
         key: Full or verify-only.
-        image_id: The picture's id.
+        message: What the beacon carries; the layout is that of its image id.
         rows: Block rows.
         columns: Block columns.
         scales: How many blocks on a side share a sign, for each channel; 1 for the beacon.
@@ -50,11 +51,10 @@ def template(
         (6, rows, columns) of +1 and -1: beacon × message, then layout.
 
     Raises:
-        ValueError: `image_id` is not in 0..2^32 - 1, a size is negative, or the scales are not
-            those of six channels.
+        ValueError: a size is negative, or the scales are not those of six channels.
     """
-    layout = layout_signs(key, image_id, rows, columns, scales=scales).astype(np.float32)
-    return np.concatenate([beacon(key, message_bits(key, image_id), rows, columns), layout])
+    layout = layout_signs(key, message.image_id, rows, columns, scales=scales).astype(np.float32)
+    return np.concatenate([beacon(key, message_bits(key, message), rows, columns), layout])
 
 
 def beacon(
@@ -64,7 +64,7 @@ def beacon(
 
     Args:
         key: Full or verify-only.
-        bits: (64,) of 0 and 1.
+        bits: (96,) of 0 and 1.
         rows: Block rows.
         columns: Block columns.
         offset: Row and column of the first block in the whole picture's grid.
@@ -127,7 +127,7 @@ def layout_cells(
         For each of channels 2-5 its signs, (cell rows, cell columns) of +1 and -1.
 
     Raises:
-        ValueError: a size or an offset is negative, `image_id` is not in 0..2^32 - 1, or the
+        ValueError: a size or an offset is negative, `image_id` is not in 0..2^48 - 1, or the
             scales are not those of six channels.
     """
     top, left = check_grid(rows, columns, offset)
@@ -157,18 +157,18 @@ def bit_numbers(
     """Say which message bit every block carries.
 
     Returns:
-        (2, rows, columns) of 0..63, for beacon channels 0 and 1.
+        (2, rows, columns) of 0..95, for beacon channels 0 and 1.
 
     Raises:
         ValueError: a size or an offset is negative.
     """
     top, left = check_grid(rows, columns, offset)
-    tile_rows, tile_columns = -(-(top + rows) // TILE), -(-(left + columns) // TILE)
+    tile_rows, tile_columns = -(-(top + rows) // TILE_ROWS), -(-(left + columns) // TILE_COLUMNS)
     grids = []
     for channel in BEACON_CHANNELS:
         tiles = tile_permutations(key.root("beacon"), channel, tile_rows, tile_columns)
-        blocks = tiles.reshape(tile_rows, tile_columns, TILE, TILE).swapaxes(1, 2)
-        grids.append(blocks.reshape(tile_rows * TILE, tile_columns * TILE))
+        blocks = tiles.reshape(tile_rows, tile_columns, TILE_ROWS, TILE_COLUMNS).swapaxes(1, 2)
+        grids.append(blocks.reshape(tile_rows * TILE_ROWS, tile_columns * TILE_COLUMNS))
     return np.stack(grids)[:, top : top + rows, left : left + columns]
 
 
@@ -181,7 +181,7 @@ def code_permutations(key: Key, image_id: int, rows: int, columns: int) -> NDArr
 
     Raises:
         KeyFileError: `key` is verify-only.
-        ValueError: `image_id` is not in 0..2^32 - 1, or a size is negative.
+        ValueError: `image_id` is not in 0..2^48 - 1, or a size is negative.
     """
     check_grid(rows, columns, (0, 0))
     recover = key.image_key("recover", image_id)
@@ -203,7 +203,7 @@ def code_signs(key: Key, image_id: int, rows: int, columns: int, channels: int) 
 
     Raises:
         KeyFileError: `key` is verify-only.
-        ValueError: `image_id` is not in 0..2^32 - 1, or a size is negative.
+        ValueError: `image_id` is not in 0..2^48 - 1, or a size is negative.
     """
     recover = key.image_key("recover", image_id)
     return signs(recover, CODE_SIGNS, range(channels), rows, columns)

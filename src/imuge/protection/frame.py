@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imuge.image.picture import Samples
+from imuge.keys.message import Geometry
+
 Array: TypeAlias = NDArray[np.float32]
-Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Detail: TypeAlias = Literal["robust", "normal", "fine"]
 
 SIDES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
@@ -42,12 +44,16 @@ class Frame:
         across: Frame pixels that the picture covers, counted from the left; a fraction more than
             `width` - 1 at the least.
         down: The same from the top.
+        left: Where in the frame the picture begins, less than a pixel from its edge.
+        top: The same from the top.
     """
 
     width: int
     height: int
     across: float
     down: float
+    left: float = 0.0
+    top: float = 0.0
 
     @property
     def side(self) -> int:
@@ -99,6 +105,23 @@ def fitted_frame(width: int, height: int, size: tuple[int, int]) -> Frame:
     return Frame(width=size[1], height=size[0], across=across, down=down)
 
 
+def geometry_of(frame: Frame) -> Geometry:
+    """The size of a frame, whose longer side is one of `SIDES`, as the message spells it."""
+    return Geometry(
+        side_number=SIDES.index(frame.side),
+        tall=frame.height > frame.width,
+        shorter=min(frame.size),
+    )
+
+
+def size_named(geometry: Geometry) -> tuple[int, int] | None:
+    """Height and width of the frame that a message names; None where there can be none such."""
+    if geometry.side_number >= len(SIDES) or geometry.shorter > SIDES[geometry.side_number]:
+        return None
+    longer, shorter = SIDES[geometry.side_number], geometry.shorter
+    return (longer, shorter) if geometry.tall else (shorter, longer)
+
+
 def to_frame(pixels: Samples, frame: Frame, *, threads: int = 1) -> Array:
     """Scale a picture to its frame: antialiased (Lanczos), in float, exact in its scale.
 
@@ -134,20 +157,22 @@ def _scaled_band(
     """Frame rows `rows` of a picture, (rows, w, C)."""
     height, width = pixels.shape[:2]
     support = 3 * max(step[1], 1.0) + 2  # Lanczos looks three pixels of the coarser side around
-    top = max(0, int(rows[0] * step[1] - support) // factors[1] * factors[1])
-    bottom = min(height, math.ceil(rows[1] * step[1] + support))
-    bottom = min(height, top + -(-(bottom - top) // factors[1]) * factors[1])
-    right, end = frame.width * step[0], rows[1] * step[1]
-    # The last row or column of a frame may reach beyond the picture: its edge goes on there.
-    needed = (max(bottom, math.ceil(end)), max(width, math.ceil(right)))
-    band = pixels[top:bottom]
-    if needed != (bottom, width):
-        band = pixels[np.arange(top, needed[0]).clip(max=height - 1)]
-        band = band[:, np.arange(needed[1]).clip(max=width - 1)]
+    start, end = ((row - frame.top) * step[1] for row in rows)
+    left, right = -frame.left * step[0], (frame.width - frame.left) * step[0]
+    top = min(math.floor(start), max(0, int(start - support) // factors[1] * factors[1]))
+    bottom = max(math.ceil(end), min(height, math.ceil(end + support)))
+    bottom = top + -(-(bottom - top) // factors[1]) * factors[1]
+    first = math.floor(left)
+    columns = max(width, math.ceil(right)) - first
+    band = pixels[max(0, top) : bottom]
+    if top < 0 or bottom > height or columns != width:
+        # A frame's outermost pixels may reach beyond the picture: its edge goes on there.
+        band = pixels[np.arange(top, bottom).clip(0, height - 1)]
+        band = band[:, np.arange(first, first + columns).clip(0, width - 1)]
     box = (
-        0.0,
-        (rows[0] * step[1] - top) / factors[1],
-        right / factors[0],
+        (left - first) / factors[0],
+        (start - top) / factors[1],
+        (right - first) / factors[0],
         (end - top) / factors[1],
     )
     size = (frame.width, rows[1] - rows[0])

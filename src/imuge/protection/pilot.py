@@ -7,22 +7,55 @@ are strong only where they are not seen. Wherever a copy's pixels came to lie, t
 its spectrum at places that tell its scale and turn, and their phases tell its offset.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from scipy import fft, ndimage
 
+from imuge.image.picture import Samples
 from imuge.keys.streams import PILOT_WAVES, fractions
+from imuge.protection.shaping import luminance
 
 Array: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.float64]
+Waveform: TypeAlias = NDArray[np.complex128]
 
 WAVES = 48
 RADII = (0.10, 0.30)  # cycles a frame pixel
 AMPLITUDE = 0.7  # grey levels
 FULL_DEVIATION = 8.0  # grey levels of local deviation where the waves have their plain amplitude
 MODULATION = (0.35, 2.0)  # bounds of m
+
+SEARCHED_SIDE = 1024  # pixels of the copy's longer side in which the waves are looked for
+FINE, BROAD = 2.0, 6.0  # Gaussians: what is coarser is picture; what is as loud is made equal
+CLIP = 3.0  # local deviations that a pixel may have
+PADDING = 1.4  # of the transform over the picture, so that peaks between its bins are seen
+LOCAL_BINS = 25  # side of the square of bins whose mean power is the noise
+CAP = 12.0  # times the noise that one wave may count
+FEWEST_WAVES = 24  # as if at least so many had been seen, where a scale takes most out of sight
+NYQUIST = 0.49
+SCALES = (0.2, 2.2)  # frame pixels for each of the searched ones
+SCALE_STEP = 0.003
+PLAUSIBLE = 5.0  # standard deviations from which a scale is worth a look
+
+# The eight ways in which a frame's axes can lie in a copy, without and with mirroring.
+ORIENTATIONS = tuple(
+    np.array(matrix, float)
+    for matrix in (
+        ((1, 0), (0, 1)),
+        ((0, 1), (-1, 0)),
+        ((-1, 0), (0, -1)),
+        ((0, -1), (1, 0)),
+        ((-1, 0), (0, 1)),
+        ((0, 1), (1, 0)),
+        ((1, 0), (0, -1)),
+        ((0, -1), (-1, 0)),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +101,190 @@ def pilot(keyed: Waves, deviation: Array) -> Array:
     strength = (deviation / np.float32(FULL_DEVIATION)).clip(*MODULATION)
     made: Array = np.float32(AMPLITUDE) * strength * pattern(keyed, *deviation.shape)
     return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum:
+    """What of a copy is looked through for waves, computed once for all keys.
+
+    Attributes:
+        detail: (h, w), luminance without what is coarse, equally loud everywhere, windowed.
+        ratio: Searched pixels for each of the copy's, across and down.
+        power: (n, n // 2 + 1), of the transform, rows by columns.
+        noise: The same, its local mean.
+        bins: n.
+    """
+
+    detail: Array
+    ratio: tuple[float, float]
+    power: Array
+    noise: Array
+    bins: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hit:
+    """A scale and turn at which waves stand out."""
+
+    score: float  # standard deviations
+    scale: float  # frame pixels for each searched one
+    turn: float  # radians, small, beyond the orientation
+    orientation: int  # index of `ORIENTATIONS`; the four that turn by 180° look the same
+
+
+def spectrum(pixels: Samples) -> Spectrum:
+    """Prepare a copy for the search.
+
+    Args:
+        pixels: (H, W, 3) uint8 or uint16.
+    """
+    plane, ratio = _searched(pixels)
+    fine = plane - ndimage.gaussian_filter(plane, FINE)
+    loudness = np.sqrt(ndimage.gaussian_filter(fine * fine, BROAD)) + 1
+    height, width = fine.shape
+    window = np.sqrt(np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1]))
+    detail = ((fine / loudness).clip(-CLIP, CLIP) * window).astype(np.float32)
+    bins = fft.next_fast_len(int(PADDING * max(height, width)), real=True)
+    transform = fft.rfft2(detail, (bins, bins))
+    power = transform.real**2 + transform.imag**2
+    noise = ndimage.uniform_filter(power, LOCAL_BINS, mode="wrap") + np.float32(1e-9)
+    return Spectrum(detail=detail, ratio=ratio, power=power, noise=noise, bins=bins)
+
+
+def _searched(pixels: Samples) -> tuple[Array, tuple[float, float]]:
+    """Luminance in grey levels, at most `SEARCHED_SIDE` long, and how much it was scaled."""
+    height, width = pixels.shape[:2]
+    shrink = min(1.0, SEARCHED_SIDE / max(height, width))
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(pixels, np.uint8))
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return luminance(np.asarray(image, np.float32)), (size[0] / width, size[1] / height)
+
+
+def hits(
+    seen: Spectrum, keyed: Waves, *, turns: Sequence[float] = (0.0,), most: int = 6
+) -> list[Hit]:
+    """Look for the scales and turns at which a key's waves stand out.
+
+    Args:
+        seen: The copy's spectrum.
+        keyed: The key's waves.
+        turns: Small turns to try, radians, beside the quarter turns and mirroring.
+        most: How many to give at the most.
+
+    Returns:
+        Those above `PLAUSIBLE`, best first; of neighbours only the best. Turns by 180° look the
+        same in a spectrum, so orientations 0, 1, 4 and 5 stand for their opposites, too.
+    """
+    excess = np.minimum(seen.power / seen.noise, CAP)
+    mean, spread = float(excess.mean()), float(excess.std())
+    low, high = SCALES
+    scales = np.exp(np.arange(np.log(low), np.log(high), SCALE_STEP))
+    found = []
+    for orientation in (0, 1, 4, 5):
+        for turn in turns:
+            u, v = _turned(keyed, ORIENTATIONS[orientation], turn)
+            across, down = np.outer(scales, u), np.outer(scales, v)
+            visible = np.maximum(np.abs(across), np.abs(down)) < NYQUIST
+            there = np.where(visible, _at(excess, seen.bins, across, down) - mean, 0).sum(1)
+            score = there / (spread * np.sqrt(np.maximum(visible.sum(1), FEWEST_WAVES)))
+            tops = (score >= ndimage.maximum_filter1d(score, 15)) & (score > PLAUSIBLE)
+            found += [
+                Hit(float(score[i]), float(scales[i]), float(turn), orientation)
+                for i in np.flatnonzero(tops)
+            ]
+    return sorted(found, reverse=True)[:most]
+
+
+def _turned(keyed: Waves, orientation: Numbers, turn: float) -> tuple[Numbers, Numbers]:
+    """Where the waves lie in a copy: Aᵀ f for the map A from the copy to the frame."""
+    cosine, sine = np.cos(turn), np.sin(turn)
+    matrix = np.array(((cosine, -sine), (sine, cosine))) @ orientation
+    return keyed.u * matrix[0, 0] + keyed.v * matrix[1, 0], (
+        keyed.u * matrix[0, 1] + keyed.v * matrix[1, 1]
+    )
+
+
+def _at(values: Array, bins: int, across: Numbers, down: Numbers) -> Array:
+    """Values of a half spectrum at frequencies in cycles a pixel, nearest bin."""
+    flip = np.where(across < 0, -1.0, 1.0)
+    column = np.rint(flip * across * bins).astype(int).clip(0, values.shape[1] - 1)
+    row = np.rint(flip * down * bins).astype(int) % bins
+    picked: Array = values[row, column]
+    return picked
+
+
+def amplitudes(
+    seen: Spectrum,
+    keyed: Waves,
+    matrix: Numbers,
+    offset: Numbers,
+    rows: slice = slice(None),
+    columns: slice = slice(None),
+) -> Waveform:
+    """Complex amplitude of every wave, its own phase taken out, in units of the noise.
+
+    Where the placement is right all of them are real and positive; where it is off by a shift δ
+    in frame pixels they turn by 2π f·δ.
+
+    Args:
+        seen: The copy's spectrum.
+        keyed: The key's waves.
+        matrix: (2, 2), frame pixels for each of the copy's.
+        offset: (2,), frame position of the copy's corner.
+        rows: Of the searched picture; all by default.
+        columns: Of the searched picture.
+
+    Returns:
+        (48,), 0 for waves that such a small copy cannot show.
+    """
+    scaled = matrix / np.array(seen.ratio)
+    g = np.array([keyed.u, keyed.v]).T @ scaled  # cycles a searched pixel, (48, 2)
+    part = seen.detail[rows, columns]
+    x = np.arange(part.shape[1]) + 0.5 + (columns.start or 0)
+    y = np.arange(part.shape[0]) + 0.5 + (rows.start or 0)
+    along = np.exp(-2j * np.pi * np.outer(x, g[:, 0])).astype(np.complex64)
+    down = np.exp(-2j * np.pi * np.outer(y, g[:, 1])).astype(np.complex64)
+    found: Waveform = np.einsum("yk,yk->k", down, part @ along).astype(np.complex128)
+    found *= np.exp(-1j * (keyed.phase + 2 * np.pi * (keyed.u * offset[0] + keyed.v * offset[1])))
+    visible = np.abs(g).max(1) < NYQUIST
+    found *= visible / np.sqrt(_at(seen.noise, seen.bins, g[:, 0], g[:, 1]))
+    if visible.any():  # no wave outshouts the others: where one does it is the picture's
+        size = np.abs(found)
+        found *= np.minimum(1, 3 * np.median(size[visible]) / np.maximum(size, 1e-12))
+    return found
+
+
+def coherence(seen: Waveform) -> float:
+    """How well the waves' amplitudes agree with a placement, in standard deviations."""
+    energy = float((np.abs(seen) ** 2).sum())
+    return float(seen.real.sum()) / np.sqrt(energy / 2) if energy > 0 else 0.0
+
+
+def shifts(
+    seen: Waveform, keyed: Waves, across: Numbers, down: Numbers, *, most: int = 3
+) -> list[tuple[float, float, float]]:
+    """The shifts under which the waves agree best: (standard deviations, x, y), best first.
+
+    Args:
+        seen: Amplitudes as `amplitudes` gives them.
+        keyed: The key's waves.
+        across: Shifts to try along x, evenly spaced, frame pixels.
+        down: The same along y.
+        most: How many, from different places.
+    """
+    wide = seen[:, None] * np.exp(-2j * np.pi * np.outer(keyed.u, across))
+    fit = np.real(np.exp(-2j * np.pi * np.outer(down, keyed.v)).astype(np.complex64) @ wide)
+    fit /= np.sqrt(max(float((np.abs(seen) ** 2).sum()), 1e-12) / 2)
+    near = max(1, round(3 / max(across[1] - across[0], 1e-3))) if len(across) > 1 else 1
+    found = []
+    for _ in range(most):
+        row, column = np.unravel_index(np.argmax(fit), fit.shape)
+        found.append((float(fit[row, column]), float(across[column]), float(down[row])))
+        fit[
+            max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1
+        ] = -np.inf
+    return found

@@ -1,70 +1,134 @@
 """The verdict in one sentence, and the warnings that belong to it. No verdict says "authentic"."""
 
 import math
+from collections.abc import Sequence
 
 from imuge.keys import Key
-from imuge.protection.verify import Found
+from imuge.protection.hidden_copy import Comparison
+from imuge.protection.receive import Received
+from imuge.results import Finding, Geometry, Region
 
 MUCH = 0.5  # share of the picture beyond which a reconstruction is mostly guessed
+READABLE = 1.07  # pixels of a copy for each of its frame's below which it reads badly
 
 
-def sentence(found: Found, keys: list[Key]) -> str:
-    """Say for a person what was found."""
-    if found.key is None:
-        tried = f"key {keys[0].name}" if len(keys) == 1 else f"any of the {len(keys)} keys tried"
+def sentence(
+    finding: Finding,
+    *,
+    key: Key | None,
+    tried: Sequence[Key],
+    regions: Sequence[Region],
+    smallest: int | None,
+    geometry: Geometry | None,
+) -> str:
+    """Say for a person what was found.
+
+    Args:
+        finding: The verdict.
+        key: Whose protection was found; None where there is none.
+        tried: All keys looked with.
+        regions: What changed.
+        smallest: Pixels that a change must have to be reported; None where nothing was judged.
+        geometry: How the copy lies in what was published; None where that is not known.
+    """
+    if key is None:
+        any_key = (
+            f"key {tried[0].name}" if len(tried) == 1 else f"any of the {len(tried)} keys tried"
+        )
         return (
-            f"No protection of {tried} was found; "
+            f"No protection of {any_key} was found; "
             "this says nothing about whether the picture was changed."
         )
-    name = f"key {found.key.name}"
-    if found.finding == "degraded":
+    name = f"key {key.name}"
+    if finding == "degraded":
         return (
             f"Protection with {name} was found, but it is too damaged to say whether or where "
             "the picture was changed."
         )
-    if found.finding == "foreign":
+    if finding == "foreign":
         return f"The protection with {name} in this picture seems to belong to another picture."
-    if found.finding == "intact":
-        return f"No change was found since this picture was protected with {name}{_floor(found)}."
-    count = len(found.regions)
-    share = sum(region.area for region in found.regions)
-    regions = "1 region" if count == 1 else f"{count} regions"
-    return f"{regions} ({share:.1%} of the picture) changed since it was protected with {name}."
+    lies = "" if geometry is None else _lies(geometry)
+    if finding == "intact":
+        floor = _floor(smallest)
+        return f"No change was found since this picture was protected with {name}{floor}{lies}."
+    count = "1 region" if len(regions) == 1 else f"{len(regions)} regions"
+    share = sum(region.area for region in regions)
+    return f"{count} ({share:.1%} of the picture) changed since it was protected with {name}{lies}."
 
 
-def _floor(found: Found) -> str:
+def _floor(smallest: int | None) -> str:
     """How small a change may go unnoticed, so that nobody takes silence for more than it is."""
-    if found.minimum_area is None:
+    if smallest is None:
         return ""
-    side = math.ceil(math.sqrt(found.minimum_area))
+    side = math.ceil(math.sqrt(smallest))
     return f", beyond re-saving and what is smaller than about {side}x{side} pixels"
 
 
-def cautions(found: Found) -> tuple[str, ...]:
-    """What the reader of a verdict should know beside it."""
+def _lies(geometry: Geometry) -> str:
+    """What was done to the whole picture, which is no tampering."""
+    done = []
+    if geometry.share < 1:
+        done.append(f"shows {geometry.share:.0%} of what was published")
+    if geometry.mirrored:
+        done.append("is mirrored")
+    if geometry.turn:
+        done.append(f"is turned by {geometry.turn:g}°")
+    if geometry.stretch != 1:
+        done.append(f"is stretched by {max(geometry.stretch, 1 / geometry.stretch):.2f}")
+    if not done:
+        return ""
+    return "; it " + (" and ".join([", ".join(done[:-1]), done[-1]]) if done[1:] else done[0])
+
+
+def cautions(
+    finding: Finding,
+    *,
+    key: Key | None,
+    received: Received,
+    small_spots: int,
+    tampered_area: float,
+    comparison: Comparison | None,
+) -> tuple[str, ...]:
+    """What the reader of a verdict should know beside it.
+
+    Args:
+        finding: The verdict.
+        key: Whose protection was found; None where there is none.
+        received: How the copy was read.
+        small_spots: Pieces that were too small or too doubtful to be regions.
+        tampered_area: Of the regions, a fraction of the picture.
+        comparison: With the hidden copy; None where there was nothing to compare.
+    """
     said = []
-    if found.finding == "unprotected":
+    if key is not None and (needed := _needed(received)) is not None:
         said.append(
-            "A copy that was cropped, scaled or turned is not recognised by this version; "
-            "verify the picture at the size it was published."
+            f"This copy is small for its protection, which needs about {needed} pixels on the "
+            "longer side of what was published: look for a larger copy."
         )
-    if found.key is not None and not found.key.can_recover and found.reading.image_id is not None:
+    if key is not None and not key.can_recover and received.reading.message is not None:
         said.append(
-            f"Key {found.key.name} is verify-only: nothing was recovered and the hidden copy was "
+            f"Key {key.name} is verify-only: nothing was recovered and the hidden copy was "
             "not checked."
         )
-    elif found.finding in ("intact", "tampered") and (
-        found.comparison is None or found.comparison.correlation is None
+    elif finding in ("intact", "tampered") and (
+        comparison is None or comparison.correlation is None
     ):
         said.append("Too little of the picture is untouched to compare it with its hidden copy.")
-    if found.spots:
-        spots = "1 spot" if found.spots == 1 else f"{found.spots} spots"
+    if small_spots:
+        spots = "1 spot" if small_spots == 1 else f"{small_spots} spots"
         said.append(
             f"{spots} too small or too doubtful to report also looked changed; re-saving as JPEG "
             "leaves such spots, and so do small edits."
         )
-    if sum(region.area for region in found.regions) > MUCH:
+    if finding == "tampered" and tampered_area > MUCH:
         said.append("More than half of the picture changed; the reconstruction is a rough guess.")
-    if found.finding == "foreign" and found.comparison is not None:
+    if finding == "foreign" and comparison is not None:
         said.append("The hidden copy shows the picture that the protection was made for.")
     return tuple(said)
+
+
+def _needed(received: Received) -> int | None:
+    """Pixels that a whole copy needs on its longer side; None where this one has enough."""
+    if received.placement.scale * READABLE < 1:
+        return None
+    return math.ceil(READABLE * max(received.canvas.height, received.canvas.width) / 10) * 10

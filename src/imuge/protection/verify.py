@@ -1,318 +1,253 @@
-"""From a received picture to a verdict, one step after another.
+"""From a received picture to a verdict: the order of things, and the rules of the verdict.
 
-    canvas ─► reveal ─► read (each key) ─► localize ─► regions ─► hidden copy ─► recover
-                          │                                          │
-                          └─ unprotected, degraded                   └─ foreign, degraded
+    copy ─► receive ─► locate ─► regions ─► compare hidden copy ─► judge ─► Verdict
+              │          on the frame                                │         ▲
+              └──────────────────────────────────────────────────────┘         │
+                                       recovery and hidden copy, now or later ─┘
 
-`Guard` gives the pictures in and takes the findings out; the order is that of docs/protocol.md.
+What the steps find is collected in `Evidence`, once; the verdict is drawn from it, and goes on from
+it when recovery or the hidden copy are asked for later. The order is that of docs/protocol.md.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
 
+from imuge import __version__
 from imuge.engine import Engine
-from imuge.engine.canvas import SIDE_MULTIPLE, Canvas, to_pixels
-from imuge.keys import (
-    PRESENCE_THRESHOLD,
-    TEMPLATE_CHANNELS,
-    Key,
-    Reading,
-    layout_agreement,
-    read,
-    template,
-)
-from imuge.protection.hidden_copy import (
-    Comparison,
-    HiddenCode,
-    code_clues,
-    compare,
-    erased_blocks,
-    find_code,
-    render,
-)
-from imuge.results import Finding, Pixels, Region
-from imuge.weights import CALIBRATED_SIDE, WorkingPoint
+from imuge.engine.canvas import Canvas
+from imuge.errors import ConfigError
+from imuge.image import Picture
+from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layout_agreement
+from imuge.protection.align import Placement, unwarp
+from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.protection.frame import size_named
+from imuge.protection.hidden_copy import Comparison, compare, render_whole
+from imuge.protection.in_copy import InCopy, geometry, in_copy
+from imuge.protection.locate import Located, Regions, is_too_faint, locate, regions_shown
+from imuge.protection.receive import Received, Search, receive
+from imuge.protection.recover import recover as reconstruct
+from imuge.protection.recover import widen
+from imuge.protection.sentences import cautions, sentence
+from imuge.results import Finding, Pixels, Verdict
 
-BEACON_CHANNELS = 2  # the first of the template's
-FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
-REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
-RECOVERY_MARGIN = 4  # pixels the recoverer's mask is wider than the reported one
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
 CLEAR_BEACON = 0.85
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What was found out about one picture."""
+class Evidence:
+    """What a copy gave away whose message could be read."""
 
-    finding: Finding
-    key: Key | None = None
-    reading: Reading
-    layout_p: float | None = None
-    threshold: float | None = None  # probability; None where nothing was localized
-    minimum_area: int | None = None  # pixels above the threshold that a region needed here
-    spots: int = 0  # pieces that had fewer, and so are no regions
-    comparison: Comparison | None = None
-    clarity: float | None = None  # fraction of beacon signs that agree where nothing changed
-    hidden: HiddenCode | None = field(default=None, repr=False)  # as the full key finds it
-    probability: Array | None = field(default=None, repr=False)
-    mask: NDArray[np.bool_] = field(repr=False)
-    regions: tuple[Region, ...] = ()
-    recovered: Pixels | None = field(default=None, repr=False)
-    hidden_copy_image: Pixels | None = field(default=None, repr=False)
+    key: Key
+    canvas: Canvas  # the copy on its frame
+    placement: Placement
+    piloted: bool
+    layout_p: float  # probability of a layout agreement this good by chance
+    located: Located
+    shown: Regions | None  # on the frame; None where the copy reads too faintly to be judged
+    comparison: Comparison | None  # None there too, and for a verify-only key
 
 
-def look_for_beacon(
-    engine: Engine, canvas: Canvas, keys: Sequence[Key]
-) -> tuple[Array, Key, Reading]:
-    """Reveal the payload and read it with every key.
+def examine(engine: Engine, received: Received) -> Evidence | None:
+    """Collect what a copy says about itself; None where it has no readable message."""
+    message, canvas = received.reading.message, received.canvas
+    if message is None or size_named(message.geometry) is None:
+        return None
+    calibration, scales = engine.record.calibration, engine.record.options.template_scales
+    signs = received.revealed[-TEMPLATE_CHANNELS:]
+    _, layout_p = layout_agreement(
+        received.key, message.image_id, signs, canvas.inside, scales=scales
+    )
+    located = locate(engine, canvas, received.revealed, received.key, message)
+    shown = None if is_too_faint(calibration, located) else regions_shown(calibration, located)
+    comparison = None
+    if shown is not None and located.code is not None:
+        wide = widen(canvas, shown.mask)
+        codes = located.code.without(erased_blocks(wide))
+        comparison = compare(engine, canvas.image, wide, codes)
+    return Evidence(
+        key=received.key,
+        canvas=canvas,
+        placement=received.placement,
+        piloted=received.piloted,
+        layout_p=layout_p,
+        located=located,
+        shown=shown,
+        comparison=comparison,
+    )
 
-    Returns:
-        The revealed payload (30, h, w), and the key whose beacon is the strongest with its reading;
-        of several as strong, one with a valid tag, then one that can recover: a key and its
-        verify-only copy read the same.
-    """
-    revealed = engine.reveal(canvas.image)
-    signs = revealed[-TEMPLATE_CHANNELS:]
-    readings = [read(key, signs, valid=canvas.inside, hypotheses=len(keys)) for key in keys]
 
-    def rank(i: int) -> tuple[float, bool, float, bool]:
-        reading = readings[i]
-        untagged = reading.image_id is None
-        return reading.presence_p, untagged, -reading.agreement, not keys[i].can_recover
-
-    best = min(range(len(keys)), key=rank)
-    return revealed, keys[best], readings[best]
+def judge(reading: Reading, evidence: Evidence | None) -> Finding:
+    """The verdict in a word; `evidence` is None where no message was read."""
+    if not reading.present:
+        return "unprotected"
+    if evidence is None or evidence.shown is None:
+        return "degraded"
+    misplaced = evidence.layout_p > PRESENCE_THRESHOLD and evidence.located.clarity > CLEAR_BEACON
+    if misplaced or (evidence.comparison is not None and evidence.comparison.check == "disagrees"):
+        return "foreign"
+    return "tampered" if evidence.shown.regions else "intact"
 
 
 def verify(
     engine: Engine,
-    canvas: Canvas,
+    picture: Picture,
     keys: Sequence[Key],
     *,
     recover: bool = True,
     hidden_copy: bool = False,
-) -> Found:
+    search: Search = "quick",
+) -> Verdict:
     """Find out what happened to one picture.
 
     Args:
         engine: The networks.
-        canvas: The received picture.
+        picture: As received.
         keys: One key or more; the p-values are corrected for their number.
         recover: Whether to reconstruct what was there before.
         hidden_copy: Whether to render the whole hidden copy, beyond the sample that is checked.
+        search: How far to look for copies that are not whole and upright.
     """
-    revealed, key, reading = look_for_beacon(engine, canvas, keys)
-    blank = np.zeros((canvas.height, canvas.width), bool)
-    found = Found(finding="unprotected", reading=reading, mask=blank)
-    if not reading.present:
-        return found
-    found = replace(found, finding="degraded", key=key)
-    if reading.image_id is None:
-        return found
-    options = engine.record.options
-    scales = options.template_scales
-    expected = template(key, reading.image_id, *canvas.grid, scales=scales)
-    code, signs = revealed[:-TEMPLATE_CHANNELS], revealed[-TEMPLATE_CHANNELS:]
-    _, p = layout_agreement(key, reading.image_id, signs, canvas.inside, scales=scales)
-    hidden = None
-    if key.can_recover:
-        hidden = find_code(options, key, reading.image_id, code, canvas.inside)
-    probability = localize(engine, canvas, revealed, expected, hidden)
-    clarity, observed = beacon_agreement(signs, expected, canvas, probability)
-    found = replace(found, layout_p=p, clarity=clarity, hidden=hidden)
-    if clarity + 1 / math.sqrt(observed) < engine.record.calibration.minimum_agreement:
-        return found  # too faint by more than two standard deviations of so many signs
-    wanted = {"recover": recover, "hidden_copy": hidden_copy}
-    return _examine(engine, canvas, found, probability, **wanted)
+    received = receive(engine, picture.samples, keys, judged=picture.judged, search=search)
+    assert received is not None, "whole copies are always read"
+    verdict = _verdict(engine, picture, keys, received, examine(engine, received))
+    if hidden_copy:
+        verdict = with_hidden_copy(engine, verdict)
+    return with_recovered(engine, verdict) if recover else verdict
 
 
-def _examine(
-    engine: Engine,
-    canvas: Canvas,
-    found: Found,
-    probability: Array,
-    *,
-    recover: bool,
-    hidden_copy: bool,
-) -> Found:
-    """Judge a picture whose protection reads clearly: regions, hidden copy, reconstruction."""
-    assert found.clarity is not None
-    point = engine.record.calibration.point(found.clarity)
-    least = minimum_area(point, probability.size)
-    mask, regions, spots = find_regions(probability, threshold=point.threshold, minimum_area=least)
-    found = replace(found, threshold=point.threshold, minimum_area=least, spots=spots)
-    wide = widen(canvas, mask)
-    codes = None
-    if found.hidden is not None:
-        codes = found.hidden.without(erased_blocks(wide))
-        found = replace(found, comparison=compare(engine, canvas.image, wide, codes))
-        if hidden_copy:
-            copy = _crop(canvas, render(engine, canvas.image, codes))
-            found = replace(found, hidden_copy_image=copy)
-    if _is_foreign(found):
-        return replace(found, finding="foreign")
-    found = replace(found, finding="intact", probability=probability, mask=mask)
-    if not regions:
-        return found
-    if recover and codes is not None:
-        found = replace(found, recovered=reconstruct(engine, canvas, mask, wide, codes))
-    return replace(found, finding="tampered", regions=regions)
+def with_recovered(engine: Engine, verdict: Verdict) -> Verdict:
+    """A verdict with the reconstruction, where it is `tampered` and a full key read it.
 
-
-def _is_foreign(found: Found) -> bool:
-    """Whether the protection belongs to another picture."""
-    assert found.layout_p is not None
-    assert found.clarity is not None
-    misplaced = found.layout_p > PRESENCE_THRESHOLD and found.clarity > CLEAR_BEACON
-    return misplaced or (found.comparison is not None and found.comparison.check == "disagrees")
-
-
-def localize(
-    engine: Engine,
-    canvas: Canvas,
-    revealed: Array,
-    expected: Array,
-    hidden: HiddenCode | None = None,
-) -> Array:
-    """Probability of each pixel to be tampered, (H, W) in [0, 1].
-
-    Args:
-        engine: The networks.
-        canvas: The received picture.
-        revealed: (30, h, w), its payload.
-        expected: (6, h, w), the template it should carry.
-        hidden: Its code as the full key finds it. A release with `code_evidence` compares it with
-            the picture; None, as for a verify-only key, leaves the networks without these clues:
-            they get zeros, which they know from training. Other releases do not look at it.
+    Raises:
+        ConfigError: the verdict was made elsewhere, or with other weights.
     """
-    # Blocks that reach beyond the picture were never published whole: they are no evidence.
-    received = revealed.copy()
-    received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
-    clues = None
-    if hidden is not None and engine.record.options.code_evidence:
-        clues = code_clues(hidden.codes, engine.encode(canvas.image))
-    logits = engine.localize(canvas.image, received, expected, clues)
-    probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
-    return probability
+    if verdict.verdict != "tampered" or verdict.recovered is not None:
+        return verdict
+    evidence = _evidence(engine, verdict)
+    code, shown = evidence.located.code, evidence.shown
+    if code is None or shown is None:
+        return verdict
+    recovered = reconstruct(
+        engine, evidence.canvas, shown.mask, code, verdict.image, evidence.placement
+    )
+    return replace(verdict, recovered=recovered)
 
 
-def minimum_area(point: WorkingPoint, pixels: int) -> int:
-    """Pixels a region needs in a picture of so many pixels.
+def with_hidden_copy(engine: Engine, verdict: Verdict) -> Verdict:
+    """A verdict with the whole hidden copy, where a full key read one; as `with_recovered`."""
+    unread = verdict.verdict in ("unprotected", "degraded")
+    if unread or verdict.hidden_copy_image is not None:
+        return verdict
+    evidence = _evidence(engine, verdict)
+    if evidence.located.code is None or evidence.shown is None:
+        return verdict
+    # Of a foreign picture no region is reported, and yet nothing is trusted where one was found.
+    wide = widen(evidence.canvas, evidence.shown.mask)
+    codes = evidence.located.code.without(erased_blocks(wide))
+    rendered = render_whole(engine, evidence.canvas, codes)
+    planes = [unwarp(plane, evidence.placement) for plane in np.moveaxis(rendered, 2, 0)]
+    image: Pixels = np.rint(np.stack(planes, 2)).clip(0, 255).astype(np.uint8)
+    return replace(verdict, hidden_copy_image=image)
 
-    It grows with the side of the picture: on training pictures the number of false regions falls
-    about with the square of their area, so that this keeps the share of pictures with any.
+
+def hidden_code(verdict: Verdict) -> HiddenCode | None:
+    """The code that a verdict of `verify` was drawn from; None where none could be read."""
+    evidence = verdict.evidence
+    return evidence.located.code if isinstance(evidence, Evidence) else None
+
+
+def _evidence(engine: Engine, verdict: Verdict) -> Evidence:
+    """What the verdict was drawn from.
+
+    Raises:
+        ConfigError: it was made elsewhere, or with other weights.
     """
-    return round(point.minimum_area * math.sqrt(pixels) / CALIBRATED_SIDE)
-
-
-def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
-    """Connected pieces of what is more likely tampered than not.
-
-    Returns:
-        The number of each pixel's piece, (H, W), from 1, and 0 outside; and how many pieces there
-        are. Pieces touch at sides and corners.
-    """
-    labels, count = ndimage.label(probability > REGION_PROBABILITY, structure=np.ones((3, 3)))
-    return labels, count
-
-
-def find_regions(
-    probability: Array, *, threshold: float, minimum_area: int
-) -> tuple[NDArray[np.bool_], tuple[Region, ...], int]:
-    """Connected pieces of what is likely tampered, without those that are hardly sure anywhere.
-
-    A piece counts by its pixels above the threshold, and has all of its pixels above one half: a
-    strict threshold drops what is doubtful and does not cut the rims off what is certain
-    (hysteresis; Canny 1986).
-
-    Args:
-        probability: (H, W) in [0, 1].
-        threshold: Above it a pixel speaks for its piece; from 0.5 to 1.
-        minimum_area: So many pixels must speak for a piece.
-
-    Returns:
-        The mask of the pieces kept, (H, W) bool; the pieces, largest first; and how many were
-        dropped.
-    """
-    labels, count = label_pieces(probability)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    speaking = np.bincount(labels[probability > threshold], minlength=count + 1)
-    areas[0] = speaking[0] = 0
-    kept = np.flatnonzero(speaking >= max(minimum_area, 1))
-    boxes = ndimage.find_objects(labels)
-    regions = []
-    for label in kept[np.argsort(-areas[kept], kind="stable")]:
-        rows, columns = boxes[label - 1]
-        inside = labels[rows, columns] == label
-        regions.append(
-            Region(
-                box=(columns.start, rows.start, columns.stop, rows.stop),
-                area_pixels=int(areas[label]),
-                area=float(areas[label]) / probability.size,
-                mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
-            )
+    if not isinstance(verdict.evidence, Evidence):
+        raise ConfigError(
+            "expected a verdict as Guard.verify returns it, got one without its evidence; "
+            "verify the picture again"
         )
-    belongs = np.zeros(len(areas), bool)
-    belongs[kept] = True
-    return belongs[labels], tuple(regions), count - len(kept)
+    if verdict.model_sha256 != engine.sha256:
+        raise ConfigError(
+            f"expected a verdict made with {engine.record.name} ({engine.sha256[:16]}…), got one "
+            f"made with {verdict.model} ({verdict.model_sha256[:16]}…); continue it with a guard "
+            "of those weights"
+        )
+    return verdict.evidence
 
 
-def widen(canvas: Canvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask for the recoverer, (H16, W16): a margin more, and all that lies outside."""
-    wide = np.ones(canvas.image.shape[1:], bool)
-    side = 2 * RECOVERY_MARGIN + 1
-    wide[: canvas.height, : canvas.width] = ndimage.maximum_filter(mask, side, mode="constant")
-    return wide
-
-
-def beacon_agreement(
-    signs: Array, expected: Array, canvas: Canvas, probability: Array
-) -> tuple[float, int]:
-    """How clearly the picture speaks: the fraction of beacon signs that agree in untouched blocks.
-
-    Args:
-        signs: (6, h, w), revealed.
-        expected: (6, h, w), ±1.
-        canvas: The received picture.
-        probability: (H, W) to be tampered; above one half a pixel's block is left out.
-
-    Returns:
-        The fraction, and the number of signs looked at.
-    """
-    touched = erased_blocks(widen(canvas, probability > REGION_PROBABILITY))[0] > 0
-    untouched = canvas.inside & ~touched
-    blocks = untouched if untouched.sum() >= FEWEST_BLOCKS else canvas.inside
-    agreeing = (signs[:BEACON_CHANNELS] * expected[:BEACON_CHANNELS] > 0)[:, blocks]
-    return float(agreeing.mean()), agreeing.size
-
-
-def reconstruct(
+def _verdict(
     engine: Engine,
-    canvas: Canvas,
-    mask: NDArray[np.bool_],
-    wide: NDArray[np.bool_],
-    codes: Array,
-) -> Pixels:
-    """The received picture with the reconstruction in place of every tampered pixel."""
-    rows = np.flatnonzero(mask.any(1))
-    first = int(rows[0]) // SIDE_MULTIPLE * SIDE_MULTIPLE
-    last = -(-int(rows[-1] + 1) // SIDE_MULTIPLE) * SIDE_MULTIPLE
-    masked = wide[None].astype(np.float32)
-    rendered = engine.recover(canvas.image, masked, codes, rows=(first, last))
-    recovered = _crop(canvas, canvas.image)
-    last = min(last, canvas.height)
-    patch = to_pixels(rendered[:, : last - first, : canvas.width])
-    recovered[first:last][mask[first:last]] = patch[mask[first:last]]
-    return recovered
-
-
-def _crop(canvas: Canvas, image: Array) -> Pixels:
-    return to_pixels(image[:, : canvas.height, : canvas.width])
+    picture: Picture,
+    keys: Sequence[Key],
+    received: Received,
+    evidence: Evidence | None,
+) -> Verdict:
+    """Draw the verdict."""
+    reading = received.reading
+    key = received.key if reading.present else None
+    finding = judge(reading, evidence)
+    shown = None if evidence is None else evidence.shown
+    comparison = None if evidence is None else evidence.comparison
+    height, width = picture.pixels.shape[:2]
+    # Of a foreign picture it would be misleading to show where it differs: it does everywhere.
+    found: InCopy | None = None
+    if evidence is not None and shown is not None and finding != "foreign":
+        found = in_copy(evidence.located.probability, shown, evidence.placement)
+    least = None
+    if evidence is not None and shown is not None:
+        least = math.ceil(shown.minimum_area / evidence.placement.scale**2)
+    lies = None
+    if evidence is not None:
+        size = (evidence.canvas.height, evidence.canvas.width)
+        lies = geometry(evidence.placement, size, placed_by_pilot=evidence.piloted)
+    regions = () if found is None else found.regions
+    return Verdict(
+        verdict=finding,
+        sentence=sentence(
+            finding, key=key, tried=keys, regions=regions, smallest=least, geometry=lies
+        ),
+        key_name=None if key is None else key.name,
+        key_id=None if key is None else key.key_id,
+        image_id=None if reading.image_id is None else f"{reading.image_id:012x}",
+        presence_p=reading.presence_p,
+        tag_p=reading.tag_p,
+        identity_p=reading.identity_p,
+        layout_p=None if evidence is None else evidence.layout_p,
+        corrected_for={"keys": len(keys), "alignments": received.alignments},
+        tampered_area=sum(region.area for region in regions),
+        regions=regions,
+        hidden_copy="not checked" if comparison is None else comparison.check,
+        hidden_copy_agreement=None if comparison is None else comparison.correlation,
+        geometry=lies,
+        width=width,
+        height=height,
+        model=engine.record.name,
+        model_sha256=engine.sha256,
+        threshold=None if shown is None else shown.threshold,
+        minimum_area=least,
+        small_spots=0 if shown is None else shown.small_spots,
+        input_sha256=picture.sha256 or None,
+        tool_version=__version__,
+        warnings=picture.notes
+        + cautions(
+            finding,
+            key=key,
+            received=received,
+            small_spots=0 if shown is None else shown.small_spots,
+            tampered_area=sum(region.area for region in regions),
+            comparison=comparison,
+        ),
+        image=picture.pixels,
+        probability=None if found is None else found.probability,
+        mask=np.zeros((height, width), bool) if found is None else found.mask,
+        evidence=evidence,
+    )

@@ -1,6 +1,6 @@
 """The service: `imuge serve`, and `create_app` for other ASGI servers. Needs the extra `[serve]`.
 
-    request ─► edge (host, origin, rate, bytes) ─► routes ─► board (queue) ─► worker ─► Guard
+    request ─► edge (host, origin, rate, bytes) ─► routes ─► jobs (queue) ──► worker ─► Guard
                                                                 │
     answer  ◄──────────── JSON, or a file ◄─────── job, in memory, forgotten after a while
 

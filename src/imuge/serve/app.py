@@ -13,8 +13,9 @@ from starlette.routing import Match
 
 from imuge import __version__
 from imuge.guard import Guard
-from imuge.serve.edge import Edge, Log, print_line
+from imuge.serve.edge import Edge
 from imuge.serve.limits import Limits
+from imuge.serve.log import Log, print_line
 from imuge.serve.metrics import Metrics
 from imuge.serve.page import build_page_router
 from imuge.serve.refusals import Refusal
@@ -67,11 +68,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.board.start()
+        await service.jobs.start()
         try:
             yield
         finally:
-            await service.board.stop()
+            await service.jobs.stop()
 
     app = FastAPI(
         title="imuge",
@@ -86,8 +87,10 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
-    app.include_router(build_router(service))
-    app.include_router(build_page_router())
+    routers = [build_router(service), build_page_router()]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -144,7 +147,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> list[str]:
     """All methods that the path of a request takes; Starlette names those of one route alone."""
     found: set[str] = set()
-    for route in request.app.routes:
+    for route in [*request.app.routes, *request.app.state.routes]:
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return sorted(found)

@@ -1,6 +1,6 @@
 """The outermost layer: what every request passes before a route sees it, and every answer after.
 
-host and origin ─► rate of the address ─► bytes and time of the body ─► routes
+the connection's share ─► host and origin ─► rate of the address ─► bytes and time of the body ─►
 security headers, request id ◄── one JSON log line, metrics ◄── answer, or the error shape
 """
 
@@ -9,21 +9,19 @@ import ipaddress
 import json
 import re
 import secrets
-import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from imuge.serve.connections import PIECES, REFUSED, SMALL_PIECE, BodyPieces
 from imuge.serve.limits import Limits
+from imuge.serve.log import Log, Visit, now_text
 from imuge.serve.metrics import Metrics
 from imuge.serve.rates import Rate, network_of
 from imuge.serve.refusals import INTERNAL, Refusal, busy
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
-Log: TypeAlias = Callable[[Mapping[str, Any]], None]
 App: TypeAlias = Callable[[Scope, Any, Any], Any]
 
 PAGE_POLICY = (
@@ -44,38 +42,13 @@ LOCAL_NAMES = frozenset({"localhost"})
 ANY_HOST = "*"
 DRAINED_BODIES = 4  # refused bodies up to so many times the limit are read on, so that the answer
 # arrives; the connection of a longer one is closed
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+GONE_STATUS = 499  # in the log: the client went away before it had an answer
 
 
-@dataclass(slots=True)
-class Visit:
-    """What is noted of one request, for its log line."""
-
-    request_id: str
-    address: str
-    began: float
-    token: str | None = None
-    input_sha256: str | None = None
-    verdict: str | None = None
-    image_id: str | None = None
-    job: str | None = None
-    code: str | None = None
-    detail: str = ""
-    bytes_in: int = 0
-    body_complete: bool = False
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def print_line(record: Mapping[str, Any]) -> None:
-    """Write one log record as a line of JSON on standard error."""
-    line = json.dumps(record, ensure_ascii=True)
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the log
-
-
-def now_text() -> str:
-    """The time, as log lines have it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+class Gone(Exception):  # noqa: N818 - nothing went wrong here
+    """The client hung up while its body was awaited."""
 
 
 class Edge:
@@ -115,9 +88,11 @@ class Edge:
         answer = _Answer(scope, send, visit)
         try:
             self._check(scope, headers, visit)
-            await self._app(scope, self._counted(headers, receive, visit), answer)
+            await self._app(scope, self._counted(scope, headers, receive, visit), answer)
         except Refusal as refusal:
             await answer.refuse(refusal, closing=self._closing(headers, visit))
+        except Gone:
+            visit.detail = visit.detail or "the client went away"
         except Exception as error:
             visit.detail = f"{type(error).__name__}"
             await answer.refuse(Refusal("internal", INTERNAL), closing=False)
@@ -126,6 +101,9 @@ class Edge:
 
     def _check(self, scope: Scope, headers: Mapping[str, str], visit: Visit) -> None:
         """Refuse what must not reach a route."""
+        refused: Refusal | None = scope["state"].get(REFUSED)
+        if refused is not None:
+            raise refused
         host = _host_of(headers.get("host", ""))
         if host is None or not (ANY_HOST in self._hosts or host in self._hosts or _is_ip(host)):
             raise Refusal(
@@ -133,7 +111,7 @@ class Edge:
                 "this service does not go by the name in the Host header; use its own name, or "
                 "have its operator add it with --allow-host",
             )
-        if scope["path"].startswith("/v1/") and _from_another_site(headers, host):
+        if scope["path"].startswith("/v1/") and _from_another_site(headers):
             raise Refusal(
                 "forbidden", "requests from pages of other sites are refused; use the service's own"
             )
@@ -150,8 +128,15 @@ class Edge:
             "smaller one",
         )
 
-    def _counted(self, headers: Mapping[str, str], receive: Any, visit: Visit) -> Any:  # noqa: ANN401
+    def _counted(
+        self,
+        scope: Scope,
+        headers: Mapping[str, str],
+        receive: Any,  # noqa: ANN401
+        visit: Visit,
+    ) -> Any:  # noqa: ANN401
         """`receive` that ends a body which is too long, whatever its header says, or too slow."""
+        pieces: BodyPieces | None = scope["state"].get(PIECES)
         deadline = time.monotonic() + self._limits.upload_timeout_s
         # Without these two headers there is no body (RFC 9112, section 6.3).
         visit.body_complete = not {"content-length", "transfer-encoding"} & headers.keys()
@@ -160,24 +145,38 @@ class Edge:
             if visit.body_complete:
                 message: Message = await receive()
                 return message
+            left_s = max(0.0, deadline - time.monotonic())
             try:
-                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                async with asyncio.timeout(min(left_s, self._limits.idle_timeout_s)):
                     message = await receive()
             except TimeoutError as error:
+                raise self._too_slow(idle=left_s > self._limits.idle_timeout_s) from error
+            if message["type"] == "http.disconnect":
+                raise Gone
+            visit.bytes_in += len(message.get("body", b""))
+            visit.body_complete = not message.get("more_body", False)
+            if visit.bytes_in > self._limits.max_body_bytes:
+                raise self._too_large()
+            if pieces is not None and pieces.too_small:
                 raise Refusal(
-                    "timeout",
-                    f"the file did not arrive within {self._limits.upload_timeout_s:g} s; send a "
-                    "smaller one, or over a faster line",
-                    status=408,
-                ) from error
-            if message["type"] == "http.request":
-                visit.bytes_in += len(message.get("body", b""))
-                visit.body_complete = not message.get("more_body", False)
-                if visit.bytes_in > self._limits.max_body_bytes:
-                    raise self._too_large()
+                    "bad_request",
+                    f"the body comes in chunks of a few bytes each; send chunks of {SMALL_PIECE} "
+                    "bytes or more, or a Content-Length",
+                )
             return message
 
         return counted
+
+    def _too_slow(self, *, idle: bool) -> Refusal:
+        limits = self._limits
+        if idle:
+            text = f"nothing of the file arrived for {limits.idle_timeout_s:g} s; send it again"
+        else:
+            text = (
+                f"the file did not arrive within {limits.upload_timeout_s:g} s; send a smaller "
+                "one, or over a faster line"
+            )
+        return Refusal("timeout", text, status=408)
 
     def _closing(self, headers: Mapping[str, str], visit: Visit) -> bool:
         """Whether the rest of a refused body is not worth reading."""
@@ -190,6 +189,8 @@ class Edge:
     def _note(self, scope: Scope, visit: Visit) -> None:
         """Log and count one request."""
         seconds = time.monotonic() - visit.began
+        if not visit.status:
+            visit.status = GONE_STATUS
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self._metrics.requests.labels(method, route, str(visit.status)).inc()
@@ -284,11 +285,20 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-def _from_another_site(headers: Mapping[str, str], host: str) -> bool:
-    """Whether a browser says that a page of another site makes this request."""
+def _from_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether a browser says that a page of another origin makes this request."""
     if site := headers.get("sec-fetch-site"):
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
     if origin is None:
         return False
-    return _host_of(origin.partition("://")[2]) != host
+    scheme, _, place = origin.partition("://")
+    # Behind a proxy with TLS the scheme is the browser's business; its default port holds for both.
+    default = _DEFAULT_PORTS.get(scheme.lower())
+    return default is None or _place(place, default) != _place(headers.get("host", ""), default)
+
+
+def _place(host: str, default_port: int) -> tuple[str, int] | None:
+    """Name and port of a Host header or an origin; None where it is neither."""
+    found = _HOST.fullmatch(host.strip())
+    return None if found is None else (found[1].lower(), int(found[2] or default_port))

@@ -8,18 +8,20 @@ submit ─► queued ─► running ─► done ────► kept, then forgo
 import asyncio
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from imuge.errors import ImugeError
-from imuge.serve.crew import Worker
+from imuge.serve.fair_queue import FairQueue
 from imuge.serve.limits import Limits
+from imuge.serve.log import Visit
 from imuge.serve.refusals import INTERNAL, Refusal, busy
-from imuge.serve.tasks import File, JobError, Outcome, Task
+from imuge.serve.tasks import File, JobError, JobTask, Outcome
+from imuge.serve.workers import Worker
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 UNFINISHED = ("queued", "running")
@@ -28,6 +30,7 @@ LINGER_S = 5.0  # while the service stops: to ask for a job that ended, and to f
 RESTART_PAUSE_S = (0.0, 1.0, 5.0, 15.0)  # after so many starts in a row that failed
 MOST_RETRY_S = 120.0
 FIRST_GUESS_S = 2.0  # how long a job takes, before any was measured
+RETRY_UPLOAD_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +38,7 @@ class Job:
     """One job, from its acceptance until it is forgotten."""
 
     id: str
-    task: Task
+    task: JobTask
     caller: str  # who asked: a token's name, or an address
     owner: str | None  # the token that may read it; None where the service has no tokens
     data: bytes = field(repr=False)
@@ -43,7 +46,7 @@ class Job:
     keep: bool  # asked for with `Prefer: respond-async`: kept until it expires
     created: datetime
     expires: datetime
-    visit: Any = None  # what the request's log line said, for the line about the job
+    visit: Visit | None = None  # the request that made it, for the line about the job
     state: State = "queued"
     step: str | None = None
     progress: float = 0.0
@@ -66,7 +69,7 @@ class Job:
         return len(self.data) + sum(len(file.content) for file in self.files.values())
 
 
-class Board:
+class JobQueue:
     """The queue, those who work it off, and the finished jobs.
 
     Args:
@@ -90,8 +93,10 @@ class Board:
         self._workers = workers
         self._on_end = on_end
         self._on_restart = on_restart
-        self._queue: deque[Job] = deque()
+        self._queue: FairQueue[Job] = FairQueue()
         self._jobs: dict[str, Job] = {}
+        self._arriving: Counter[str] = Counter()  # bodies, by caller
+        self._arriving_bytes: Counter[str] = Counter()
         self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: set[Worker] = set()  # could not be started again, and are tried anew
@@ -145,13 +150,52 @@ class Board:
         return len(self._queue)
 
     @property
+    def arriving(self) -> int:
+        """How many bodies are being received."""
+        return self._arriving.total()
+
+    @property
     def held_bytes(self) -> int:
-        """Memory that uploads and results take."""
-        return sum(job.held_bytes for job in self._jobs.values())
+        """Memory that uploads and results take, and bodies that arrive."""
+        held = sum(job.held_bytes for job in self._jobs.values())
+        return held + self._arriving_bytes.total()
+
+    def _held_by(self, caller: str) -> int:
+        held = sum(job.held_bytes for job in self._jobs.values() if job.caller == caller)
+        return held + self._arriving_bytes[caller]
 
     def position(self, job: Job) -> int:
         """The place of a queued job: 1 is the next; 0 for one that is not queued."""
-        return self._queue.index(job) + 1 if job.state == "queued" else 0
+        if job.state != "queued":
+            return 0
+        order = self._queue.in_order(self._average_s)
+        return next(place for place, other in enumerate(order, 1) if other is job)
+
+    @contextmanager
+    def receiving(self, caller: str, size: int) -> Iterator[None]:
+        """Count a body of so many bytes while it arrives, since memory is taken for it.
+
+        Raises:
+            Refusal: too many arrive already, of all or of this caller, or there is no room for it.
+        """
+        limits = self.limits
+        if self.arriving >= limits.uploads or self._arriving[caller] >= limits.uploads_per_caller:
+            mine = self._arriving[caller] >= limits.uploads_per_caller
+            raise busy(
+                f"{self._arriving[caller] if mine else self.arriving} "
+                f"{'of your files' if mine else 'files'} are being received already; try again",
+                RETRY_UPLOAD_S,
+            )
+        self.check_room(caller, size)
+        self._arriving[caller] += 1
+        self._arriving_bytes[caller] += size
+        try:
+            yield
+        finally:
+            self._arriving[caller] -= 1
+            self._arriving_bytes[caller] -= size
+            if not self._arriving[caller]:
+                del self._arriving[caller], self._arriving_bytes[caller]
 
     def check_room(self, caller: str, size: int) -> None:
         """Refuse what could not be queued; asked before a body is received, and after.
@@ -171,7 +215,7 @@ class Board:
                 "later",
                 self._wait_s(len(self._queue)),
             )
-        mine = sum(job.caller == caller for job in self._queue)
+        mine = self._queue.count(caller)
         if mine >= self.limits.queue_per_caller:
             raise busy(
                 f"{mine} of your jobs are waiting already; try again when some are done",
@@ -181,6 +225,12 @@ class Board:
             raise busy(
                 "the service holds as many pictures as it may; delete jobs that are done, or try "
                 "again later",
+                min(self.limits.keep_s, MOST_RETRY_S),
+            )
+        if self._held_by(caller) + size > self.limits.held_bytes_per_caller:
+            raise busy(
+                "the service holds as many of your pictures as it may; delete jobs that are done, "
+                "or try again later",
                 min(self.limits.keep_s, MOST_RETRY_S),
             )
 
@@ -199,14 +249,14 @@ class Board:
 
     def submit(
         self,
-        task: Task,
+        task: JobTask,
         data: bytes,
         *,
         sha256: str,
         caller: str,
         owner: str | None,
         keep: bool,
-        visit: Any = None,  # noqa: ANN401 - the edge's business
+        visit: Visit | None = None,
     ) -> Job:
         """Queue a job.
 
@@ -228,7 +278,7 @@ class Board:
             visit=visit,
         )
         self._jobs[job.id] = job
-        self._queue.append(job)
+        self._queue.add(job)
         self._arrived.set()
         return job
 
@@ -270,11 +320,18 @@ class Board:
         while True:
             if not worker.alive:
                 await self._restart(worker)
-            if self._queue:
-                await self._do(worker, self._queue.popleft())
-            else:
+            if not len(self._queue):
                 self._arrived.clear()
                 await self._arrived.wait()
+                continue
+            expected_s, began = self._average_s, time.monotonic()
+            job = self._queue.take(expected_s)
+            try:
+                await self._do(worker, job)
+                if not worker.alive:  # its caller's time too: the others had to wait for it
+                    await self._restart(worker)
+            finally:
+                self._queue.charge(job.caller, time.monotonic() - began - expected_s)
 
     async def _do(self, worker: Worker, job: Job) -> None:
         job.state = "running"

@@ -11,7 +11,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from imuge.serve.jobs import Board, Job
+from imuge.serve.jobs import Job, JobQueue
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -41,14 +41,14 @@ class Metrics:
         )
         self.refusals = Counter("imuge_refusals", "Errors answered.", ["code"], registry=own)
 
-    def watch(self, board: Board) -> None:
+    def watch(self, jobs: JobQueue) -> None:
         """Show the queue and the memory that pictures take."""
         own = self._registry
         Gauge("imuge_queue_jobs", "Jobs that wait.", registry=own).set_function(
-            lambda: board.waiting
+            lambda: jobs.waiting
         )
         Gauge("imuge_held_bytes", "Uploads and results in memory.", registry=own).set_function(
-            lambda: board.held_bytes
+            lambda: jobs.held_bytes
         )
 
     def job_ended(self, job: Job) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request, Response, Security
@@ -13,14 +13,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from imuge import __version__
 from imuge.serve import schema, uploads
+from imuge.serve.form_fields import IMMUNIZE_FIELDS, VERIFY_FIELDS, immunize_task, verify_task
 from imuge.serve.jobs import UNFINISHED, Job
-from imuge.serve.refusals import Refusal, busy
+from imuge.serve.refusals import Refusal
 from imuge.serve.service import Service, visit_of
-from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES, Task
-from imuge.serve.tokens import ROLES, Caller, Role
-from imuge.serve.wishes import IMMUNIZE_FIELDS, VERIFY_FIELDS, immunize_task, verify_task
+from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES, JobTask
+from imuge.serve.tokens import LADDER, Caller, Role
 
-RETRY_UPLOAD_S = 5.0
 FILE_NAMES = IMMUNIZE_FILES + VERIFY_FILES
 BEARER = HTTPBearer(
     auto_error=False, description="A token of this service; where /health says auth: token."
@@ -71,7 +70,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         responses={200: {"model": schema.Health}, **schema.errors(503)},
     )
     async def health() -> Response:
-        if not service.board.able:
+        if not service.jobs.able:
             raise Refusal(
                 "unavailable",
                 "the service is stopping or its workers are being replaced; try again in a minute",
@@ -82,9 +81,9 @@ def _add_facts(router: APIRouter, service: Service) -> None:
             {
                 "status": "ok",
                 "version": __version__,
-                **service.board.model,
+                **service.jobs.model,
                 "auth": "none" if service.tokens is None else "token",
-                "roles": list(ROLES) if service.tokens is None else [],
+                "roles": list(LADDER) if service.tokens is None else [],
                 "limits": {"max_bytes": limits.max_bytes, "max_pixels": limits.max_pixels},
             }
         )
@@ -93,6 +92,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         "/metrics",
         tags=["service"],
         summary="Counts and times, for Prometheus",
+        description="For the role metrics alone: counts of verdicts are no business of callers.",
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
             **schema.errors(401, 403),
@@ -100,7 +100,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         response_class=Response,
     )
     async def metrics(
-        caller: Annotated[Caller, admitting(service, "verify-coarse")],  # noqa: ARG001
+        caller: Annotated[Caller, admitting(service, "metrics")],  # noqa: ARG001
     ) -> Response:
         return Response(service.metrics.text(), media_type=service.metrics.media_type)
 
@@ -111,7 +111,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         responses={200: {"model": schema.KeyList}, **schema.errors(401, 403)},
     )
     async def keys(
-        caller: Annotated[Caller, admitting(service, "verify-coarse")],  # noqa: ARG001
+        caller: Annotated[Caller, admitting(service, "verify")],  # noqa: ARG001
     ) -> Response:
         found = [
             {"id": key_id, "name": service.key_names[key_id], "can_immunize": able}
@@ -151,10 +151,10 @@ def _add_work(router: APIRouter, service: Service) -> None:
         caller: Annotated[Caller, admitting(service, "immunize")],
         prefer: Prefer = None,
     ) -> Response:
-        def wishes(fields: dict[str, str]) -> Task:
+        def to_task(fields: dict[str, str]) -> JobTask:
             return immunize_task(fields, keys=service.keys, max_pixels=service.limits.max_pixels)
 
-        job = await _accept(service, request, caller, IMMUNIZE_FIELDS, wishes, prefer)
+        job = await _accept(service, request, caller, IMMUNIZE_FIELDS, to_task, prefer)
         return await _answer(service, request, job, _immunized)
 
     @router.post(
@@ -174,7 +174,7 @@ def _add_work(router: APIRouter, service: Service) -> None:
         caller: Annotated[Caller, admitting(service, "verify-coarse")],
         prefer: Prefer = None,
     ) -> Response:
-        def wishes(fields: dict[str, str]) -> Task:
+        def to_task(fields: dict[str, str]) -> JobTask:
             return verify_task(
                 fields,
                 coarse=not caller.may("verify"),
@@ -182,7 +182,7 @@ def _add_work(router: APIRouter, service: Service) -> None:
                 max_pixels=service.limits.max_pixels,
             )
 
-        job = await _accept(service, request, caller, VERIFY_FIELDS, wishes, prefer)
+        job = await _accept(service, request, caller, VERIFY_FIELDS, to_task, prefer)
         return await _answer(service, request, job, _verdict)
 
 
@@ -198,8 +198,8 @@ def _add_jobs(router: APIRouter, service: Service) -> None:
     async def job(
         job_id: JobId, caller: Annotated[Caller, admitting(service, "verify-coarse")]
     ) -> Response:
-        found = service.board.find(job_id, caller.name)
-        service.board.note_read(found)
+        found = service.jobs.find(job_id, caller.name)
+        service.jobs.note_read(found)
         return JSONResponse(_record(service, found))
 
     @router.delete(
@@ -213,7 +213,7 @@ def _add_jobs(router: APIRouter, service: Service) -> None:
     async def delete(
         job_id: JobId, caller: Annotated[Caller, admitting(service, "verify-coarse")]
     ) -> Response:
-        service.board.forget(service.board.find(job_id, caller.name))
+        service.jobs.forget(service.jobs.find(job_id, caller.name))
         return Response(status_code=204)
 
     @router.get(
@@ -237,7 +237,7 @@ def _add_jobs(router: APIRouter, service: Service) -> None:
         ],
         caller: Annotated[Caller, admitting(service, "verify-coarse")],
     ) -> Response:
-        found = service.board.find(job_id, caller.name).files.get(name)
+        found = service.jobs.find(job_id, caller.name).files.get(name)
         if found is None:
             raise Refusal("not_found", "this job has no such file; its record lists those it has")
         shown = f'attachment; filename="{found.name}.{found.ending}"'
@@ -251,17 +251,17 @@ async def _accept(
     request: Request,
     caller: Caller,
     known: tuple[str, ...],
-    wishes: Callable[[dict[str, str]], Task],
+    to_task: Callable[[dict[str, str]], JobTask],
     prefer: str | None,
 ) -> Job:
     """Receive a picture and queue its job."""
     name = service.admit_job(request, caller)
-    async with _receiving(service):
-        upload = await uploads.receive(request, known)
     visit = visit_of(request)
-    visit.input_sha256 = (await asyncio.to_thread(hashlib.sha256, upload.data)).hexdigest()
-    job = service.board.submit(
-        wishes(upload.fields),
+    with service.jobs.receiving(name, _announced_bytes(service, request)):
+        upload = await uploads.receive(request, known)
+        visit.input_sha256 = (await asyncio.to_thread(hashlib.sha256, upload.data)).hexdigest()
+    job = service.jobs.submit(
+        to_task(upload.fields),
         upload.data,
         sha256=visit.input_sha256,
         caller=name,
@@ -273,16 +273,10 @@ async def _accept(
     return job
 
 
-@asynccontextmanager
-async def _receiving(service: Service) -> AsyncIterator[None]:
-    """Count those who upload: each holds a body in memory."""
-    if service.uploads >= service.limits.uploads:
-        raise busy(f"{service.uploads} files are being received already; try again", RETRY_UPLOAD_S)
-    service.uploads += 1
-    try:
-        yield
-    finally:
-        service.uploads -= 1
+def _announced_bytes(service: Service, request: Request) -> int:
+    """The length of a body as its header says, or the most that it may have."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else service.limits.max_body_bytes
 
 
 async def _answer(
@@ -296,7 +290,7 @@ async def _answer(
     try:
         await _until_finished(request, job)
     finally:
-        service.board.forget(job)
+        service.jobs.forget(job)
     if job.outcome is not None:
         visit = visit_of(request)
         visit.verdict, visit.image_id = job.outcome.verdict, job.outcome.image_id
@@ -347,7 +341,7 @@ def _record(service: Service, job: Job) -> dict[str, Any]:
         "id": job.id,
         "kind": job.task.kind,
         "state": job.state,
-        "position": service.board.position(job),
+        "position": service.jobs.position(job),
         "step": job.step if job.state in UNFINISHED else None,
         "progress": job.progress,
         "created": job.created.isoformat(timespec="seconds"),
@@ -360,5 +354,5 @@ def _record(service: Service, job: Job) -> dict[str, Any]:
 
 def _is_async(prefer: str | None) -> bool:
     """Whether a Prefer header (RFC 7240) asks for an answer at once."""
-    wishes = [wish.partition(";")[0].strip().lower() for wish in (prefer or "").split(",")]
-    return "respond-async" in wishes
+    preferred = [item.partition(";")[0].strip().lower() for item in (prefer or "").split(",")]
+    return "respond-async" in preferred

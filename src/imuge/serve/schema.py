@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imuge.image import FORMATS
+from imuge.serve.form_fields import METADATA
 from imuge.serve.refusals import STATUS
-from imuge.serve.tasks import ENDINGS, IMMUNIZE_FILES, MEDIA_TYPES, VERIFY_FILES
-from imuge.serve.wishes import METADATA
+from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES
 
 KEY_ID = r"^[0-9a-f]{8}$"
+IMAGE_ID = r"^[0-9a-f]{12}$"
 SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -132,12 +134,12 @@ class CoarseVerdict(_Answer):
 class ImmunizedRecord(_Answer):
     """What was made; the picture itself is the job's file `immunized`."""
 
-    image_id: str = Field(pattern=KEY_ID)
+    image_id: str = Field(pattern=IMAGE_ID)
     key_id: str = Field(pattern=KEY_ID)
     key_name: str
     psnr_db: float
     strength: float
-    format: Literal[tuple(ENDINGS)]  # type: ignore[valid-type]
+    format: Literal[tuple(FORMATS)]  # type: ignore[valid-type]
     warnings: list[str]
     verdict: VerdictRecord
 
@@ -188,7 +190,7 @@ IMMUNIZE_FORM = form(
         },
         "format": {
             "type": "string",
-            "enum": list(MEDIA_TYPES),
+            "enum": list(FORMATS),
             "description": "Of the file made; default: that of the input.",
         },
         "metadata": {"type": "string", "enum": list(METADATA), "default": "keep"},

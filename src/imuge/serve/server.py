@@ -16,11 +16,9 @@ from fastapi import FastAPI
 
 from imuge.errors import ConfigError
 from imuge.files import reason
-from imuge.serve.edge import now_text, print_line
+from imuge.serve.connections import Connections, protocol_for
+from imuge.serve.log import now_text, print_line
 from imuge.serve.service import Service
-
-MOST_CONNECTIONS = 512
-KEEP_ALIVE_S = 15
 
 
 class GracefulServer(uvicorn.Server):
@@ -57,7 +55,7 @@ class GracefulServer(uvicorn.Server):
     async def _drain(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._service.limits.grace_s):
-                await self._service.board.drain()
+                await self._service.jobs.drain()
         self.should_exit = True
 
 
@@ -112,20 +110,21 @@ def build_server(
 ) -> GracefulServer:
     """The server for an application made by `create_app`; its `run` takes the sockets."""
     service: Service = app.state.service
+    limits = service.limits
+    connections = Connections(limits, service.metrics, service.log, trusted_proxies)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,  # the edge writes its own, with hashes and without names
         server_header=False,
         lifespan="on",
-        http="h11",
+        http=protocol_for(connections),
         ws="none",
         loop="asyncio",
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(service.limits.grace_s)),
+        timeout_keep_alive=round(limits.idle_timeout_s) or 1,
+        timeout_graceful_shutdown=max(1, round(limits.grace_s)),
     )
     return GracefulServer(config, service, on_start)
 

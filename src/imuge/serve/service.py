@@ -1,4 +1,4 @@
-"""What all routes share: the board, who may ask, and the log of jobs."""
+"""What all routes share: the queue of jobs, who may ask, and the log of jobs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,15 +7,15 @@ from fastapi import Request
 
 from imuge.errors import ConfigError
 from imuge.guard import Guard
-from imuge.serve.crew import InProcessWorker, ProcessWorker, Worker
-from imuge.serve.edge import Log, Visit, now_text
-from imuge.serve.jobs import Board, Job
+from imuge.serve.jobs import Job, JobQueue
 from imuge.serve.limits import Limits
+from imuge.serve.log import Log, Visit, now_text
 from imuge.serve.metrics import Metrics
 from imuge.serve.rates import Rate, network_of
 from imuge.serve.refusals import Refusal, busy
 from imuge.serve.settings import GuardSettings
 from imuge.serve.tokens import Caller, Role, TokenFile
+from imuge.serve.workers import InProcessWorker, ProcessWorker, Worker
 
 EVERYBODY = Caller(None, "immunize")
 
@@ -51,8 +51,7 @@ class Service:
         self.limits = limits
         self.metrics = metrics
         self.tokens = tokens
-        self.uploads = 0
-        self._log = log
+        self.log = log
         self._job_rate = Rate(limits.jobs_per_minute)
         self._token_rate = Rate(limits.requests_per_minute)
         workers: list[Worker] = (
@@ -61,10 +60,10 @@ class Service:
             else [ProcessWorker(guard, limits) for _ in range(limits.workers)]
         )
         self.workers = workers
-        self.board = Board(
+        self.jobs = JobQueue(
             workers, limits, on_end=self._job_ended, on_restart=self._worker_replaced
         )
-        metrics.watch(self.board)
+        metrics.watch(self.jobs)
 
     def admit(self, request: Request, role: Role) -> Caller:
         """Who makes a request, if it may.
@@ -98,7 +97,7 @@ class Service:
         """Count one job for its caller, before its body is received; gives the queue's name for it.
 
         Raises:
-            Refusal: too many jobs, from the address or with the token, or the queue is full.
+            Refusal: too many jobs, from the address or with the token.
         """
         address = network_of(visit_of(request).address)
         for who in {address, caller.name or address}:
@@ -108,21 +107,19 @@ class Service:
                     "again",
                     wait_s,
                 )
-        name = caller.name or address
-        self.board.check_room(name, 0)
-        return name
+        return caller.name or address
 
     def report_problem(self, message: str) -> None:
         """Log what an operator should know."""
-        self._log({"time": now_text(), "event": "problem", "message": message})
+        self.log({"time": now_text(), "event": "problem", "message": message})
 
     def _worker_replaced(self, reason: str) -> None:
         self.metrics.restarts.labels(reason).inc()
-        self._log({"time": now_text(), "event": "worker replaced", "reason": reason})
+        self.log({"time": now_text(), "event": "worker replaced", "reason": reason})
 
     def _job_ended(self, job: Job) -> None:
         self.metrics.job_ended(job)
-        visit: Visit | None = job.visit
+        visit = job.visit
         record: dict[str, Any] = {
             "time": now_text(),
             "event": "job",
@@ -140,7 +137,7 @@ class Service:
             "code": job.error and job.error.code,
             "detail": visit and visit.detail,
         }
-        self._log(record | {name: value for name, value in told.items() if value})
+        self.log(record | {name: value for name, value in told.items() if value})
 
 
 def visit_of(request: Request) -> Visit:

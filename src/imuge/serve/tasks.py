@@ -1,15 +1,16 @@
-"""One job as a worker does it: a picture and wishes in, a record and files out.
+"""One job as a worker does it: a picture and what is wanted of it in, a record and files out.
 
 Pure functions of a `Guard`; neither HTTP nor processes are known here.
 """
 
-import copy
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from imuge.errors import (
     ConfigError,
@@ -21,24 +22,16 @@ from imuge.errors import (
     UnsupportedError,
 )
 from imuge.guard import Guard
-from imuge.image import MetadataPolicy, Picture, load
+from imuge.image import FORMATS, Limits, MetadataPolicy, Picture, heif, load, sniff
+from imuge.keys import Key
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
 from imuge.results import Verdict
 from imuge.serve.coarse import coarse_record
+from imuge.serve.jpeg_scans import MOST_SCANS, count_scans
 
 Kind: TypeAlias = Literal["immunize", "verify"]
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "TIFF": "image/tiff",
-    "AVIF": "image/avif",
-    "HEIF": "image/heic",
-}
-ENDINGS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "AVIF": "avif"}
-ENDINGS["HEIF"] = "heic"
 IMMUNIZE_FILES = ("immunized",)
 VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy")
 TOO_MUCH_MEMORY = (
@@ -47,7 +40,7 @@ TOO_MUCH_MEMORY = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class JobTask:
     """What is wanted of one picture; the fields of a request, checked."""
 
     kind: Kind
@@ -97,7 +90,7 @@ class JobError(Exception):
         self.detail = detail  # for the operator's log alone
 
 
-def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
+def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
     """Do one job.
 
     Args:
@@ -109,7 +102,8 @@ def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
         JobError: the picture or the wish was refused, or there was not enough memory.
     """
     try:
-        picture = load(data, max_pixels=task.max_pixels)
+        _check_scans(data)
+        picture = load(data, limits=Limits(max_pixels=task.max_pixels))
         if task.kind == "immunize":
             return _immunize(guard, task, picture)
         return _verify(guard, task, picture)
@@ -121,6 +115,30 @@ def perform(guard: Guard, task: Task, data: bytes) -> Outcome:
         if "alloc" in str(error).lower():  # ONNX Runtime has no type of its own for it
             raise JobError("too_large", TOO_MUCH_MEMORY, detail="memory") from error
         raise
+
+
+def megapixels_of(data: bytes) -> float:
+    """The size of a picture by its header; 0 where it says none, and `perform` will tell why."""
+    try:
+        kind = sniff.identify(data)
+        opened = heif.read(data) if kind == "HEIF" else Image.open(io.BytesIO(data), formats=[kind])
+        with opened as image:
+            return image.width * image.height / 1e6
+    except Exception:  # hostile files raise nearly every type there is
+        return 0.0
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG that would be decoded over and over.
+
+    Raises:
+        ImageError: it has too many scans.
+    """
+    if count_scans(data, MOST_SCANS) > MOST_SCANS:
+        raise ImageError(
+            f"the JPEG has more than {MOST_SCANS} scans, and each costs a pass over the whole "
+            "picture; save it anew and send that"
+        )
 
 
 def code_of(error: ImugeError) -> str:
@@ -136,23 +154,31 @@ def code_of(error: ImugeError) -> str:
     return next((code for kind, code in codes if isinstance(error, kind)), "internal")
 
 
-def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
-    made = _with_first(guard, task.key).immunize(
-        picture, task.strength, replace=task.replace, format=task.format, metadata=task.metadata
+def _immunize(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
+    made = guard.immunize(
+        picture,
+        task.strength,
+        key=_key(guard, task.key),
+        replace=task.replace,
+        format=task.format,
+        metadata=task.metadata,
     )
-    form = task.format or picture.format
+    form = FORMATS[task.format or picture.format]
     record = {
         "image_id": made.image_id,
         "key_id": made.key_id,
         "key_name": made.key_name,
         "psnr_db": round(made.psnr_db, 3),
         "strength": made.strength,
-        "format": form,
+        "format": form.name,
         "warnings": list(made.warnings),
         "verdict": made.verdict.to_dict(),
     }
     file = File(
-        name="immunized", media_type=MEDIA_TYPES[form], ending=ENDINGS[form], content=made.image
+        name="immunized",
+        media_type=form.media_type,
+        ending=form.suffix.removeprefix("."),
+        content=made.image,
     )
     return Outcome(
         record=record,
@@ -162,22 +188,20 @@ def _immunize(guard: Guard, task: Task, picture: Picture) -> Outcome:
     )
 
 
-def _with_first(guard: Guard, key_id: str | None) -> Guard:
-    """A guard that shares everything but the order of its keys: the wanted one comes first."""
-    if key_id is None or guard.keys[0].key_id == key_id:
-        return guard
-    turned = copy.copy(guard)
-    turned.keys = sorted(guard.keys, key=lambda key: key.key_id != key_id)
-    if turned.keys[0].key_id != key_id:
-        raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
-    return turned
+def _key(guard: Guard, key_id: str | None) -> Key | None:
+    """The service's key with this id; None leaves the choice to the guard."""
+    if key_id is None:
+        return None
+    for key in guard.keys:
+        if key.key_id == key_id:
+            return key
+    raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
 
 
-def _verify(guard: Guard, task: Task, picture: Picture) -> Outcome:
-    wanted = {"recover": task.recover, "hidden_copy": task.hidden_copy}
-    if task.coarse:
-        wanted = dict.fromkeys(wanted, False)
-    verdict = guard.verify(picture, **wanted)
+def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
+    recover = task.recover and not task.coarse
+    hidden_copy = task.hidden_copy and not task.coarse
+    verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy)
     return Outcome(
         record=coarse_record(verdict) if task.coarse else verdict.to_dict(),
         verdict=verdict.verdict,

@@ -26,8 +26,8 @@ from imuge.errors import ConfigError
 from imuge.files import reason, write_atomically
 from imuge.keys.names import is_name
 
-Role: TypeAlias = Literal["verify-coarse", "verify", "immunize"]
-ROLES: tuple[Role, ...] = ("verify-coarse", "verify", "immunize")  # each includes those before
+Role: TypeAlias = Literal["verify-coarse", "verify", "immunize", "metrics"]
+LADDER: tuple[Role, ...] = ("verify-coarse", "verify", "immunize")  # each includes those before
 PREFIX = "imuge_"  # lets scanners for leaked secrets find one
 MAX_FILE_BYTES = 1 << 20
 _MODE = 0o600
@@ -60,8 +60,15 @@ class Caller:
     role: Role
 
     def may(self, role: Role) -> bool:
-        """Whether the caller has `role` or one that includes it."""
-        return ROLES.index(self.role) >= ROLES.index(role)
+        """Whether the caller has `role` or one that includes it; without tokens, everybody has.
+
+        `metrics` stands beside the others: it includes none of them and none includes it.
+        """
+        if self.name is None or role == self.role:
+            return True
+        if "metrics" in {role, self.role}:
+            return False
+        return LADDER.index(self.role) >= LADDER.index(role)
 
 
 def hash_of(token: str) -> str:

@@ -79,11 +79,11 @@ class Page:
         # Without motion, or colours would be read while they change.
         self.prefer(color_scheme="dark" if dark else "light", reduced_motion="reduce")
 
-    def prefer(self, **wishes: str) -> None:
+    def prefer(self, **choices: str) -> None:
         """Set what the person prefers, all else as by default: `color_scheme="dark"`."""
         features = [
             {"name": f"prefers-{name.replace('_', '-')}", "value": value}
-            for name, value in wishes.items()
+            for name, value in choices.items()
         ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 

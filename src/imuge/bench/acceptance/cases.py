@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.pictures import SIDE
 from imuge.results import Pixels
 
-SIDE = 512  # of every picture, pixels
 COARSE = 32  # pixels averaged on a side by the blurred fill
 
 

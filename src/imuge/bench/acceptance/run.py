@@ -18,53 +18,41 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
-from imuge.bench.acceptance.cases import PROCESSING, SIDE, blob, contents
+from imuge.bench.acceptance.cases import PROCESSING, blob, contents
 from imuge.bench.acceptance.promised import PROMISED
-from imuge.bench.acceptance.table import LEVELS, shortfalls, to_markdown
-from imuge.bench.pictures import Photograph, photographs
+from imuge.bench.acceptance.table import shortfalls, to_markdown
+from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.bench.presence.run import presence_values, resampled_keys
-from imuge.bench.published import published_with
-from imuge.bench.scores import f1, psnr_db, ssim
+from imuge.bench.presence.uniformity import LEVELS
+from imuge.bench.scores import SIGNIFICANT, Mask, f1, psnr_db, ssim
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
 from imuge.errors import ProtectionError
 from imuge.guard import Guard
-from imuge.keys import TEMPLATE_CHANNELS, Key
-from imuge.protection.hidden_copy import HiddenCode, erased_blocks
-from imuge.protection.verify import (
-    Array,
-    beacon_agreement,
-    find_regions,
-    localize,
-    minimum_area,
-    reconstruct,
-    widen,
-)
+from imuge.keys import Key
+from imuge.protection.locate import Located, find_regions, locate, regions_shown
+from imuge.protection.recover import RECOVERY_MARGIN, recover
 from imuge.results import Immunized, Pixels
 
 AREAS = (0.05, 0.1, 0.2, 0.3)  # in turn, picture by picture
 MESSAGE_AREA = 0.2
-SIGNIFICANT = 0.001  # of a picture; more of it falsely marked is counted
 Rows = dict[str, list[dict[str, float]]]
 
 
-def localized(
-    engine: Engine, canvas: Canvas, revealed: Array, expected: Array, hidden: HiddenCode
-) -> tuple[Array, NDArray[np.bool_]]:
-    """The probabilities, and the mask at the shipped working point."""
-    probability = localize(engine, canvas, revealed, expected, hidden)
-    signs = revealed[-TEMPLATE_CHANNELS:]
-    agreement, _ = beacon_agreement(signs, expected, canvas, probability)
-    point = engine.record.calibration.point(agreement)
-    least = minimum_area(point, probability.size)
-    mask, _, _ = find_regions(probability, threshold=point.threshold, minimum_area=least)
-    return probability, mask
+def localized(engine: Engine, key: Key, image_id: int, received: Pixels) -> tuple[Canvas, Located]:
+    """What the product says of a copy before any threshold, told its image id."""
+    canvas = to_canvas(received)
+    return canvas, locate(engine, canvas, engine.reveal(canvas.image), key, image_id)
+
+
+def shipped_mask(engine: Engine, located: Located) -> Mask:
+    """The mask at the shipped working point."""
+    return regions_shown(engine.record.calibration, located).mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +64,23 @@ class Examined:
     image_id: int
     received: Pixels
 
-    def scores(self, original: Pixels, true: NDArray[np.bool_]) -> dict[str, float]:
+    def scores(self, original: Pixels, true: Mask) -> dict[str, float]:
         """Every metric of one case, at the plain and at the shipped working point."""
-        canvas = to_canvas(self.received)
-        revealed = self.engine.reveal(canvas.image)
-        expected, hidden = published_with(self.engine, self.key, self.image_id, canvas, revealed)
-        probability, shipped = localized(self.engine, canvas, revealed, expected, hidden)
-        plain, _, _ = find_regions(probability, threshold=0.5, minimum_area=0)
+        canvas, located = localized(self.engine, self.key, self.image_id, self.received)
+        plain = find_regions(located.probability, threshold=0.5, minimum_area=0).mask
+        code = located.code
+        assert code is not None, "the key is a full one"
 
-        def recovered(mask: NDArray[np.bool_], wide: NDArray[np.bool_]) -> Pixels:
-            if not mask.any():
-                return self.received
-            codes = hidden.without(erased_blocks(wide))
-            return reconstruct(self.engine, canvas, mask, wide, codes)
+        def recovered(mask: Mask, margin: int = RECOVERY_MARGIN) -> Pixels:
+            return recover(self.engine, canvas, mask, code, margin=margin)
 
         scores = {
             "attacked_db": psnr_db(original, self.received),
             "attacked_area_db": psnr_db(original, self.received, true),
-            "given_area_db": psnr_db(original, recovered(true, true), true),
+            "given_area_db": psnr_db(original, recovered(true, margin=0), true),
         }
-        for name, mask in (("", plain), ("shipped_", shipped)):
-            result = recovered(mask, widen(canvas, mask))
+        for name, mask in (("", plain), ("shipped_", shipped_mask(self.engine, located))):
+            result = recovered(mask)
             scores |= {
                 f"{name}f1": f1(mask, true),
                 f"{name}false_area": float((mask & ~true).sum() / (~true).sum()),
@@ -134,11 +118,9 @@ def add_untouched(
     """False alarms on the untouched picture after processing."""
     for name in ("none", "JPEG 75", "JPEG 50"):
         received = PROCESSING[name](made.image, rng)
-        canvas = to_canvas(received)
-        revealed = guard.engine.reveal(canvas.image)
-        keyed = published_with(guard.engine, guard.keys[0], _number(made), canvas, revealed)
-        probability, shipped = localized(guard.engine, canvas, revealed, *keyed)
-        plain = probability > 0.5
+        _, located = localized(guard.engine, guard.keys[0], _number(made), received)
+        shipped = shipped_mask(guard.engine, located)
+        plain = located.probability > 0.5
         rows[f"untouched, {name}"].append(
             {
                 "false_area": float(plain.mean()),
@@ -185,7 +167,8 @@ def stranger_rows(
     guard: Guard, pictures: list[Photograph], steps: Iterable[int]
 ) -> dict[str, dict[str, float]]:
     """Presence on pictures never protected, and on protected ones under another key."""
-    stranger = Guard(Key.from_secret("stranger", bytes(reversed(range(32)))))
+    key = Key.from_secret("stranger", bytes(reversed(range(32))))
+    stranger = Guard(key, engine=guard.engine)
     found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for i in steps:
         original = pictures[i].pixels

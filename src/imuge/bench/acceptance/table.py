@@ -3,8 +3,8 @@
 from typing import Any
 
 from imuge.bench.acceptance.promised import PROMISED, Promise
+from imuge.bench.presence.uniformity import LEVELS
 
-LEVELS = (0.5, 0.1, 0.01, 0.001)  # of p-values whose share is reported
 SHIPPED = ("shipped_f1", "shipped_whole_db", "shipped_area_db")
 LABELS = {
     "f1": ("F1", 3),

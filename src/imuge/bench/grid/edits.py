@@ -13,7 +13,7 @@ from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import parse_chain, resave_to_bytes
 from imuge.attacks.retouch import KINDS, Tampered, tamper
 from imuge.bench.grid.cases import UNTOUCHED, Case
-from imuge.image import load
+from imuge.image import Limits, load
 from imuge.results import Pixels
 
 SCALED = 1.25  # how much larger a scaled copy is than what it was taken from
@@ -41,7 +41,7 @@ class Material(Protocol):
 
 def read_back(picture: Pixels, chain: str) -> Pixels:
     """What the product's own door makes of the file that a chain of encoders leaves."""
-    return load(resave_to_bytes(picture, parse_chain(chain)).data, min_side=1).pixels
+    return load(resave_to_bytes(picture, parse_chain(chain)).data, limits=Limits(min_side=1)).pixels
 
 
 def apply(case: Case, published: Pixels, material: Material, *, seed: tuple[int, ...]) -> Tampered:

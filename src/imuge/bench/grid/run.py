@@ -24,7 +24,7 @@ from imuge.bench.grid.sheets import Sheet, sheet
 from imuge.bench.grid.summary import averages, refusals, to_csv
 from imuge.bench.grid.table import to_markdown
 from imuge.bench.grid.trials import AnyContestant, Row, Subject
-from imuge.bench.grid.work import Plan, work
+from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.peers import BIT_MARKS
 from imuge.bench.pictures import Photograph, photographs
 from imuge.errors import ConfigError, ImugeError
@@ -37,7 +37,7 @@ EXAMPLES = (Case("splice", "jpeg:75"), Case("inpaint", "jpeg:75"), Case("splice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class GridSettings:
     """What a run shall measure, and where the results go."""
 
     data: Path
@@ -53,7 +53,7 @@ class Wishes:
     command: str  # that makes the results again
 
 
-def run(wishes: Wishes, *, console: Console) -> dict[str, Any]:
+def run(settings: GridSettings, *, console: Console) -> dict[str, Any]:
     """Measure, and write bench.json, bench.csv, bench.md and bench.html into the folder.
 
     Returns:
@@ -65,28 +65,28 @@ def run(wishes: Wishes, *, console: Console) -> dict[str, Any]:
         ImageError: the disk refused.
     """
     _require_plots()
-    chosen = photographs(wishes.data, side=wishes.side, count=wishes.pictures)
+    chosen = photographs(settings.data, side=settings.side, count=settings.pictures)
     if len(chosen) < 2:
-        raise ConfigError(f"expected two photographs or more in {wishes.data}, got one")
-    built = [entrant.build(threads=1) for entrant in wishes.entrants]
-    plan = Plan(wishes.entrants, tuple(chosen), grid(wishes.grid), wishes.seed)
-    facts = _facts(wishes, chosen, built)
-    _make_folder(wishes.out)
-    journal = Journal(wishes.out, facts, resume=wishes.resume)
-    done = _measure(plan, journal, jobs=wishes.jobs, console=console)
+        raise ConfigError(f"expected two photographs or more in {settings.data}, got one")
+    built = [entrant.build(threads=1) for entrant in settings.entrants]
+    plan = GridPlan(settings.entrants, tuple(chosen), grid(settings.grid), settings.seed)
+    facts = _facts(settings, chosen, built)
+    _make_folder(settings.out)
+    journal = Journal(settings.out, facts, resume=settings.resume)
+    done = _measure(plan, journal, jobs=settings.jobs, console=console)
     result = {
         **facts,
-        "command": wishes.command,
+        "command": settings.command,
         "machine": platform.platform(),
         "rows": averages(done),
         "cannot": refusals(done),
     }
-    if wishes.bits:
+    if settings.bits:
         console.print("marks that only carry bits")
         rows, missing = measure_all([make() for make in BIT_MARKS.values()], chosen)
         result["bits"] = {"rows": rows, "missing": missing}
     console.print("examples, plots and tables")
-    _write(wishes.out, result, to_csv(done), _examples(plan, built[0]))
+    _write(settings.out, result, to_csv(done), _examples(plan, built[0]))
     journal.finish()
     return result
 
@@ -103,15 +103,15 @@ def _require_plots() -> None:
 
 
 def _facts(
-    wishes: Wishes, chosen: Sequence[Photograph], built: Sequence[AnyContestant]
+    settings: GridSettings, chosen: Sequence[Photograph], built: Sequence[AnyContestant]
 ) -> dict[str, Any]:
     """What the results depend on: two runs with equal facts measure the same."""
     return {
         "schema": SCHEMA,
-        "grid": wishes.grid,
-        "cases": [asdict(case) for case in grid(wishes.grid)],
-        "side": wishes.side,
-        "seed": wishes.seed,
+        "grid": settings.grid,
+        "cases": [asdict(case) for case in grid(settings.grid)],
+        "side": settings.side,
+        "seed": settings.seed,
         "imuge": __version__,
         "versions": {name: version(name) for name in LIBRARIES},
         "pictures": {picture.name: picture.sha256 for picture in chosen},
@@ -120,7 +120,7 @@ def _facts(
 
 
 def _measure(
-    plan: Plan, journal: Journal, *, jobs: int, console: Console
+    plan: GridPlan, journal: Journal, *, jobs: int, console: Console
 ) -> Mapping[tuple[str, str], list[Row]]:
     """Everything that the journal does not hold yet; in the plan's order."""
     units = plan.units()
@@ -136,7 +136,7 @@ def _measure(
     return {plan.name(unit): journal.done[plan.name(unit)] for unit in units}
 
 
-def _examples(plan: Plan, contestant: AnyContestant) -> list[Sheet]:
+def _examples(plan: GridPlan, contestant: AnyContestant) -> list[Sheet]:
     """Example sheets of the first contestant, each of another picture."""
     sheets = []
     for number, case in enumerate(EXAMPLES):

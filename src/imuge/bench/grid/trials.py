@@ -10,15 +10,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from imuge.bench.acceptance.run import SIGNIFICANT
-from imuge.bench.contestants import Contestant, Finding, Published
+from imuge.bench.contestants import Contestant, Examination, Published
 from imuge.bench.grid import edits
 from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.inpainting import smooth_fill
-from imuge.bench.metrics import auc, false_alarm_area, iou, precision, recall
 from imuge.bench.pictures import Photograph
-from imuge.bench.region_scores import region_scores
-from imuge.bench.scores import Mask, f1, ms_ssim, psnr_db, ssim
+from imuge.bench.scores import (
+    SIGNIFICANT,
+    Mask,
+    auc,
+    f1,
+    false_alarm_area,
+    iou,
+    ms_ssim,
+    precision,
+    psnr_db,
+    recall,
+    region_scores,
+    ssim,
+)
 from imuge.errors import ImugeError
 from imuge.results import Pixels
 
@@ -155,7 +165,7 @@ def alarms(mask: Mask, true: Mask) -> Scores:
     return {"false_area": area, "alarm": float(area > SIGNIFICANT), "any": float(mask.any())}
 
 
-def localization(finding: Finding[Any], true: Mask) -> Scores:
+def localization(finding: Examination[Any], true: Mask) -> Scores:
     """How well the mask and the probability tell what was tampered with."""
     regions = region_scores(finding.mask, true)
     return {
@@ -170,7 +180,7 @@ def localization(finding: Finding[Any], true: Mask) -> Scores:
     }
 
 
-def recovery(subject: Subject, finding: Finding[Any], true: Mask) -> Scores:
+def recovery(subject: Subject, finding: Examination[Any], true: Mask) -> Scores:
     """PSNR to the clean original, decibels, whole and in the true mask, of what can be shown.
 
     `attacked` is the copy as received, `inpainted` the true mask filled from its surroundings,

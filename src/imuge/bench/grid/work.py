@@ -25,7 +25,7 @@ Step = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class GridPlan:
     """All that is to be measured."""
 
     entrants: tuple[Entrant, ...]
@@ -47,7 +47,7 @@ class Plan:
 
 
 def measure_unit(
-    plan: Plan, contestant: AnyContestant, picture: int, *, step: Step = lambda: None
+    plan: GridPlan, contestant: AnyContestant, picture: int, *, step: Step = lambda: None
 ) -> list[Row]:
     """All rows of one picture under one contestant."""
     pictures = plan.pictures
@@ -57,7 +57,7 @@ def measure_unit(
 
 
 def work(
-    plan: Plan, units: Sequence[tuple[int, int]], *, jobs: int, step: Step
+    plan: GridPlan, units: Sequence[tuple[int, int]], *, jobs: int, step: Step
 ) -> Iterator[tuple[tuple[int, int], list[Row]]]:
     """Measure pieces of work in processes.
 
@@ -99,12 +99,12 @@ def _drain(done: Any, step: Step) -> None:  # noqa: ANN401
 class _Process:
     """What a process keeps between two pieces of work."""
 
-    plan: Plan
+    plan: GridPlan
     done: Any
     contestants: dict[int, AnyContestant]
 
 
-def _start(plan: Plan, done: Any) -> None:  # noqa: ANN401
+def _start(plan: GridPlan, done: Any) -> None:  # noqa: ANN401
     _Process.plan, _Process.done, _Process.contestants = plan, done, {}
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from imuge.bench.contestants import Finding, OneSize, Published
+from imuge.bench.contestants import Examination, OneSize, Published
 from imuge.bench.inpainting import biharmonic_fill
 from imuge.bench.scores import Mask
 from imuge.errors import ImageError
@@ -33,16 +33,16 @@ class Inpainting(OneSize):
         """The host as it is."""
         return Published(host, None)
 
-    def examine(self, received: Pixels, secret: None) -> Finding[None]:  # noqa: ARG002
+    def examine(self, received: Pixels, secret: None) -> Examination[None]:  # noqa: ARG002
         """Nothing is found: probability 0 everywhere."""
-        return Finding(
+        return Examination(
             received=received,
             probability=np.zeros(received.shape[:2], np.float32),
             mask=np.zeros(received.shape[:2], bool),
             evidence=None,
         )
 
-    def restore(self, finding: Finding[None], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[None], mask: Mask) -> Pixels:
         """The received picture with the mask filled from its surroundings.
 
         Raises:

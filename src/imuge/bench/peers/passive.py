@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imuge.bench.contestants import Finding, OneSize, Published
+from imuge.bench.contestants import Examination, OneSize, Published
 from imuge.bench.scores import Mask
 from imuge.errors import ImugeError
 from imuge.results import Pixels
@@ -49,21 +49,21 @@ class Passive(OneSize):
         """The host as it is."""
         return Published(host, None)
 
-    def examine(self, received: Pixels, secret: None) -> Finding[None]:  # noqa: ARG002
+    def examine(self, received: Pixels, secret: None) -> Examination[None]:  # noqa: ARG002
         """Look at the received picture alone.
 
         Raises:
             ImugeError: the detector needs a package that is not installed.
         """
         evidence = self._detect(received)
-        return Finding(
+        return Examination(
             received=received,
             probability=evidence,
             mask=evidence > self._threshold,
             evidence=None,
         )
 
-    def restore(self, finding: Finding[None], mask: Mask) -> Pixels:  # noqa: ARG002
+    def restore(self, finding: Examination[None], mask: Mask) -> Pixels:  # noqa: ARG002
         """Nothing can be restored.
 
         Raises:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from imuge.bench.contestants import Finding, OneSize, Published
+from imuge.bench.contestants import Examination, OneSize, Published
 from imuge.bench.peers.thumbnails import (
     LUMA,
     SIDE,
@@ -117,7 +117,7 @@ class SelfEmbedding(OneSize):
             inner[...] = (inner + _change(inner, bits)[..., None]).round().clip(0, 255)
         return Published(published, seed)
 
-    def examine(self, received: Pixels, secret: int) -> Finding[Hidden]:
+    def examine(self, received: Pixels, secret: int) -> Examination[Hidden]:
         """Check what every block carries.
 
         Raises:
@@ -134,14 +134,14 @@ class SelfEmbedding(OneSize):
         score = (failed + ndimage.uniform_filter(failed, 3, mode="nearest")) / 2
         probability = np.repeat(np.repeat(score, SIDE, axis=0), SIDE, axis=1).clip(0, 1)
         probability = _extended(probability, received)
-        return Finding(
+        return Examination(
             received=received,
             probability=probability,
             mask=probability > THRESHOLD,
             evidence=Hidden(np.stack(thumbnails), layout.homes, intact),
         )
 
-    def restore(self, finding: Finding[Hidden], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[Hidden], mask: Mask) -> Pixels:
         """The mask drawn from thumbnails whose carriers are intact and outside it.
 
         Where no copy of a thumbnail is left, it is averaged from those around it.

@@ -22,10 +22,16 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
-from imuge.bench.acceptance.cases import SIDE
-from imuge.bench.acceptance.table import LEVELS
-from imuge.bench.pictures import photographs
-from imuge.bench.presence.uniformity import BAND, band, ecdf, quantiles, small_excess_p, uniformity
+from imuge.bench.pictures import SIDE, photographs
+from imuge.bench.presence.uniformity import (
+    BAND,
+    LEVELS,
+    band,
+    ecdf,
+    quantiles,
+    small_excess_p,
+    uniformity,
+)
 from imuge.engine import Engine
 from imuge.engine.canvas import to_canvas
 from imuge.files import write_atomically

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 Values = NDArray[np.float64]
+LEVELS = (0.5, 0.1, 0.01, 0.001)  # of p-values whose share is reported
 BAND = 0.95
 DRAWN_POINTS = 200
 

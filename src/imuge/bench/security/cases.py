@@ -25,6 +25,7 @@ from imuge.bench.security.forgeries import (
     patchwork,
 )
 from imuge.engine import Engine
+from imuge.engine.canvas import BLOCK
 from imuge.errors import ProtectionError
 from imuge.keys import Key, verify_only
 from imuge.results import Pixels
@@ -35,7 +36,6 @@ GAINS = (1, 2, 4)
 AVERAGED = (2, 4, 8, 16)  # pictures of one key
 PASTED_AREA = 0.2
 SHIFTS = 7  # pixels, the most that is no whole block
-BLOCK = 8
 OTHER_KEY_SEED, AGAIN_SEED = 1_000_000, 2_000_000  # apart from those of the pictures
 
 Verdicts: TypeAlias = frozenset[str]
@@ -68,7 +68,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Studio:
+class Gallery:
     """The pictures, published under two keys; each is made when first needed, always the same."""
 
     engine: Engine
@@ -117,9 +117,9 @@ def _pasted_mask(picture: Pixels, *seed: int) -> Mask:
     return draw_mask("blob", height, width, PASTED_AREA, np.random.default_rng(seed))
 
 
-def wrong_key(studio: Studio, i: int) -> Iterator[Case]:
+def wrong_key(gallery: Gallery, i: int) -> Iterator[Case]:
     """Somebody looks with a key that the picture was not protected with."""
-    for suffix, received in _processed(studio.published(i).pixels):
+    for suffix, received in _processed(gallery.published(i).pixels):
         row = Row(
             group="wrong key",
             name=f"protected with another key{suffix}",
@@ -127,12 +127,12 @@ def wrong_key(studio: Studio, i: int) -> Iterator[Case]:
             should=frozenset({"unprotected"}),
             harmful=CLAIMS | {"foreign", "degraded"},
         )
-        yield Case(row=row, received=received, keys=(studio.other_key,))
+        yield Case(row=row, received=received, keys=(gallery.other_key,))
 
 
-def copy_attack(studio: Studio, i: int) -> Iterator[Case]:
+def copy_attack(gallery: Gallery, i: int) -> Iterator[Case]:
     """What one picture's protection seems to be is added to another."""
-    published, target = studio.published(i).pixels, studio.original(i + 1)
+    published, target = gallery.published(i).pixels, gallery.original(i + 1)
 
     def case(name: str, received: Pixels) -> Case:
         row = Row(
@@ -142,9 +142,9 @@ def copy_attack(studio: Studio, i: int) -> Iterator[Case]:
             should=NO_CLAIM,
             harmful=CLAIMS,
         )
-        return Case(row=row, received=received, keys=(studio.key,))
+        return Case(row=row, received=received, keys=(gallery.key,))
 
-    exact = published.astype(np.float32) - studio.original(i)
+    exact = published.astype(np.float32) - gallery.original(i)
     for suffix, received in _processed(add(target, exact)):
         yield case(f"difference known exactly{suffix}", received)
     for how in DENOISERS:
@@ -155,11 +155,11 @@ def copy_attack(studio: Studio, i: int) -> Iterator[Case]:
         yield case(f"{how}, gain 1, jpeg:75", worn)
 
 
-def collage(studio: Studio, i: int) -> Iterator[Case]:
+def collage(gallery: Gallery, i: int) -> Iterator[Case]:
     """Pieces of protected pictures, put together where they lay."""
-    first = studio.published(i)
+    first = gallery.published(i)
     mask = _pasted_mask(first.pixels, 3, i)
-    donors = {"same key": studio.published, "other key": studio.of_other_key}
+    donors = {"same key": gallery.published, "other key": gallery.of_other_key}
     for name, donor in donors.items():
         for suffix, received in _processed(paste(first.pixels, donor(i + 1).pixels, mask)):
             row = Row(
@@ -169,12 +169,12 @@ def collage(studio: Studio, i: int) -> Iterator[Case]:
                 should=frozenset({"tampered"}),
                 harmful=frozenset({"intact"}),
             )
-            yield Case(row=row, received=received, keys=(studio.key,), true=lambda _id: mask)
+            yield Case(row=row, received=received, keys=(gallery.key,), true=lambda _id: mask)
     for name, donor in donors.items():
-        yield from _patchworks(studio, name, [first, *(donor(i + n) for n in (1, 2, 3))])
+        yield from _patchworks(gallery, name, [first, *(donor(i + n) for n in (1, 2, 3))])
 
 
-def _patchworks(studio: Studio, name: str, sources: list[Published[int]]) -> Iterator[Case]:
+def _patchworks(gallery: Gallery, name: str, sources: list[Published[int]]) -> Iterator[Case]:
     picture, source = patchwork([one.pixels for one in sources])
 
     def true(image_id: int | None) -> Mask:
@@ -191,15 +191,15 @@ def _patchworks(studio: Studio, name: str, sources: list[Published[int]]) -> Ite
             should=frozenset({"tampered", "foreign"}),
             harmful=frozenset({"intact"}),
         )
-        yield Case(row=row, received=received, keys=(studio.key,), true=true)
+        yield Case(row=row, received=received, keys=(gallery.key,), true=true)
 
 
-def averaging(studio: Studio, i: int) -> Iterator[Case]:
+def averaging(gallery: Gallery, i: int) -> Iterator[Case]:
     """The mean residual of many pictures of one key, added to another or taken from one of it."""
-    others = [n for n in range(len(studio.pictures)) if n != i]
+    others = [n for n in range(len(gallery.pictures)) if n != i]
     for count in (n for n in AVERAGED if n <= len(others)):
         chosen = [others[(i + k) % len(others)] for k in range(count)]
-        found = [estimated_residual(studio.published(n).pixels, "Wiener") for n in chosen]
+        found = [estimated_residual(gallery.published(n).pixels, "Wiener") for n in chosen]
         mean: Residual = sum(found[1:], found[0]) / np.float32(count)
         for gain in (1, count):
             yield Case(
@@ -210,8 +210,8 @@ def averaging(studio: Studio, i: int) -> Iterator[Case]:
                     should=NO_CLAIM,
                     harmful=CLAIMS,
                 ),
-                received=add(studio.original(i), mean, gain),
-                keys=(studio.key,),
+                received=add(gallery.original(i), mean, gain),
+                keys=(gallery.key,),
             )
             yield Case(
                 row=Row(
@@ -221,29 +221,29 @@ def averaging(studio: Studio, i: int) -> Iterator[Case]:
                     should=frozenset({"intact"}),
                     harmful=frozenset({"unprotected", "degraded", "foreign"}),
                 ),
-                received=add(studio.published(i).pixels, mean, -gain),
-                keys=(studio.key,),
+                received=add(gallery.published(i).pixels, mean, -gain),
+                keys=(gallery.key,),
             )
 
 
-def immunized_again(studio: Studio, i: int) -> Iterator[Case]:
+def immunized_again(gallery: Gallery, i: int) -> Iterator[Case]:
     """A protected picture is protected once more; without --replace: `security.refusals`."""
-    first = studio.published(i).pixels
+    first = gallery.published(i).pixels
     mask = _pasted_mask(first, 4, i)
-    forged = paste(first, studio.original(i + 1), mask)
+    forged = paste(first, gallery.original(i + 1), mask)
     intact = frozenset({"intact"})
 
     def case(name: str, words: str, received: Pixels | None, keys: Keys, good: Verdicts) -> Case:
         row = Row(group="again", name=name, words=words, should=good, harmful=ACCUSATIONS)
         return Case(row=row, received=received, keys=keys)
 
-    key, other = studio.key, studio.other_key
-    same = studio.again(first, key, i)
+    key, other = gallery.key, gallery.other_key
+    same = gallery.again(first, key, i)
     yield case("same key, --replace", "intact, with the second image id", same, (key,), intact)
-    laundered = studio.again(forged, key, i)
+    laundered = gallery.again(forged, key, i)
     words = "intact: whoever holds the key can launder; that is what --replace is kept from"
     yield case("tampered, then same key, --replace", words, laundered, (key,), intact)
-    both = studio.again(first, other, i)
+    both = gallery.again(first, other, i)
     words = "intact: the picture is what the second key protected"
     yield case("other key, seen with it", words, both, (other,), intact)
     words = "what is left of the first protection; no accusation, since nothing else was changed"
@@ -253,12 +253,12 @@ def immunized_again(studio: Studio, i: int) -> Iterator[Case]:
     yield case("other key, seen with both", words, both, (key, other), intact)
 
 
-def shifts(studio: Studio, i: int) -> Iterator[Case]:
+def shifts(gallery: Gallery, i: int) -> Iterator[Case]:
     """The picture lies off its grid by less than a block, and by one.
 
     Each picture is moved by seven of the 49 pairs, so that seven pictures see all of them.
     """
-    published = studio.published(i).pixels
+    published = gallery.published(i).pixels
     pairs = [(down, (down + i) % SHIFTS + 1) for down in range(1, SHIFTS + 1)]
     for name, moves in (("1 to 7 pixels both ways", pairs), ("a whole block", [(BLOCK, BLOCK)])):
         row = Row(
@@ -270,13 +270,13 @@ def shifts(studio: Studio, i: int) -> Iterator[Case]:
             harmful=ACCUSATIONS,
         )
         for down, right in moves:
-            yield Case(row=row, received=moved(published, down, right), keys=(studio.key,))
+            yield Case(row=row, received=moved(published, down, right), keys=(gallery.key,))
 
 
-def embedded_again(studio: Studio, i: int) -> Iterator[Case]:
+def embedded_again(gallery: Gallery, i: int) -> Iterator[Case]:
     """What a picture carries is revealed and embedded anew, which needs no key."""
-    published, target = studio.published(i).pixels, studio.original(i + 1)
-    engine, key = studio.engine, studio.key
+    published, target = gallery.published(i).pixels, gallery.original(i + 1)
+    engine, key = gallery.engine, gallery.key
     reader = verify_only(key)
     mask = _pasted_mask(published, 5, i)
     forged = paste(published, target, mask)
@@ -313,7 +313,7 @@ def embedded_again(studio: Studio, i: int) -> Iterator[Case]:
         yield Case(row=row, received=received, keys=(key,), true=lambda _id: mask)
 
 
-GROUPS: dict[str, Callable[[Studio, int], Iterator[Case]]] = {
+GROUPS: dict[str, Callable[[Gallery, int], Iterator[Case]]] = {
     "wrong key": wrong_key,
     "copy attack": copy_attack,
     "collage": collage,

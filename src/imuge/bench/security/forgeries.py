@@ -14,8 +14,9 @@ from scipy import ndimage, signal
 
 from imuge.bench.scores import Mask
 from imuge.engine import Engine
-from imuge.engine.canvas import to_canvas, to_pixels
+from imuge.engine.canvas import to_canvas
 from imuge.keys import TEMPLATE_CHANNELS
+from imuge.protection.embed import embed_payload
 from imuge.results import Pixels
 
 Denoiser = Literal["Wiener", "median"]
@@ -90,5 +91,4 @@ def embed_revealed(
     canvas = to_canvas(host)
     if own_code:
         payload = np.concatenate([engine.encode(canvas.image), payload[-TEMPLATE_CHANNELS:]])
-    made = engine.embed(canvas.image, payload, 1.0)
-    return to_pixels(made[:, : canvas.height, : canvas.width])
+    return embed_payload(engine, canvas, payload)

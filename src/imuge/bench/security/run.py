@@ -20,18 +20,15 @@ from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
-from imuge.bench.acceptance.cases import SIDE
-from imuge.bench.pictures import photographs
+from imuge.bench.pictures import SIDE, photographs
 from imuge.bench.scores import f1
-from imuge.bench.security.cases import GROUPS, Case, Row, Studio
+from imuge.bench.security.cases import GROUPS, Case, Gallery, Row
 from imuge.bench.security.table import to_markdown
 from imuge.engine import Engine
-from imuge.engine.canvas import to_canvas
 from imuge.errors import ProtectionError
 from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.keys import Key
-from imuge.protection.verify import verify
 from imuge.results import Pixels
 
 COMMAND = "python -m imuge.bench.security --data ../shared/data/validation --out DIR"
@@ -60,13 +57,14 @@ class Tally:
         if case.received is None:
             self.verdicts[NOT_MADE] += 1
             return
-        found = verify(engine, to_canvas(case.received), case.keys, recover=False)
-        self.verdicts[found.finding] += 1
-        self.least_p = min(self.least_p, found.reading.presence_p)
-        if found.key is not None:
-            self.key_names[found.key.name] += 1
+        verdict = Guard(case.keys, engine=engine).verify(case.received, recover=False)
+        self.verdicts[verdict.verdict] += 1
+        self.least_p = min(self.least_p, verdict.presence_p)
+        if verdict.key_name is not None:
+            self.key_names[verdict.key_name] += 1
         if case.true is not None:
-            self.f1.append(f1(found.mask, case.true(found.reading.image_id)))
+            read = None if verdict.image_id is None else int(verdict.image_id, 16)
+            self.f1.append(f1(verdict.mask, case.true(read)))
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
@@ -90,10 +88,10 @@ class Tally:
 class Report:
     """All rows, growing picture by picture."""
 
-    guard: Guard  # with the studio's key
-    studio: Studio
+    guard: Guard  # with the gallery's key
+    gallery: Gallery
     groups: Sequence[str] = tuple(GROUPS)
-    attacked: list[int] = field(default_factory=list)  # numbers of the studio's pictures
+    attacked: list[int] = field(default_factory=list)  # numbers of the gallery's pictures
     left_out: list[str] = field(default_factory=list)  # what could not be protected, and why
     _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
@@ -101,13 +99,13 @@ class Report:
         """Make and judge every case of one picture; the others are there to be pasted from."""
         for group in self.groups:
             try:
-                for case in GROUPS[group](self.studio, number):
+                for case in GROUPS[group](self.gallery, number):
                     name = (case.row.group, case.row.name)
-                    self._tallies.setdefault(name, Tally(case.row)).add(case, self.studio.engine)
+                    self._tallies.setdefault(name, Tally(case.row)).add(case, self.gallery.engine)
                 if group == REFUSAL.group:
                     name = (group, REFUSAL.name)
                     tally = self._tallies.setdefault(name, Tally(REFUSAL))
-                    protected = self.studio.published(number).pixels
+                    protected = self.gallery.published(number).pixels
                     tally.verdicts[refused_or_taken(self.guard, protected)] += 1
             except ProtectionError as error:
                 self.left_out.append(f"{group}, picture {number}: {error}")
@@ -141,14 +139,14 @@ def main(arguments: list[str] | None = None) -> None:
     count = min(options.pictures or len(pool), len(pool))
     attacked = np.linspace(0, len(pool) - 1, count).round().astype(int).tolist()
     guard = Guard(Key.from_secret("bench", bytes(range(32))))
-    studio = Studio(guard.engine, [picture.pixels for picture in pool], guard.keys[0])
-    report = Report(guard, studio, options.groups)
+    gallery = Gallery(guard.engine, [picture.pixels for picture in pool], guard.keys[0])
+    report = Report(guard, gallery, options.groups)
     facts = {
         "command": f"{COMMAND} --pictures {count}",
         "imuge": __version__,
         "model": guard.engine.record.name,
         "model_sha256": guard.engine.sha256,
-        "keys": [studio.key.key_id, studio.other_key.key_id],
+        "keys": [gallery.key.key_id, gallery.other_key.key_id],
         "pictures": {picture.name: picture.sha256 for picture in pool},
     }
     for i in track(attacked, "attacking", console=Console(stderr=True)):

@@ -3,9 +3,12 @@
 Core seconds are processor time, not a clock's: other people's work on the machine hardly changes
 them. As many pictures of a size are worked on at once as there are processors, each by a process
 of one thread, so what they take from each other is in the numbers.
-`imuge.bench.speed.throughput` is the command.
+`imuge.bench.speed.throughput` is the command; one size in a process of its own:
+
+    python -m imuge.bench.speed.capacity 4
 """
 
+import argparse
 import io
 import json
 import resource
@@ -73,7 +76,7 @@ def _jpeg(pixels: Pixels, *, quality: int) -> bytes:
 
 def large(megapixels: str, *, copies: int) -> dict[str, Any]:
     """Mean core seconds of `copies` pictures worked on at once, each in a process of its own."""
-    command = [sys.executable, "-m", "imuge.bench.speed.throughput", "--one", megapixels]
+    command = [sys.executable, "-m", "imuge.bench.speed.capacity", megapixels]
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
         for _ in range(copies)
@@ -165,3 +168,14 @@ def _capacity_table(result: dict[str, Any], verb: str, words: str, price: float)
             f"| {found.core_hours:,.0f} | {found.cost:,.0f} | {row['peak_gb']:.1f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure one size in this process and print it as JSON; `large` starts it."""
+    parser = argparse.ArgumentParser(description="One picture of a size, for bench.speed.")
+    parser.add_argument("megapixels", choices=SIZES)
+    sys.stdout.write(json.dumps(one(parser.parse_args(arguments).megapixels)))
+
+
+if __name__ == "__main__":
+    main()

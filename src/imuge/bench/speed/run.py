@@ -55,7 +55,7 @@ START_S = 4.0  # processes to be started for one task
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class SpeedTask:
     """Whole calls, or one stage in all backends, at one size and number of threads."""
 
     size: str
@@ -73,20 +73,20 @@ class Task:
         return (repeats + (repeats > 1)) * min(width * height, PIXEL_BUDGET) / 1e6
 
 
-def tasks(sizes: Sequence[str], threads: Sequence[int]) -> Iterator[Task]:
+def tasks(sizes: Sequence[str], threads: Sequence[int]) -> Iterator[SpeedTask]:
     """Everything there is to measure, what matters most first."""
     most, *fewer = sorted(set(threads), reverse=True)
-    yield from (Task(size, most) for size in sizes if size not in LATE_SIZES)
+    yield from (SpeedTask(size, most) for size in sizes if size not in LATE_SIZES)
     staged = [size for size in sizes if size in STAGE_SIZES]
-    yield from (Task(size, most, stage) for size in staged for stage in STAGES)
+    yield from (SpeedTask(size, most, stage) for size in staged for stage in STAGES)
     for count in fewer:
         for size in sizes:
             if size not in LATE_SIZES:
-                yield Task(size, count)
+                yield SpeedTask(size, count)
             if size in STAGE_SIZES:
-                yield from (Task(size, count, stage) for stage in STAGES)
+                yield from (SpeedTask(size, count, stage) for stage in STAGES)
     yield from (
-        Task(size, count) for count in (most, *fewer) for size in sizes if size in LATE_SIZES
+        SpeedTask(size, count) for count in (most, *fewer) for size in sizes if size in LATE_SIZES
     )
 
 
@@ -101,14 +101,14 @@ class Clock:
         """Seconds until the end."""
         return self.end_s - time.monotonic()
 
-    def needs_s(self, task: Task, repeats: int) -> float:
+    def needs_s(self, task: SpeedTask, repeats: int) -> float:
         """Seconds that a task will take."""
         name = task.stage or "whole"
         kind = "stage" if task.stage else "whole"
         rate = self.rates.get((name, task.threads), GUESSED_S_PER_MPX[kind] / task.threads)
         return START_S + rate * task.computed_mpx(repeats)
 
-    def took(self, task: Task, repeats: int, seconds: float) -> None:
+    def took(self, task: SpeedTask, repeats: int, seconds: float) -> None:
         """Learn from a task that was done."""
         if computed := task.computed_mpx(repeats):
             rate = max(0.0, seconds - START_S) / computed
@@ -116,7 +116,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class SpeedSettings:
     """What is measured, and how long it may take."""
 
     sizes: tuple[str, ...]
@@ -135,13 +135,13 @@ class Settings:
 class Findings:
     """What was measured so far."""
 
-    settings: Settings
+    settings: SpeedSettings
     backends: list[str]
     large: dict[int, dict[str, Any]] = field(default_factory=dict)  # by threads, then by size
     stages: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
-    def measure(self, task: Task, repeats: int) -> None:
+    def measure(self, task: SpeedTask, repeats: int) -> None:
         """Do one task."""
         if task.stage is None:
             size = WHOLE_SIZES[task.size]
@@ -154,7 +154,7 @@ class Findings:
         self.stages.append(measure(cell, self.backends, repeats=repeats, torch_weights=weights))
 
 
-def run(settings: Settings, console: Console, *, started_s: float) -> Findings:
+def run(settings: SpeedSettings, console: Console, *, started_s: float) -> Findings:
     """Do all tasks that fit into the minutes since `started_s`, of `time.monotonic`."""
     findings = Findings(settings, [name for name in settings.backends if not missing(name)])
     findings.left_out += [why for name in settings.backends if (why := missing(name))]
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and write speed.json and speed.md."""
     options = _parser().parse_args(arguments)
     quick = options.quick
-    settings = Settings(
+    settings = SpeedSettings(
         sizes=tuple(options.sizes or (["0.25"] if quick else SIZES)),
         threads=tuple(options.threads or ([available_threads()] if quick else _threads())),
         backends=tuple(options.backends),

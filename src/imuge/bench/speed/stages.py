@@ -31,7 +31,7 @@ from imuge.bench.speed.backends import BACKENDS, PRODUCT, engine_of
 from imuge.bench.speed.memory import be_killed_first, forget_peak, peak_mb, resident_mb
 from imuge.demo import host_photograph
 from imuge.engine import Engine
-from imuge.engine.engine import BLOCK
+from imuge.engine.canvas import BLOCK
 from imuge.engine.strips import Strip, strips
 from imuge.errors import ConfigError
 
@@ -59,7 +59,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class StripPlan:
     """Which part of a picture is computed for a measurement."""
 
     rows: tuple[int, int]  # kept by the strip that is run
@@ -67,13 +67,13 @@ class Plan:
     scale: float  # from this strip's time to that of the picture
 
 
-def plan(cell: Cell, engine: Engine) -> Plan:
+def plan(cell: Cell, engine: Engine) -> StripPlan:
     """The middle one of the strips that the product cuts this picture into."""
     halo = engine.record.graphs[cell.stage].halo
     cut = list(strips(cell.height, cell.width, halo=halo, pixel_budget=engine.pixel_budget))
     middle = cut[len(cut) // 2]
     scale = sum(_computed(one) for one in cut) / _computed(middle)
-    return Plan(rows=(middle.keep_top, middle.keep_bottom), strips=len(cut), scale=scale)
+    return StripPlan(rows=(middle.keep_top, middle.keep_bottom), strips=len(cut), scale=scale)
 
 
 def _computed(strip: Strip) -> int:

@@ -26,18 +26,18 @@ from PIL import Image
 from rich.console import Console
 
 from imuge import __version__
-from imuge.batch.local import Settings, run_local
+from imuge.batch.local import RunSettings, run_local
 from imuge.batch.progress import Meter
 from imuge.batch.summary import Summary
-from imuge.batch.tasks import Wishes
+from imuge.batch.tasks import BatchSpec
 from imuge.bench.pictures import photographs
-from imuge.bench.speed.capacity import capacity_page, large, one, to_markdown
+from imuge.bench.speed.capacity import capacity_page, large, to_markdown
 from imuge.bench.speed.run import SIZES
 from imuge.engine.engine import available_threads
 from imuge.errors import ConfigError
 from imuge.keys import Key, write_key
 
-WISHES = Wishes(command="immunize")
+WISHES = BatchSpec(command="immunize")
 COMMAND = "python -m imuge.bench.speed.throughput --data DIR --out DIR --price-per-core-hour P"
 
 
@@ -120,7 +120,7 @@ def host_folder(data: Path, folder: Path, *, pictures: int, side: int) -> Path:
 
 def measure(arrangement: Arrangement, hosts: Path, key: Key, key_file: Path) -> Run:
     """Immunize all hosts once, in a folder that is thrown away."""
-    settings = Settings(processes=arrangement.workers, threads=arrangement.threads)
+    settings = RunSettings(processes=arrangement.workers, threads=arrangement.threads)
     meter = Clocked()
     with tempfile.TemporaryDirectory() as out:
         summary = _batch(arrangement, hosts, out, key, key_file, settings, meter)
@@ -135,7 +135,7 @@ def _batch(
     out: str,
     key: Key,
     key_file: Path,
-    settings: Settings,
+    settings: RunSettings,
     meter: Meter,
 ) -> Summary:
     if arrangement.engine == "local":
@@ -177,8 +177,8 @@ def rates(arrangements: Sequence[Arrangement], hosts: Path, *, rounds: int) -> l
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and write throughput.json, throughput.md and capacity.md."""
     parser = argparse.ArgumentParser(description="Pictures a second, and what a million cost.")
-    parser.add_argument("--data", type=Path, help="folder of photographs")
-    parser.add_argument("--out", type=Path, help="folder for the results")
+    parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--page", type=Path, help="where capacity.md goes, if not into --out")
     parser.add_argument("--price-per-core-hour", type=float, default=0.05, help="an assumption")
     parser.add_argument("--pictures", type=int, default=16)
@@ -186,13 +186,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engines", nargs="*", choices=("local", "ray"), default=["local", "ray"])
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--one", choices=SIZES, help="measure one size in this process, as JSON")
     options = parser.parse_args(arguments)
-    if options.one:
-        sys.stdout.write(json.dumps(one(options.one)))
-        return
-    if options.data is None or options.out is None:
-        parser.error("--data and --out are needed")
     result: dict[str, Any] = {
         "command": COMMAND.replace(" P", f" {options.price_per_core_hour:g}"),
         "version": __version__,

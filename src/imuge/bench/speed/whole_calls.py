@@ -23,7 +23,7 @@ from imuge.attacks.retouch import tamper
 from imuge.bench.speed.memory import be_killed_first, forget_peak, peak_mb
 from imuge.demo import host_photograph
 from imuge.engine import Engine
-from imuge.engine.canvas import to_canvas
+from imuge.engine.canvas import BLOCK, to_canvas
 from imuge.errors import ImageError
 from imuge.guard import Guard
 from imuge.keys import Key
@@ -63,8 +63,7 @@ def scene(width: int, height: int) -> Pixels:
 def overheads(threads: int, repeats: int = REPEATS) -> dict[str, dict[str, float]]:
     """Whole calls at 512x512 beside the bare graphs, one picture after the other."""
     engine = Clocked(threads=threads)
-    guard = Guard(_key(), threads=threads)
-    guard.engine = engine
+    guard = Guard(_key(), engine=engine)
     host = scene(SMALL, SMALL)
     made = guard.immunize(host)
     forged = tamper(made.image, "splice", area=0.2, rng=np.random.default_rng(1), other=host[::-1])
@@ -95,7 +94,7 @@ def _key() -> Key:
 def _bare_graphs(engine: Clocked, host: Pixels) -> dict[str, Callable[[], object]]:
     """One run of each graph on the whole picture, with nothing around it."""
     image = to_canvas(host).image
-    side = SMALL // 8
+    side = SMALL // BLOCK
     payload = np.ones((30, side, side), np.float32)
     template = np.ones((6, side, side), np.float32)
     codes = np.ones((26, side, side), np.float32)

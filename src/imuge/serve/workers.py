@@ -17,7 +17,7 @@ from imuge.guard import Guard
 from imuge.serve import frames
 from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings
-from imuge.serve.tasks import File, JobError, Outcome, Task, perform
+from imuge.serve.tasks import File, JobError, JobTask, Outcome, perform
 
 START_TIMEOUT_S = 300.0  # seconds on a quiet machine
 END_TIMEOUT_S = 5.0
@@ -35,7 +35,7 @@ class Worker(Protocol):
             ImugeError: it cannot work with these keys, weights or limits.
         """
 
-    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job.
 
         Raises:
@@ -77,7 +77,7 @@ class ProcessWorker:
             sys.executable,
             "-P",  # modules come from where imuge lies, never from the working folder
             "-m",
-            "imuge.serve.worker",
+            "imuge.serve.worker_main",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=READ_AHEAD,
@@ -100,17 +100,25 @@ class ProcessWorker:
         self._ready = True
         return {"model": head["model"], "model_sha256": head["model_sha256"]}
 
-    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job, or kill the process."""
+        time_s = self._limits.time_s(0)
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._limits.job_timeout_s):
-                outcome = await self._converse(task, data, on_step)
+            async with asyncio.timeout(time_s) as left:
+
+                def on_size(megapixels: float) -> None:
+                    nonlocal time_s
+                    time_s = self._limits.time_s(megapixels)
+                    left.reschedule(began + time_s)
+
+                outcome = await self._converse(task, data, on_step, on_size)
         except TimeoutError as error:
             await self.stop()
             raise JobError(
                 "timeout",
-                f"the job took more than {self._limits.job_timeout_s:g} s and was ended; "
-                "use a smaller picture",
+                f"the job took more than {time_s:.3g} s, which is what a picture of this size "
+                "gets, and was ended; use a smaller picture or save this one anew",
                 detail="timeout",
             ) from error
         except (EOFError, OSError) as error:
@@ -121,11 +129,15 @@ class ProcessWorker:
             raise
         return outcome
 
-    async def _converse(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def _converse(
+        self, task: JobTask, data: bytes, on_step: OnStep, on_size: Callable[[float], None]
+    ) -> Outcome:
         await self._send({"type": "job", "task": task.to_dict()}, [data])
         while True:
             head, blobs = await frames.receive(self._output)
             if head["type"] == "step":
+                if "megapixels" in head:
+                    on_size(_most_megapixels(head["megapixels"], task))
                 on_step(str(head["step"]), float(head["progress"]))
             elif head["type"] == "done":
                 return unpacked(head, blobs)
@@ -188,17 +200,23 @@ class InProcessWorker:
         engine = self._guard.engine
         return {"model": engine.record.name, "model_sha256": engine.sha256}
 
-    async def run(self, task: Task, data: bytes, on_step: OnStep) -> Outcome:
+    async def run(self, task: JobTask, data: bytes, on_step: OnStep) -> Outcome:
         """Do one job in a thread; once begun it cannot be ended."""
         on_step("working", 0.0)
         return await asyncio.to_thread(self._perform, task, data)
 
-    def _perform(self, task: Task, data: bytes) -> Outcome:
+    def _perform(self, task: JobTask, data: bytes) -> Outcome:
         with self._one_at_a_time:
             return perform(self._guard, task, data)
 
     async def stop(self) -> None:
         """Nothing to do."""
+
+
+def _most_megapixels(said: object, task: JobTask) -> float:
+    """What a worker says of a picture's size, as far as it can be true."""
+    most = task.max_pixels / 1e6
+    return min(most, max(0.0, said)) if isinstance(said, float) else 0.0
 
 
 def unpacked(head: Mapping[str, Any], blobs: list[bytes]) -> Outcome:

@@ -1,11 +1,12 @@
-"""The fields of a request as a `Task`, each checked, with the sentence that says what is wrong."""
+"""The fields of a request as a `JobTask`, each checked, or the sentence that says what is wrong."""
 
 import re
 from collections.abc import Collection, Mapping
 
 from imuge.guard import STRENGTHS
+from imuge.image import FORMATS
 from imuge.serve.refusals import Refusal
-from imuge.serve.tasks import MEDIA_TYPES, Task
+from imuge.serve.tasks import JobTask
 
 IMMUNIZE_FIELDS = ("strength", "format", "metadata", "replace", "key")
 VERIFY_FIELDS = ("recover", "hidden_copy")
@@ -14,7 +15,9 @@ BOOLEANS = {"true": True, "false": False}
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 
 
-def immunize_task(fields: Mapping[str, str], *, keys: Mapping[str, bool], max_pixels: int) -> Task:
+def immunize_task(
+    fields: Mapping[str, str], *, keys: Mapping[str, bool], max_pixels: int
+) -> JobTask:
     """What POST /v1/immunize asks for.
 
     Args:
@@ -33,24 +36,26 @@ def immunize_task(fields: Mapping[str, str], *, keys: Mapping[str, bool], max_pi
             "invalid_request",
             "this key is verify-only and cannot immunize; name another, as /v1/keys lists them",
         )
-    return Task(
+    return JobTask(
         kind="immunize",
         max_pixels=max_pixels,
         strength=_strength(fields.get("strength", "1")),
-        format=_choice(fields, "format", MEDIA_TYPES, None),
+        format=_choice(fields, "format", FORMATS, None),
         metadata=_choice(fields, "metadata", METADATA, "keep"),  # type: ignore[arg-type]
         replace=_boolean(fields, "replace", default=False),
         key=key,
     )
 
 
-def verify_task(fields: Mapping[str, str], *, coarse: bool, files: bool, max_pixels: int) -> Task:
+def verify_task(
+    fields: Mapping[str, str], *, coarse: bool, files: bool, max_pixels: int
+) -> JobTask:
     """What POST /v1/verify asks for.
 
     Raises:
         Refusal: a field's value is not one that is taken.
     """
-    return Task(
+    return JobTask(
         kind="verify",
         max_pixels=max_pixels,
         recover=_boolean(fields, "recover", default=True),

@@ -1,4 +1,4 @@
-"""A worker process: `python -m imuge.serve.worker`, started by the service and by nothing else.
+"""A worker process: `python -m imuge.serve.worker_main`, started by the service alone.
 
 It reads tasks from standard input and writes steps and outcomes to standard output, as `frames`.
 Keys come over the pipe too: never in arguments or in the environment, which others can list.
@@ -17,7 +17,7 @@ from imuge.guard import Guard
 from imuge.keys import Key
 from imuge.serve import frames
 from imuge.serve.settings import key_from_dict
-from imuge.serve.tasks import JobError, Outcome, Task, perform
+from imuge.serve.tasks import JobError, JobTask, Outcome, megapixels_of, perform
 
 STEP_EVERY_S = 0.2
 
@@ -63,15 +63,17 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
     frames.write(sink, {"type": "ready", **ready})
     while True:
         head, blobs = frames.read(source)
-        if not _one(guard, Task(**head["task"]), blobs[0], sink):
+        if not _one(guard, JobTask(**head["task"]), blobs[0], sink):
             return
 
 
-def _one(guard: Guard, task: Task, data: bytes, sink: BinaryIO) -> bool:
+def _one(guard: Guard, task: JobTask, data: bytes, sink: BinaryIO) -> bool:
     """Do one job; False where this process had better not go on."""
     try:
-        # Said at once: in a picture of one strip the first step is told when it is over.
-        frames.write(sink, {"type": "step", "step": "read", "progress": 0.0})
+        # Said at once: in a picture of one strip the first step is told when it is over. The size
+        # comes from the header, before anything is decoded: the time that the job gets hangs on it.
+        told = {"step": "read", "progress": 0.0, "megapixels": megapixels_of(data)}
+        frames.write(sink, {"type": "step", **told})
         outcome = perform(guard, task, data)
         frames.write(sink, *packed(outcome))
     except JobError as error:

@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from imuge.batch.plan import WORK_FOLDER
-from imuge.batch.tasks import Task
+from imuge.batch.tasks import PictureTask
 from imuge.files import put_in_place, write_atomically
 
 
-class Desk:
+class OutputFolder:
     """Staging and final places below one output folder, and what is known of the inputs."""
 
     def __init__(self, out: Path) -> None:
@@ -64,7 +64,7 @@ class Desk:
                 self.place(name, sha256, overwrite=True)
         return _hash(self.out / name) == sha256
 
-    def input_mark(self, task: Task) -> tuple[int, int] | None:
+    def input_mark(self, task: PictureTask) -> tuple[int, int] | None:
         """Size in bytes and time of modification in ns; None where there is no such file."""
         try:
             found = Path(task.source).stat()
@@ -72,7 +72,7 @@ class Desk:
             return None
         return found.st_size, found.st_mtime_ns
 
-    def input_sha256(self, task: Task) -> str | None:
+    def input_sha256(self, task: PictureTask) -> str | None:
         """The SHA-256 of the input's content; None where it cannot be read."""
         return _hash(Path(task.source))
 

@@ -1,0 +1,404 @@
+"""Where a copy lies in the frame it was published on, and its pixels brought there.
+
+    copy ─ spectrum ─► scale, turn (peaks at the waves) ─► offset (their phases) ─► placement
+                                                                                       │
+    frame ◄──────── warp, one resampling from the copy's own pixels ◄── refine ◄───────┘
+
+A placement is an affine map: the copy's pixel position X (centres at +½) lies at frame position
+A X + d. Sub-pixel errors cost: 0.3 frame pixels up to a decibel of recovery, so every placement is
+refined by the phases of the waves in a grid of windows, where tampered windows are outliers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from imuge.image.picture import Samples
+from imuge.protection.frame import Frame, to_frame
+from imuge.protection.pilot import (
+    ORIENTATIONS,
+    Spectrum,
+    Waveform,
+    Waves,
+    amplitudes,
+    coherence,
+    hits,
+    shifts,
+)
+
+Array: TypeAlias = NDArray[np.float32]
+Numbers: TypeAlias = NDArray[np.float64]
+
+# Finding
+FINER = (0.0008, 0.0002)  # steps of the scale around a hit, as shares
+OVERLAP = 20.0  # frame pixels that a copy may seem to reach beyond its frame
+LARGEST_FRAME = 1536  # frame pixels, of a longer side that is published
+# Refining
+WINDOWS = 4  # a side of the grid in which local displacement is measured
+REACH = 2.0  # frame pixels, of the first search in every window
+STEP = 0.5
+ROUNDS = 4
+COHERENT = 3.5  # standard deviations from which a window has a say; unshifted chance is about 1
+PHASE_SPREAD = 1.0  # radians beyond which a wave is an outlier
+PLAIN_SPREAD = 0.5  # frame pixels at the corners, of what rounding does to the shape of a copy
+SNAP = 0.35  # frame pixels at the corners below which a copy is taken to lie edge to edge
+# Warping
+STRAIGHT = 0.02  # frame pixels of skew across a copy that are no turn
+EDGE = 0.02  # frame pixels of a frame's pixel that a copy must cover to show it
+MARGIN = 16  # pixels around a copy that are reflected before it is turned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The map from a copy to its frame.
+
+    Attributes:
+        matrix: (2, 2), frame pixels for each of the copy's, rows and columns in the order x, y.
+        offset: (2,), frame position of the copy's upper left corner.
+        width: Of the copy, pixels.
+        height: Of the copy, pixels.
+    """
+
+    matrix: Numbers
+    offset: Numbers
+    width: int
+    height: int
+
+    def corners(self) -> Numbers:
+        """The copy's outline in frame pixels, (4, 2): upper left, and on clockwise in the copy."""
+        width, height = self.width, self.height
+        return self.at(np.array([(0, 0), (width, 0), (width, height), (0, height)], float))
+
+    def at(self, points: Numbers) -> Numbers:
+        """Frame positions of points (N, 2) of the copy."""
+        mapped: Numbers = points @ self.matrix.T + self.offset
+        return mapped
+
+    def back(self, points: Numbers) -> Numbers:
+        """Positions in the copy of points (N, 2) of the frame."""
+        mapped: Numbers = (points - self.offset) @ np.linalg.inv(self.matrix).T
+        return mapped
+
+    def moved(self, across: float, down: float) -> "Placement":
+        """The same in a frame that is counted from elsewhere."""
+        return replace(self, offset=self.offset + np.array([across, down]))
+
+    @property
+    def orientation(self) -> Numbers:
+        """The one of `ORIENTATIONS` that is nearest."""
+        plain = np.zeros((2, 2))
+        (a, b), (c, d) = self.matrix
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            plain[0, 0], plain[1, 1] = np.sign(a), np.sign(d)
+        else:
+            plain[0, 1], plain[1, 0] = np.sign(b), np.sign(c)
+        return plain
+
+    @property
+    def scale(self) -> float:
+        """Frame pixels for each of the copy's, the geometric mean of both axes."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix))))
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the copy is a mirror image."""
+        return bool(np.linalg.det(self.matrix) < 0)
+
+    @property
+    def turn(self) -> float:
+        """How far the copy was turned clockwise, degrees in -180..180, before any mirroring."""
+        matrix = self.matrix @ np.diag([-1.0, 1.0]) if self.mirrored else self.matrix
+        return float(-np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+
+
+def edge_to_edge(width: int, height: int, frame: Frame, orientation: Numbers) -> Placement:
+    """The placement of a whole copy that was turned by quarters or mirrored.
+
+    Args:
+        width: Of the copy, pixels.
+        height: Of the copy, pixels.
+        frame: Of the picture, with how much of it the picture covers.
+        orientation: (2, 2), one of `imuge.protection.pilot.ORIENTATIONS`.
+    """
+    extent = np.array([frame.across, frame.down])
+    # Along each axis of the frame the copy's own extent in that direction.
+    size = np.abs(orientation) @ np.array([width, height], float)
+    matrix = orientation * (extent / size)[:, None]
+    reached = np.minimum(0, matrix @ np.array([width, 0])) + np.minimum(
+        0, matrix @ np.array([0, height])
+    )
+    return Placement(matrix=matrix, offset=-reached, width=width, height=height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A placement that a key's waves speak for."""
+
+    score: float  # standard deviations, `coherence`
+    placement: Placement
+
+
+def candidates(
+    seen: Spectrum,
+    keyed: Waves,
+    width: int,
+    height: int,
+    *,
+    turns: Sequence[float] = (0.0,),
+    most: int = 4,
+) -> list[Candidate]:
+    """Where a copy may lie in its frame, likeliest first.
+
+    Args:
+        seen: The copy's spectrum.
+        keyed: The key's waves.
+        width: Of the copy, pixels.
+        height: Of the copy, pixels.
+        turns: Small turns to try beside the quarter turns and mirroring, radians.
+        most: How many to give at the most; none where no waves stand out.
+    """
+    size = np.array([width, height], float)
+    found = []
+    for hit in hits(seen, keyed, turns=turns, most=3):
+        cosine, sine = np.cos(hit.turn), np.sin(hit.turn)
+        small = hit.scale * np.array([[cosine, -sine], [sine, cosine]])
+        matrix = _finer(seen, keyed, small @ ORIENTATIONS[hit.orientation] * seen.ratio)
+        for opposite in (1.0, -1.0):  # a turn by 180° has the same spectrum
+            turned = opposite * matrix
+            middle, reach = turned @ size / 2, np.abs(turned) @ size / 2
+            amplitude = amplitudes(seen, keyed, turned, np.zeros(2))
+            spans = [_span(reach[axis], middle[axis]) for axis in (0, 1)]
+            found += [
+                Candidate(
+                    score=score,
+                    placement=Placement(
+                        matrix=turned, offset=np.array([x, y]), width=width, height=height
+                    ),
+                )
+                for score, x, y in shifts(amplitude, keyed, *spans)
+            ]
+    return sorted(found, key=lambda candidate: -candidate.score)[:most]
+
+
+def _span(reach: float, middle: float) -> Numbers:
+    """Offsets along one axis that leave a copy within the largest frame."""
+    last = max(LARGEST_FRAME - reach, reach) + OVERLAP
+    return np.arange(reach - OVERLAP, last) - middle
+
+
+def _finer(seen: Spectrum, keyed: Waves, matrix: Numbers) -> Numbers:
+    """The scale around a hit at which the waves are strongest."""
+
+    def strength(scale: float) -> float:
+        found = amplitudes(seen, keyed, matrix * scale, np.zeros(2))
+        return float((np.abs(found) ** 2).sum())
+
+    best = 1.0
+    for step in FINER:
+        best = max((best * (1 + step * i) for i in range(-4, 5)), key=strength)
+    return matrix * best
+
+
+def refined(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
+    """Correct a placement by the phases of the waves in a grid of windows.
+
+    Args:
+        seen: Spectrum of the copy.
+        keyed: The key's waves.
+        placement: Right to about two frame pixels.
+
+    Returns:
+        The placement with an affine correction: first a common shift, then Gauss-Newton steps on
+        all phases, in which windows without coherent waves have no say. As given where too few
+        windows have any.
+    """
+    steps = np.arange(-REACH, REACH + STEP / 2, STEP)
+    whole = amplitudes(seen, keyed, placement.matrix, placement.offset)
+    _, x, y = shifts(whole, keyed, steps, steps, most=1)[0]
+    placement = replace(placement, offset=placement.offset + np.array([x, y]))
+    for _ in range(ROUNDS):
+        points, found = local_amplitudes(seen, keyed, placement)
+        sure = np.array([coherence(one) for one in found])
+        if (sure > COHERENT).sum() < 3:
+            return placement
+        weights = np.abs(found) * np.where(sure > COHERENT, sure, 0)[:, None] ** 2
+        change = _phase_fit(keyed, points, found, weights)
+        linear, shift = change[:, :2], change[:, 2]
+        placement = replace(
+            placement, matrix=placement.matrix + linear, offset=placement.offset + shift
+        )
+    return placement
+
+
+def local_amplitudes(
+    seen: Spectrum, keyed: Waves, placement: Placement
+) -> tuple[Numbers, Waveform]:
+    """Amplitudes in overlapping windows of a copy.
+
+    Returns:
+        The windows' centres in the copy's pixels, (N, 2), and the waves' amplitudes, (N, 48).
+    """
+    height, width = seen.detail.shape
+    points, found = [], []
+    for down in range(2 * WINDOWS - 1):
+        for across in range(2 * WINDOWS - 1):
+            top, left = down * height // (2 * WINDOWS), across * width // (2 * WINDOWS)
+            rows, columns = (
+                slice(top, top + height // WINDOWS),
+                slice(left, left + width // WINDOWS),
+            )
+            found.append(amplitudes(seen, keyed, placement.matrix, placement.offset, rows, columns))
+            points.append(((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2))
+    return np.array(points) / np.array(seen.ratio), np.array(found)
+
+
+def _phase_fit(keyed: Waves, points: Numbers, found: Waveform, weights: Numbers) -> Numbers:
+    """(2, 3): the affine displacement that best explains the phases, outliers weighted down.
+
+    A slight pull keeps small parts, which tell little of it, from being sheared or stretched.
+    """
+    phase = np.angle(found)
+    trust = weights * np.exp(-((phase / PHASE_SPREAD) ** 2))
+    middle, spread = points.mean(0), max(float(np.ptp(points, axis=0).max()), 1.0)
+    plain = (points - middle) / spread
+    waves = 2 * np.pi * np.column_stack([keyed.u, keyed.v])
+    around = np.column_stack([plain, np.ones(len(points))])  # x, y, 1
+    slopes = np.einsum("ki,pj->pkij", waves, around).reshape(*phase.shape, 6)
+    root = np.sqrt(trust)[..., None]
+    # Of the linear part: rotation and common scale are free, stretch and shear are pulled to 0.
+    pull = np.array([[1, 0, 0, 0, -1, 0], [0, 1, 0, 1, 0, 0]]) / PLAIN_SPREAD
+    rows = np.vstack([(slopes * root).reshape(-1, 6), pull * np.sqrt(trust.mean())])
+    wanted = np.concatenate([(phase * root[..., 0]).ravel(), np.zeros(2)])
+    fitted = np.linalg.lstsq(rows, wanted, rcond=None)[0].reshape(2, 3)
+    linear = fitted[:, :2] / spread
+    return np.column_stack([linear, fitted[:, 2] - linear @ middle])
+
+
+def warp(
+    pixels: Samples, placement: Placement, size: tuple[int, int], *, threads: int = 1
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Bring a copy's pixels to the frame.
+
+    Args:
+        pixels: (H, W, 3) uint8 or uint16.
+        placement: Where they belong.
+        size: Height and width of the frame.
+        threads: How many bands to work on at once.
+
+    Returns:
+        (h, w, 3) float32 in about 0..255, what lies outside the copy filled by reflection; and
+        (h, w) bool, True where the copy shows the frame.
+    """
+    upright, turned = _upright(pixels, placement)
+    skew = max(abs(turned.matrix[0, 1]) * turned.height, abs(turned.matrix[1, 0]) * turned.width)
+    move = _scaled if skew < STRAIGHT else _turned
+    moved, there = move(upright, turned, size, threads)
+    return _filled(moved, there), there
+
+
+def _upright(pixels: Samples, placement: Placement) -> tuple[Samples, Placement]:
+    """The copy with quarter turns and mirroring undone, and the placement of that."""
+    orientation = placement.orientation
+    flips = orientation.sum(1)  # along x and y of the upright copy
+    crossed = pixels.transpose(1, 0, 2) if orientation[0, 0] == 0 else pixels
+    upright = crossed[:: int(flips[1]), :: int(flips[0])]
+    height, width = upright.shape[:2]
+    # A position p in the upright copy is orientationᵀ (p - start) in the copy as it came.
+    start = np.where(flips < 0, np.array([width, height], float), 0.0)
+    matrix = placement.matrix @ orientation.T
+    offset = placement.offset - matrix @ start
+    return upright, Placement(matrix=matrix, offset=offset, width=width, height=height)
+
+
+def _scaled(
+    pixels: Samples, placement: Placement, size: tuple[int, int], threads: int
+) -> tuple[Array, NDArray[np.bool_]]:
+    """A copy whose axes are the frame's: one exact, antialiased scaling."""
+    start = placement.offset
+    extent = np.diag(placement.matrix) * (placement.width, placement.height)
+    limits = np.array([size[1], size[0]])
+    first = np.floor(start + EDGE).astype(int)
+    last = np.ceil(start + extent - EDGE).astype(int)
+    left, top = start - first
+    part = Frame(
+        width=int(last[0] - first[0]),
+        height=int(last[1] - first[1]),
+        across=float(extent[0]),
+        down=float(extent[1]),
+        left=float(left),
+        top=float(top),
+    )
+    scaled = to_frame(pixels, part, threads=threads)
+    low, high = first.clip(0, limits), last.clip(0, limits)
+    moved = np.zeros((*size, scaled.shape[2]), np.float32)
+    there = np.zeros(size, bool)
+    rows, columns = slice(low[1], high[1]), slice(low[0], high[0])
+    moved[rows, columns] = scaled[
+        low[1] - first[1] : high[1] - first[1], low[0] - first[0] : high[0] - first[0]
+    ]
+    there[rows, columns] = True
+    return moved, there
+
+
+def _turned(
+    pixels: Samples, placement: Placement, size: tuple[int, int], threads: int
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Scale to the frame's density first (antialiased), then move by a bicubic map."""
+    density = np.linalg.norm(placement.matrix, axis=0)
+    across = max(1, round(placement.width * density[0]))
+    down = max(1, round(placement.height * density[1]))
+    near = Frame(width=across, height=down, across=float(across), down=float(down))
+    dense = to_frame(pixels, near, threads=threads)
+    matrix = placement.matrix * (placement.width / across, placement.height / down)
+    inverse = np.linalg.inv(matrix)
+    start = -inverse @ placement.offset + MARGIN
+    padded = np.pad(dense, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="symmetric")
+    data = (*inverse[0], start[0], *inverse[1], start[1])
+    planes = [
+        Image.fromarray(np.ascontiguousarray(plane)).transform(
+            (size[1], size[0]), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC
+        )
+        for plane in np.moveaxis(padded, 2, 0)
+    ]
+    x, y = np.meshgrid(np.arange(size[1]) + 0.5, np.arange(size[0]) + 0.5)
+    points = placement.back(np.column_stack([x.ravel(), y.ravel()]))
+    limits = np.array([placement.width, placement.height])
+    there = np.all((points > 0) & (points < limits), axis=1).reshape(size)
+    return np.stack([np.asarray(plane) for plane in planes], 2), there
+
+
+def _filled(moved: Array, there: NDArray[np.bool_]) -> Array:
+    """Fill what the copy does not show by reflection at the nearest point that it does."""
+    if there.all() or not there.any():
+        return moved
+    rows, columns = np.nonzero(~there)
+    nearest = ndimage.distance_transform_edt(~there, return_distances=False, return_indices=True)
+    at = nearest[:, rows, columns]
+    beyond = [
+        (2 * edge - place).clip(0, limit - 1)
+        for edge, place, limit in zip(at, (rows, columns), there.shape, strict=True)
+    ]
+    seen = there[beyond[0], beyond[1]]
+    filled = moved.copy()
+    filled[rows, columns] = np.where(
+        seen[:, None], moved[beyond[0], beyond[1]], moved[at[0], at[1]]
+    )
+    return filled
+
+
+def unwarp(values: Array, placement: Placement) -> Array:
+    """Bring numbers on the frame, (h, w), to the copy's own pixels, (H, W), bicubically.
+
+    What the copy shows beyond the frame is 0.
+    """
+    (a, b), (d, e) = placement.matrix
+    data = (a, b, placement.offset[0], d, e, placement.offset[1])
+    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    size = (placement.width, placement.height)
+    moved = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+    return np.array(moved)

@@ -1,0 +1,129 @@
+"""What was found on the frame, in the copy's own pixels: outlines, regions, reconstruction.
+
+    probability on the frame ─ kept pieces only ─► unwarp ─► > ½ ─► mask ─► regions
+
+An outline drawn through a probability that was scaled up is smooth; one scaled up as a mask is a
+staircase.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from imuge.protection.align import Placement, unwarp
+from imuge.protection.locate import REGION_PROBABILITY, Regions
+from imuge.results import Geometry, Region
+
+Array: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+
+RIM = 2  # frame pixels around a piece from which its outline is drawn
+SAME_SHAPE = 0.015  # difference of both axes' scales that rounding and re-reading may make
+UPRIGHT = 0.05  # degrees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCopy:
+    """Regions in a copy's own pixels."""
+
+    probability: Array  # (H, W)
+    mask: Mask  # (H, W), of the regions
+    regions: tuple[Region, ...]  # largest first
+
+
+def in_copy(probability: Array, shown: Regions, placement: Placement) -> InCopy:
+    """Bring what was found on the frame to the copy.
+
+    Args:
+        probability: (h, w), on the frame.
+        shown: The regions found there.
+        placement: Where the copy lies in the frame.
+    """
+    size = (placement.height, placement.width)
+    everywhere = unwarp(probability, placement).clip(0, 1)
+    if not shown.regions:
+        return InCopy(probability=everywhere, mask=np.zeros(size, bool), regions=())
+    near = ndimage.maximum_filter(shown.labels, 2 * RIM + 1)
+    mask = unwarp(np.where(near > 0, probability, 0), placement) > REGION_PROBABILITY
+    labels = np.where(mask, _nearest(near, placement), 0)
+    areas = np.bincount(labels.ravel(), minlength=len(shown.regions) + 1)
+    boxes = ndimage.find_objects(labels)
+    regions = [
+        Region(
+            box=(columns.start, rows.start, columns.stop, rows.stop),
+            area_pixels=int(areas[number]),
+            area=float(areas[number]) / mask.size,
+            mean_probability=shown.regions[number - 1].mean_probability,
+        )
+        for number, place in enumerate(boxes, 1)
+        if place is not None
+        for rows, columns in [place]
+    ]
+    regions.sort(key=lambda region: -region.area_pixels)
+    return InCopy(probability=everywhere, mask=labels > 0, regions=tuple(regions))
+
+
+def _nearest(labels: NDArray[np.int32], placement: Placement) -> NDArray[np.int32]:
+    (a, b), (d, e) = placement.matrix
+    data = (a, b, placement.offset[0], d, e, placement.offset[1])
+    size = (placement.width, placement.height)
+    image = Image.fromarray(np.ascontiguousarray(labels, np.int32))
+    moved = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.NEAREST)
+    return np.asarray(moved, np.int32)
+
+
+def geometry(placement: Placement, size: tuple[int, int], *, placed_by_pilot: bool) -> Geometry:
+    """How a copy lies in what was published.
+
+    Args:
+        placement: Of the copy.
+        size: Height and width of the frame.
+        placed_by_pilot: Whether the waves told; otherwise the copy was taken to be whole.
+    """
+    corners = placement.corners()
+    limits = np.array([size[1], size[0]], float)
+    outline = tuple((float(x), float(y)) for x, y in corners / limits)
+    across, down = np.linalg.norm(placement.matrix, axis=0)
+    turn = placement.turn
+    quarter = round(turn / 90) * 90
+    # Of the published picture's own axes.
+    stretch = float(across / down) if quarter % 180 == 0 else float(down / across)
+    return Geometry(
+        frame=(size[1], size[0]),
+        scale=placement.scale,
+        turn=quarter if abs(turn - quarter) < UPRIGHT else round(turn, 2),
+        mirrored=placement.mirrored,
+        stretch=1.0 if abs(stretch - 1) < SAME_SHAPE else round(1 / stretch, 3),
+        outline=outline,
+        share=_share(corners, limits),
+        placed_by="pilot" if placed_by_pilot else "edges",
+    )
+
+
+def _share(corners: NDArray[np.float64], limits: NDArray[np.float64]) -> float:
+    """How much of the frame lies in a quadrilateral: it is clipped to the frame, edge by edge."""
+    polygon = list(corners)
+    for axis in (0, 1):
+        for sign, limit in ((1, 0.0), (-1, limits[axis])):
+            clipped = []
+            for here, there in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+                inside, next_inside = (
+                    sign * (here[axis] - limit) >= 0,
+                    sign * (there[axis] - limit) >= 0,
+                )
+                if inside:
+                    clipped.append(here)
+                if inside != next_inside:
+                    at = (limit - here[axis]) / (there[axis] - here[axis])
+                    clipped.append(here + at * (there - here))
+            polygon = clipped
+            if not polygon:
+                return 0.0
+    x, y = np.array(polygon).T
+    area = 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+    share = area / float(limits.prod())
+    return 1.0 if share > 0.995 else round(share, 4)

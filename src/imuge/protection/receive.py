@@ -1,0 +1,268 @@
+"""Receiving: a copy is found in its frame, brought there, revealed and read.
+
+    copy ─ spectrum ─► places of every key ─┬─► warp, reveal, read ─► message ─► the exact frame
+             └─► (no waves) edge to edge ───┘
+
+Only the beacon decides whether a copy is protected, never the pilot; its p-value is corrected for
+all keys and alignments in which this copy could have been read. The message names the frame, so
+the last warp is the right one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imuge.engine import Engine
+from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
+from imuge.image.picture import Samples
+from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read
+from imuge.protection.align import SNAP, Placement, candidates, edge_to_edge, refined, warp
+from imuge.protection.frame import (
+    LARGEST_SIDE,
+    SIDES,
+    fitted_frame,
+    size_named,
+    whole_frame,
+)
+from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
+
+Array: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+Search: TypeAlias = Literal["off", "quick", "full"]
+
+SEARCHES: tuple[Search, ...] = get_args(Search)
+MOST_PLACES = 4  # of each key that are read
+MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
+SEEN = 250.0  # of 255: a frame's pixel of which less is seen is no evidence
+QUICK_TURNS = np.radians(np.arange(-1.0, 1.01, 0.25))
+FULL_TURNS = np.radians(np.arange(-45.0, 45.01, 0.25))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A copy as it was read best."""
+
+    key: Key  # whose beacon is the strongest
+    reading: Reading
+    alignments: int  # for each key, that the p-values are corrected for
+    placement: Placement
+    canvas: Canvas  # the copy on its frame; without a message, on as much of it as was read
+    revealed: Array  # (30, h, w), its payload
+    piloted: bool  # placed by the waves; else taken to be whole and upright
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What came back."""
+
+    pixels: Samples
+    judged: Mask | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where to read a copy: in a window of a frame, whose whole size may not be known yet."""
+
+    keys: Sequence[Key]
+    placement: Placement  # in the whole frame
+    start: tuple[int, int]  # the window's first row and column, multiples of 16 frame pixels
+    size: tuple[int, int]  # its height and width
+    waves: Waves | None  # by which the copy was placed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What came of reading at one place."""
+
+    place: _Place
+    key: Key
+    reading: Reading
+    canvas: Canvas
+    revealed: Array
+
+
+def receive(
+    engine: Engine,
+    pixels: Samples,
+    keys: Sequence[Key],
+    *,
+    judged: Mask | None = None,
+    search: Search = "quick",
+    whole_copies: bool = True,
+) -> Received | None:
+    """Find the protection of a copy.
+
+    Args:
+        engine: The networks.
+        pixels: (H, W, 3) uint8 or uint16.
+        keys: One key or more.
+        judged: (H, W), False where a pixel is no evidence; None where all are.
+        search: "off" takes a copy to be whole and upright; "quick" also looks for parts, quarter
+            turns, mirroring and turns to 1°; "full" for turns to 45°, too.
+        whole_copies: Whether to try every frame edge to edge where no waves are found. Without,
+            it is the fast question whether a picture is protected already.
+
+    Returns:
+        The reading with the strongest beacon; None where there was nothing to read.
+    """
+    height, width = pixels.shape[:2]
+    copy = _Copy(pixels, None if judged is None or judged.all() else judged)
+    sides = _plain_sides(width, height) if whole_copies else []
+    alignments = MOST_PLACES + len(sides)
+    places = chain(
+        _by_waves(spectrum(pixels), keys, width, height, search),
+        _edge_to_edge(keys, width, height, sides),
+    )
+    best: _Read | None = None
+    for place in places:
+        found = _read(engine, copy, place, len(keys) * alignments)
+        if best is None or _rank(found) < _rank(best):
+            best = found
+        if best.reading.message is not None:
+            break
+    return None if best is None else _settled(engine, copy, best, alignments)
+
+
+def _by_waves(
+    seen: Spectrum, keys: Sequence[Key], width: int, height: int, search: Search
+) -> Iterator[_Place]:
+    """The places that the keys' waves speak for, likeliest first."""
+    turns = {"off": np.zeros(1), "quick": QUICK_TURNS, "full": FULL_TURNS}[search]
+    found = []
+    for key in keys:
+        keyed = waves(key.root("pilot"))
+        places = candidates(seen, keyed, width, height, turns=turns, most=MOST_PLACES)
+        found += [(place.score, key, keyed, place.placement) for place in places]
+    for _, key, keyed, rough in sorted(found, key=lambda one: -one[0]):
+        placement = refined(seen, keyed, rough)
+        edges = _edges(placement, [(side, side) for side in SIDES])
+        if edges is not None:
+            placement, size = edges
+            if search == "off" and placement.matrix[0, 0] <= 0:
+                continue
+            yield _Place(keys=[key], placement=placement, start=(0, 0), size=size, waves=keyed)
+        elif search != "off":
+            start, size = _window(placement)
+            yield _Place(keys=[key], placement=placement, start=start, size=size, waves=keyed)
+
+
+def _edge_to_edge(
+    keys: Sequence[Key], width: int, height: int, sides: Sequence[int]
+) -> Iterator[_Place]:
+    """Every frame that a whole, upright copy may have."""
+    for side in sides:
+        frame = whole_frame(width, height, side)
+        placement = edge_to_edge(width, height, frame, ORIENTATIONS[0])
+        yield _Place(keys=keys, placement=placement, start=(0, 0), size=frame.size, waves=None)
+
+
+def _plain_sides(width: int, height: int) -> list[int]:
+    """Sides to try edge to edge, those of the usual detail first."""
+    longest = min(MOST_LARGER * max(width, height), LARGEST_SIDE["fine"])
+    fitting = [side for side in SIDES if side <= max(longest, SIDES[0])]
+    return sorted(fitting, key=lambda side: (side > LARGEST_SIDE["normal"], -side))
+
+
+def _edges(
+    placement: Placement, sizes: Sequence[tuple[int, int]]
+) -> tuple[Placement, tuple[int, int]] | None:
+    """The placement edge to edge that a copy's own comes close to, and its frame's size.
+
+    Args:
+        placement: Of the copy.
+        sizes: Height and width of the frames to compare with; of squares only the side counts, and
+            the copy's shape gives the rest.
+    """
+    orientation = placement.orientation
+    width, height = (np.abs(orientation) @ (placement.width, placement.height)).astype(int)
+    for wanted in sizes:
+        plain = whole_frame(width, height, max(wanted))
+        frame = plain if wanted[0] == wanted[1] else fitted_frame(width, height, wanted)
+        edges = edge_to_edge(placement.width, placement.height, frame, orientation)
+        if np.abs(edges.corners() - placement.corners()).max() < SNAP:
+            return edges, frame.size
+    return None
+
+
+def _window(placement: Placement) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Start and size, rows before columns, of the part of a frame that a copy shows."""
+    corners = placement.corners()
+    low = np.maximum(corners.min(0), 0) // SIDE_MULTIPLE * SIDE_MULTIPLE
+    high = np.ceil(corners.max(0))
+    start, size = low.astype(int), np.maximum(high - low, SIDE_MULTIPLE).astype(int)
+    return (int(start[1]), int(start[0])), (int(size[1]), int(size[0]))
+
+
+def _read(engine: Engine, copy: _Copy, place: _Place, hypotheses: int) -> _Read:
+    """Reveal a copy at one place and read it with the keys that go with it."""
+    row, column = place.start
+    canvas = _canvas(engine, copy, place.placement.moved(-column, -row), place.size)
+    revealed = engine.reveal(canvas.image)
+    offset = (row // BLOCK, column // BLOCK)
+    return min(
+        (
+            _Read(
+                place=place,
+                key=key,
+                reading=read(
+                    key,
+                    revealed[-TEMPLATE_CHANNELS:],
+                    valid=canvas.inside,
+                    hypotheses=hypotheses,
+                    offset=offset,
+                ),
+                canvas=canvas,
+                revealed=revealed,
+            )
+            for key in place.keys
+        ),
+        key=_rank,
+    )
+
+
+def _rank(found: _Read) -> tuple[bool, float, float, bool]:
+    """Low is good: a valid message, then a strong beacon, then a key that can recover.
+
+    A key and its verify-only copy read the same.
+    """
+    reading = found.reading
+    untold = reading.message is None
+    return untold, reading.presence_p, -reading.agreement, not found.key.can_recover
+
+
+def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Received:
+    """The reading with the copy on its whole frame, as the message names it."""
+    place, reading = best.place, best.reading
+    size = None if reading.message is None else size_named(reading.message.geometry)
+    if size is None:  # there is no message: nothing more is known than where it was read
+        size, place = place.size, replace(place, start=(0, 0))
+    placement, canvas, revealed = place.placement, best.canvas, best.revealed
+    if place.size != size or place.start != (0, 0):
+        edges = _edges(placement, [size])
+        if edges is not None and edges[1] == size:
+            placement = edges[0]
+        canvas = _canvas(engine, copy, placement, size)
+        revealed = engine.reveal(canvas.image)
+    return Received(
+        key=best.key,
+        reading=reading,
+        alignments=alignments,
+        placement=placement,
+        canvas=canvas,
+        revealed=revealed,
+        piloted=place.waves is not None,
+    )
+
+
+def _canvas(engine: Engine, copy: _Copy, placement: Placement, size: tuple[int, int]) -> Canvas:
+    """A copy on a frame, with what of it is there to look at."""
+    moved, shown = warp(copy.pixels, placement, size, threads=engine.threads)
+    if copy.judged is not None:
+        mask = np.where(copy.judged, np.uint8(255), np.uint8(0))[..., None]
+        seen, _ = warp(mask, placement, size, threads=engine.threads)
+        shown = shown & (seen[..., 0] > SEEN)
+    return to_canvas(moved, shown)

@@ -1,0 +1,115 @@
+"""Reconstruction: what was there before, rendered from the hidden code where the picture changed.
+
+    mask on the frame ─► filled, widened ─► recoverer ─► reconstruction on the frame
+                                                                │ unwarp, feathered seam
+    copy ───────────────────────────────────────────────────────┴─► copy with it pasted in
+
+What is taken for untouched surroundings must be untouched, so the recoverer sees nothing of a rim
+around the mask; and no pixel of a forgery may remain in what is called a reconstruction, so what
+is pasted reaches further than the reported mask, and holes inside of it are filled.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from imuge.engine import Engine
+from imuge.engine.canvas import Canvas
+from imuge.protection.align import Placement, unwarp
+from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.results import Pixels
+
+RECOVERY_MARGIN = 4  # frame pixels the recoverer's mask is wider than the reported one
+SEAM = (1.5, 3.5)  # frame pixels from the mask: all reconstruction up to there; nothing from there
+
+Array: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+def recover(
+    engine: Engine,
+    canvas: Canvas,
+    mask: Mask,
+    code: HiddenCode,
+    copy: Pixels,
+    placement: Placement,
+    *,
+    margin: int = RECOVERY_MARGIN,
+) -> Pixels:
+    """The copy with the reconstruction in place of every tampered pixel.
+
+    Args:
+        engine: The networks.
+        canvas: The copy on its frame.
+        mask: (h, w) on the frame, True where tampered.
+        code: As `find_code` gathered it.
+        copy: (H, W, 3), its own pixels; not changed.
+        placement: Where they lie in the frame.
+        margin: Frame pixels around the mask that are not trusted either.
+    """
+    filled = ndimage.binary_fill_holes(mask)
+    rendered = render_masked(engine, canvas, filled, code, margin=margin)
+    return paste(copy, rendered, filled, placement)
+
+
+def render_masked(
+    engine: Engine,
+    canvas: Canvas,
+    mask: Mask,
+    code: HiddenCode,
+    *,
+    margin: int = RECOVERY_MARGIN,
+) -> Array:
+    """The reconstruction on the frame, (h, w, 3) grey levels, of which the mask and its rim count.
+
+    Args:
+        engine: The networks.
+        canvas: The copy on its frame.
+        mask: (h, w), the pixels to replace.
+        code: As `find_code` gathered it.
+        margin: Frame pixels around the mask that are not looked at.
+    """
+    wide = widen(canvas, mask, margin)
+    codes = code.without(erased_blocks(wide))
+    rendered = engine.recover(canvas.image, wide[None].astype(np.float32), codes)
+    made = rendered[:, : canvas.height, : canvas.width].transpose(1, 2, 0) * np.float32(255)
+    return np.ascontiguousarray(made)
+
+
+def paste(copy: Pixels, rendered: Array, mask: Mask, placement: Placement) -> Pixels:
+    """Lay a reconstruction over a copy, with a seam that is feathered outside of the mask.
+
+    Args:
+        copy: (H, W, 3); not changed.
+        rendered: (h, w, 3) on the frame, grey levels.
+        mask: (h, w), True where the reconstruction belongs.
+        placement: Where the copy lies in the frame.
+    """
+    made = copy.copy()
+    if not mask.any():
+        return made
+    near, far = SEAM
+    distance = ndimage.distance_transform_edt(~mask).astype(np.float32)
+    share = unwarp(((far - distance) / (far - near)).clip(0, 1), placement).clip(0, 1)
+    rows, columns = np.flatnonzero(share.any(1)), np.flatnonzero(share.any(0))
+    if not rows.size:
+        return made
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    weight = share[box][..., None]
+    patch = np.stack([unwarp(rendered[..., c], placement)[box] for c in range(3)], 2)
+    mixed = made[box] + weight * (patch - made[box])
+    made[box] = np.rint(mixed).clip(0, 255).astype(np.uint8)
+    return made
+
+
+def widen(canvas: Canvas, mask: Mask, margin: int = RECOVERY_MARGIN) -> Mask:
+    """The mask (h, w) for the recoverer, (H16, W16): a margin more, and all that is not there."""
+    wide = np.ones(canvas.image.shape[1:], bool)
+    side = 2 * margin + 1
+    widened = ndimage.maximum_filter(mask, side, mode="constant")
+    wide[: canvas.height, : canvas.width] = widened
+    if canvas.shown is not None:
+        wide[: canvas.height, : canvas.width] |= ~canvas.shown
+    return wide

@@ -1,0 +1,186 @@
+"""The evidence kept beside a record: reference grid, perceptual hash, thumbnail.
+
+The *reference grid* is a picture of 64x64 luminance averages of the frame, taken at publication.
+Whoever embeds a picture's protection again over an edit makes the marks agree; the grid still
+shows what was published. It is compared after fitting a gain and an offset, because re-saving,
+contrast and brightness are no edits.
+
+PDQ (Facebook's perceptual hash, 256 bits) *finds* records of copies without mark or key. It never
+decides: pictures made to collide are cheap.
+"""
+
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imuge.errors import ConfigError
+from imuge.registry.records import GRID_SIDE, Evidence
+
+THUMBNAIL_SIDE = 256
+MIN_CELLS = 256  # of 4096: below that a gain and an offset fit nearly anything
+_LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, as JPEG
+_GAINS = (0.5, 2.0)  # near 0 every picture would fit every other, as a flat one
+_ROUNDS = 6
+_KEPT = 0.5  # of the cells, those that fit best: an edit must not bend the fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridComparison:
+    """How far a copy's frame is from the reference kept at publication.
+
+    `difference` is (64, 64), in grey levels of 255 after the fit, each the mean of its 3x3
+    neighbours; NaN where the copy does not show that place.
+    """
+
+    difference: NDArray[np.float32] = field(repr=False)
+    maximum: float  # grey levels; of the absolute difference
+    gain: float  # copy ≈ gain × reference + offset, within 0..255
+    offset: float
+    cells: int  # compared, of 4096
+
+    def share_above(self, threshold: float) -> float:
+        """The share of compared cells that differ by more than `threshold` grey levels."""
+        seen = np.isfinite(self.difference)
+        return float(np.mean(np.abs(self.difference[seen]) > threshold))
+
+
+def reference_grid(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Average the luminance of a frame over 64x64 cells.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB, the whole frame, upright.
+
+    Returns:
+        (64, 64) uint8. Cells that share a pixel take their part of it.
+    """
+    rows, columns = (_shares(side) for side in frame.shape[:2])
+    averages = rows @ (frame.astype(np.float32) @ _LUMINANCE) @ columns.T
+    grid: NDArray[np.uint8] = np.clip(np.rint(averages), 0, 255).astype(np.uint8)
+    return grid
+
+
+def compare_grids(
+    reference: NDArray[np.uint8],
+    copy: NDArray[np.uint8],
+    seen: NDArray[np.bool_] | None = None,
+) -> GridComparison | None:
+    """Compare a copy's grid with the one recorded.
+
+    Args:
+        reference: (64, 64) uint8, as `reference_grid` made it at publication.
+        copy: (64, 64) uint8, of the copy aligned to the same frame.
+        seen: (64, 64), True for the cells that the copy shows whole; None for all.
+
+    Returns:
+        The comparison; None where fewer than 256 cells can be compared.
+    """
+    usable = np.ones(reference.shape, bool) if seen is None else seen
+    if np.count_nonzero(usable) < MIN_CELLS:
+        return None
+    wanted, given = reference.astype(np.float64), copy.astype(np.float64)
+    gain, offset = _fit(wanted[usable], given[usable])
+    # Clipped as the copy was: what a brighter copy lost in its lights is no edit.
+    expected = np.clip(gain * wanted + offset, 0, 255)
+    difference = np.where(usable, given - expected, 0.0)
+    smooth = _mean_3x3(difference) / np.maximum(_mean_3x3(usable.astype(np.float64)), 1e-9)
+    return GridComparison(
+        difference=np.where(usable, smooth, np.nan).astype(np.float32),
+        maximum=float(np.max(np.abs(smooth[usable]))),
+        gain=gain,
+        offset=offset,
+        cells=int(np.count_nonzero(usable)),
+    )
+
+
+def perceptual_hash(pixels: NDArray[np.uint8]) -> tuple[bytes, int]:
+    """Hash a picture with PDQ.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB, upright.
+
+    Returns:
+        32 bytes, and PDQ's quality 0..100; below 50 the picture is too plain to be found by it.
+
+    Raises:
+        ConfigError: pdqhash is not installed.
+    """
+    try:
+        import pdqhash
+    except ImportError as error:
+        raise ConfigError(
+            "the registry needs pdqhash, which is not installed; run: pip install 'imuge[registry]'"
+        ) from error
+    bits, quality = pdqhash.compute(np.ascontiguousarray(pixels))
+    return np.packbits(np.asarray(bits, np.uint8)).tobytes(), int(quality)
+
+
+def thumbnail_of(pixels: NDArray[np.uint8], side: int = THUMBNAIL_SIDE) -> bytes:
+    """Make a small WebP, its longer side at most `side` pixels, without any metadata."""
+    small = Image.fromarray(pixels)
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=70)
+    return out.getvalue()
+
+
+def gather_evidence(
+    pixels: NDArray[np.uint8], frame: NDArray[np.uint8], *, thumbnail: bool = False
+) -> Evidence:
+    """Take from a published picture what its record keeps.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB, as published.
+        frame: (h, w, 3) uint8 RGB, the frame of these pixels.
+        thumbnail: Whether a small picture is kept, to be shown to whoever may see the record.
+
+    Raises:
+        ConfigError: pdqhash is not installed.
+    """
+    pdq, quality = perceptual_hash(pixels)
+    return Evidence(
+        pdq=pdq,
+        pdq_quality=quality,
+        grid=reference_grid(frame).tobytes(),
+        thumbnail=thumbnail_of(pixels) if thumbnail else None,
+    )
+
+
+def _shares(side: int) -> NDArray[np.float32]:
+    """How much of each pixel of a side falls into each cell: (64, side), rows that sum to 1.
+
+    Pillow's box filter takes whole pixels only, and cells then shift with the picture's size.
+    """
+    edges = np.arange(GRID_SIDE + 1) * (side / GRID_SIDE)
+    pixels = np.arange(side)
+    low = np.maximum(edges[:-1, None], pixels)
+    high = np.minimum(edges[1:, None], pixels + 1)
+    shares: NDArray[np.float32] = (np.maximum(high - low, 0) * GRID_SIDE / side).astype(np.float32)
+    return shares
+
+
+def _fit(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float]:
+    """Gain and offset by least squares on the half of the cells that fits best, found in rounds.
+
+    It starts from "only brighter or darker": a fit over all cells would start bent by the edit.
+    """
+    gain, offset = 1.0, float(np.median(after - before))
+    for _ in range(_ROUNDS):
+        residual = np.abs(gain * before + offset - after)
+        kept = residual <= np.quantile(residual, _KEPT)
+        x, y = before[kept], after[kept]
+        spread = np.var(x)
+        slope = np.mean((x - x.mean()) * (y - y.mean())) / spread if spread else 1.0
+        gain = float(np.clip(slope, *_GAINS))
+        offset = float(y.mean() - gain * x.mean())
+    return gain, offset
+
+
+def _mean_3x3(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    padded = np.pad(values, 1)
+    height, width = values.shape
+    shifts = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    mean: NDArray[np.float64] = np.mean(shifts, axis=0)
+    return mean

@@ -1,0 +1,116 @@
+"""Regions and working points, by hand; and that locating is what the product does."""
+
+import numpy as np
+import pytest
+
+from imuge.engine.canvas import to_canvas
+from imuge.keys import verify_only
+from imuge.protection.locate import (
+    Located,
+    find_regions,
+    is_too_faint,
+    locate,
+    minimum_area,
+    regions_shown,
+)
+from imuge.weights import Calibration, WorkingPoint
+
+CALIBRATION = Calibration(
+    points=(
+        WorkingPoint(minimum_agreement=0.8, threshold=0.5, minimum_area=0),
+        WorkingPoint(minimum_agreement=0.7, threshold=0.6, minimum_area=384),
+    ),
+    bound=0.05,
+    reached=0.05,
+    held_out=0.05,
+    pictures=1,
+    command="here",
+)
+
+
+@pytest.fixture
+def probability():
+    field = np.zeros((40, 60), np.float32)
+    field[5:15, 10:30] = 0.9  # 200 pixels
+    field[20:24, 40:44] = 0.7  # 16 pixels
+    field[24, 44] = 0.7  # touches it at a corner
+    field[30, 0] = 0.55
+    return field
+
+
+def test_regions_are_connected_pieces_largest_first(probability):
+    found = find_regions(probability, threshold=0.5, minimum_area=0)
+    assert found.small_spots == 0
+    assert [region.area_pixels for region in found.regions] == [200, 17, 1]
+    assert found.regions[0].box == (10, 5, 30, 15)
+    assert found.regions[1].box == (40, 20, 45, 25)
+    assert found.regions[0].area == pytest.approx(200 / 2400)
+    assert found.regions[1].mean_probability == pytest.approx(0.7)
+    assert np.array_equal(found.mask, probability > 0.5)
+
+
+def test_small_and_doubtful_pieces_are_left_out(probability):
+    found = find_regions(probability, threshold=0.6, minimum_area=18)
+    assert found.small_spots == 2
+    assert len(found.regions) == 1
+    assert found.mask.sum() == 200
+    found = find_regions(probability, threshold=0.95, minimum_area=0)
+    assert found.regions == ()
+    assert not found.mask.any()
+
+
+def test_a_sure_piece_keeps_its_doubtful_rim_and_a_doubtful_one_goes(probability):
+    probability[4:16, 9:31] = np.maximum(probability[4:16, 9:31], 0.6)  # a rim of one pixel
+    found = find_regions(probability, threshold=0.8, minimum_area=200)
+    assert [region.area_pixels for region in found.regions] == [found.mask.sum()] == [12 * 22]
+    assert found.small_spots == 2, "they have no pixel above the threshold"
+    assert not find_regions(probability, threshold=0.8, minimum_area=201).mask.any()
+
+
+def test_a_small_hole_does_not_belong_to_the_region_around_it():
+    field = np.ones((20, 20), np.float32)
+    field[8:12, 8:12] = 0
+    found = find_regions(field, threshold=0.5, minimum_area=0)
+    assert [region.area_pixels for region in found.regions] == [400 - 16]
+    assert not found.mask[9, 9]
+
+
+def test_the_minimum_area_grows_with_the_side():
+    point = WorkingPoint(minimum_agreement=0.6, threshold=0.5, minimum_area=400)
+    assert minimum_area(point, 512 * 512) == 400
+    assert minimum_area(point, 1024 * 1024) == 800
+    assert minimum_area(point, 128 * 128) == 100
+
+
+@pytest.mark.parametrize(("clarity", "count", "threshold"), [(0.9, 3, 0.5), (0.75, 1, 0.6)])
+def test_what_is_shown_depends_on_how_clearly_a_copy_reads(probability, clarity, count, threshold):
+    located = Located(probability=probability, clarity=clarity, signs_read=512, code=None)
+    shown = regions_shown(CALIBRATION, located)
+    assert len(shown.regions) == count
+    assert (shown.threshold, shown.small_spots) == (threshold, 3 - count)
+    assert shown.minimum_area == (0 if count == 3 else round(384 * (2400**0.5) / 512))
+
+
+@pytest.mark.parametrize(("clarity", "signs", "faint"), [(0.64, 400, True), (0.66, 400, False)])
+def test_a_copy_is_too_faint_beyond_two_standard_deviations(clarity, signs, faint):
+    field = np.zeros((8, 8), np.float32)
+    located = Located(probability=field, clarity=clarity, signs_read=signs, code=None)
+    assert is_too_faint(CALIBRATION, located) == faint
+
+
+def test_locating_is_what_the_product_shows(guard, key, immunized, other_photograph):
+    received = immunized.image.copy()
+    received[64:176, 96:208] = other_photograph[64:176, 96:208]
+    engine, canvas = guard.engine, to_canvas(received)
+    revealed = engine.reveal(canvas.image)
+    image_id = int(immunized.image_id, 16)
+    located = locate(engine, canvas, revealed, key, image_id)
+    verdict = guard.verify(received, recover=False)
+    np.testing.assert_array_equal(located.probability, verdict.probability)
+    shown = regions_shown(engine.record.calibration, located)
+    np.testing.assert_array_equal(shown.mask, verdict.mask)
+    assert shown.regions == verdict.regions
+    assert located.code is not None
+    reader = locate(engine, canvas, revealed, verify_only(key), image_id)
+    assert reader.code is None
+    np.testing.assert_array_equal(reader.probability, located.probability)
