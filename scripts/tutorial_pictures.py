@@ -21,7 +21,7 @@ from imuge.results import Pixels
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "tutorial.md"
 QUALITY = 78  # of the WebP files
-FOUR, THREE = 320, 384  # side of a panel where so many stand in a row
+FOUR, THREE = 320, 384  # width of a panel where so many stand in a row
 GAIN = 10  # of the difference shown
 Files = Callable[[str], Pixels]
 
@@ -36,7 +36,7 @@ def immunized(file: Files) -> Image.Image:
         Panel("published.jpg", after),
         Panel(f"their difference, {GAIN} times", enlarged),
     ]
-    return strip(panels, side=THREE, columns=3)
+    return strip(panels, width=THREE, columns=3)
 
 
 def tampered(file: Files) -> Image.Image:
@@ -45,7 +45,7 @@ def tampered(file: Files) -> Image.Image:
         Panel("published.jpg", file("published.jpg")),
         Panel("suspicious.jpg", file("suspicious.jpg")),
     ]
-    return strip(panels, side=THREE, columns=2)
+    return strip(panels, width=THREE, columns=2)
 
 
 def report(file: Files) -> Image.Image:
@@ -56,19 +56,19 @@ def report(file: Files) -> Image.Image:
         Panel("suspicious.recovered.png", file("report/suspicious.recovered.png")),
         Panel("suspicious.hidden-copy.png", file("report/suspicious.hidden-copy.png")),
     ]
-    return strip(panels, side=FOUR, columns=4)
+    return strip(panels, width=FOUR, columns=4)
 
 
-def cropped(file: Files) -> Image.Image:
-    """The copies that are not recognised, at their sizes beside the one that is."""
+def copies(file: Files) -> Image.Image:
+    """Honest copies, at their sizes beside what was published."""
     whole = file("published.jpg")
     panels = [
-        Panel("published.jpg: intact", whole),
-        Panel("cropped.jpg: unprotected", _in_place(file("cropped.jpg"), whole.shape)),
-        Panel("small.jpg: unprotected", _in_place(file("small.jpg"), whole.shape)),
-        Panel("small-back.png: intact", file("small-back.png")),
+        Panel("published.jpg", whole),
+        Panel("shared.jpg: intact", _in_place(file("shared.jpg"), whole.shape)),
+        Panel("cropped.jpg: intact", _in_place(file("cropped.jpg"), whole.shape)),
+        Panel("turned.jpg: intact", file("turned.jpg")),
     ]
-    return strip(panels, side=FOUR, columns=4)
+    return strip(panels, width=FOUR, columns=4)
 
 
 def measured(file: Files) -> Image.Image:
@@ -79,7 +79,7 @@ def measured(file: Files) -> Image.Image:
         Panel("found.png", file("found.png")),
         Panel("recovered.png", file("recovered.png")),
     ]
-    return strip(panels, side=FOUR, columns=4)
+    return strip(panels, width=FOUR, columns=4)
 
 
 def _in_place(part: Pixels, shape: tuple[int, ...]) -> Pixels:
@@ -94,7 +94,7 @@ PICTURES: dict[str, Callable[[Files], Image.Image]] = {
     "tutorial-immunized.webp": immunized,
     "tutorial-tampered.webp": tampered,
     "tutorial-report.webp": report,
-    "tutorial-not-recognised.webp": cropped,
+    "tutorial-copies.webp": copies,
     "tutorial-measured.webp": measured,
 }
 
