@@ -76,7 +76,7 @@ def test_a_phase_moves_the_grid_and_not_the_content(photograph):
         for phase in ((0, 0), (5, 11))
     )
     moved = np.abs(np.diff(whole, axis=0)).mean()  # by one pixel
-    assert np.abs(whole - shifted).mean() < 0.1 * moved
+    assert np.abs(whole - shifted).mean() < 0.2 * moved
     # JPEG's edges lie every 8 pixels: between columns 7 and 8 here, 3 and 4 there.
     for phase, edge in (((0, 0), 7), ((4, 4), 3)):
         made = through_file(photograph, "JPEG", 10, 1.0, phase).astype(float)
