@@ -77,7 +77,7 @@ def bench(
 
     Immunizes photographs, publishes, tampers, re-saves and verifies them through real files, and
     writes tables, plots and examples. --peers adds forensics, inpainting and watermarks of
-    others. Needs pip install 'imuge[bench]'.
+    others. Needs the extra [bench].
     """
     if context.invoked_subcommand is not None:
         return

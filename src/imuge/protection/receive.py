@@ -270,6 +270,11 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
             placement = edges[0]
         else:
             placement = _finely(engine, copy, best, placement)
+    elif place.waves is None and reading.message is not None:
+        # Nobody has looked yet whether it really is whole: a row less would accuse it.
+        better = _finely(engine, copy, best, placement)
+        placement = better if _apart(better, placement) > SNAP else placement
+    if placement is not place.placement or place.size != size:
         canvas = _canvas(engine, copy, placement, size)
         revealed = engine.reveal(canvas.image)
     return Received(
