@@ -31,10 +31,10 @@ exclude_patterns = ["generate/**", "scores/registry.md", "scores/security.md"]
 nitpicky = True
 # Names that the API's signatures use and that no page of ours describes.
 nitpick_ignore_regex = [
-    ("py:.*", r"(datetime|numpy|np|PIL|pathlib|typing|collections)\b.*"),
+    ("py:.*", r"(datetime|numpy|np|os|PIL|pathlib|typing|collections)\b.*"),
     ("py:.*", r"(BinaryIO|Path|Image|NDArray)\b.*"),
     ("py:.*", r"imuge\.(results|guard|engine|keys|image)\..*"),
-    ("py:.*", r"(optional|PictureType|Any|Sequence)"),
+    ("py:.*", r"(optional|AnyKey|Detail|Search|PictureType|Any|Sequence)"),
 ]
 
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]

@@ -6,6 +6,7 @@ was tampered with, so that a mail filter can act on it.
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from mailbox import Mailbox, Maildir, mbox
 from pathlib import Path
 
@@ -37,9 +38,10 @@ def main(arguments: list[str]) -> int:
     (path,) = map(Path, arguments)
     box = Maildir(path, create=False) if path.is_dir() else mbox(path, create=False)
     found = set()
-    for sender, name, verdict in check(box, Guard()):
-        print(f"{sender}, {name}: {verdict.sentence}")
-        found.add(verdict.verdict)
+    with closing(box):
+        for sender, name, verdict in check(box, Guard()):
+            print(f"{sender}, {name}: {verdict.sentence}")
+            found.add(verdict.verdict)
     return 1 if "tampered" in found else 0
 
 

@@ -58,7 +58,16 @@ def to_install(extra: str) -> str:
 
 
 class ImugeError(Exception):
-    """Base class: `except ImugeError` catches what the caller can act on."""
+    """Base class: `except ImugeError` catches what the caller can act on.
+
+    Example:
+        >>> from imuge import Guard, ImugeError
+        >>> try:
+        ...     Guard("newsdesk").verify("nowhere.jpg")
+        ... except ImugeError as error:
+        ...     print(error)
+        cannot read nowhere.jpg: ...
+    """
 
     def __str__(self) -> str:
         return shown(super().__str__())

@@ -85,6 +85,14 @@ class Guard:
         KeyFileError: a key is missing, malformed or readable by others.
         WeightsError: a model file is missing or altered.
         ConfigError: the device cannot be used, or an engine came with options for loading one.
+
+    Example:
+        >>> from imuge import Guard
+        >>> guard = Guard("newsdesk")
+        >>> made = guard.immunize("photo.jpg")
+        >>> path = made.save("published.jpg")
+        >>> guard.verify("published.jpg").verdict
+        'intact'
     """
 
     def __init__(
@@ -180,6 +188,15 @@ class Guard:
                 cannot be read back from what was made.
             KeyFileError: the key is verify-only, or `key` cannot be found.
             ConfigError: `strength` or `detail` is none that there is.
+
+        Example:
+            >>> import numpy as np
+            >>> from PIL import Image
+            >>> from imuge import Guard
+            >>> pixels = np.asarray(Image.open("photo.jpg"))
+            >>> made = Guard("newsdesk").immunize(pixels, detail="robust")
+            >>> made.image.shape == pixels.shape, made.psnr_db > 36
+            (True, True)
         """
         keys = self._keys_with(key)
         chosen = keys[0]
@@ -278,6 +295,12 @@ class Guard:
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
             ConfigError: there is no such search.
+
+        Example:
+            >>> from imuge import Guard
+            >>> verdict = Guard("newsdesk").verify("suspicious.png")
+            >>> verdict.verdict, verdict.mask.shape == verdict.image.shape[:2]
+            ('tampered', True)
         """
         if search not in SEARCHES:
             raise ConfigError(f"expected a search of {', '.join(SEARCHES)}, got {search!r}")
@@ -309,6 +332,13 @@ class Guard:
             ImageError: the picture cannot be read, or carries no protection that could be used.
             KeyFileError: the picture was read with a verify-only key.
             ConfigError: the verdict was made elsewhere, or with other weights.
+
+        Example:
+            >>> from imuge import Guard
+            >>> guard = Guard("newsdesk")
+            >>> verdict = guard.verify("suspicious.png", recover=False)
+            >>> guard.recover(verdict).recovered.shape == verdict.image.shape
+            True
         """
         if isinstance(image, Verdict):
             with step(self._progress, "reconstruct"):
@@ -334,6 +364,13 @@ class Guard:
 
         Raises:
             ConfigError: the verdict was made elsewhere, or with other weights.
+
+        Example:
+            >>> from imuge import Guard
+            >>> guard = Guard("newsdesk")
+            >>> shown = guard.hidden_copy(guard.verify("suspicious.png"))
+            >>> shown.hidden_copy, shown.hidden_copy_image.shape == shown.image.shape
+            ('agrees', True)
         """
         with step(self._progress, "hidden copy"):
             return with_hidden_copy(self.engine, verdict)

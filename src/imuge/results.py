@@ -49,7 +49,15 @@ def gravest_status(findings: Iterable[Finding]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """One connected piece of the picture that changed after it was immunized."""
+    """One connected piece of the picture that changed after it was immunized.
+
+    Example:
+        >>> from imuge import Guard, Region
+        >>> (region,) = Guard("newsdesk").verify("suspicious.png").regions
+        >>> left, top, right, bottom = region.box
+        >>> isinstance(region, Region), right - left > 60, region.mean_probability > 0.5
+        (True, True, True)
+    """
 
     box: tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom excluded
     area_pixels: int
@@ -77,6 +85,14 @@ class Verdict:
 
     A verdict never says that a picture is authentic: whoever holds the key can immunize anything,
     and protection can be removed.
+
+    Example:
+        >>> from imuge import Guard, Verdict
+        >>> verdict: Verdict = Guard("newsdesk").verify("published.png")
+        >>> verdict.verdict, verdict.exit_status, verdict.geometry.share
+        ('intact', 0, 1.0)
+        >>> verdict.to_dict()["schema"]
+        'imuge.verdict/...'
     """
 
     verdict: Finding
@@ -151,6 +167,15 @@ class Immunized(Generic[PictureType]):
 
     `image` has the type that was given: an array for an array, a PIL image for a PIL image, the
     encoded file as bytes for bytes or a path, a binary file object for a file object.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from imuge import Guard, Immunized
+        >>> made: Immunized[bytes] = Guard("newsdesk").immunize(Path("photo.jpg"), format="PNG")
+        >>> made.image == made.file, len(made.image_id), made.verdict.verdict
+        (True, 12, 'intact')
+        >>> made.save("out.png").name
+        'out.png'
     """
 
     image: PictureType = field(repr=False)
