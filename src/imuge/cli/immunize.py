@@ -7,6 +7,17 @@ from typing import Annotated, Literal
 import typer
 
 from imuge.cli.keys import KeyOption, keys_to_immunize
+from imuge.cli.publish import (
+    CertOption,
+    NoteOption,
+    PublisherOption,
+    Publishing,
+    ReceiptOption,
+    RegistryOption,
+    SigningKeyOption,
+    ThumbnailOption,
+    TsaOption,
+)
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
@@ -20,7 +31,8 @@ from imuge.cli.terminal import (
 )
 from imuge.errors import ConfigError
 from imuge.guard import Guard
-from imuge.image import SUFFIXES, format_for
+from imuge.image import SUFFIXES, format_for, load
+from imuge.results import Immunized
 
 MetadataChoice = Literal["keep", "no-gps", "none"]
 
@@ -81,6 +93,14 @@ def immunize(
     replace: ReplaceOption = False,
     metadata: MetadataOption = "keep",
     overwrite: OverwriteOption = False,
+    registry: RegistryOption = False,
+    receipt: ReceiptOption = False,
+    publisher: PublisherOption = "",
+    note: NoteOption = "",
+    thumbnail: ThumbnailOption = False,
+    c2pa_cert: CertOption = None,
+    c2pa_key: SigningKeyOption = None,
+    c2pa_tsa: TsaOption = None,
 ) -> None:
     """Protect pictures before you publish them.
 
@@ -94,13 +114,21 @@ def immunize(
     options = _ImmunizeOptions(
         output=output, strength=strength, replace=replace, metadata=metadata, overwrite=overwrite
     )
+    publishing = Publishing(
+        registry=registry,
+        receipt=receipt,
+        publisher=publisher,
+        note=note,
+        thumbnail=thumbnail,
+        signing=(c2pa_cert, c2pa_key, c2pa_tsa),
+    )
     keys = keys_to_immunize(key)
     failed = False
-    with progress(len(sources)) as steps:
+    with progress(len(sources)) as steps, publishing:
         guard = Guard(keys, progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                _immunize_one(guard, source, options)
+                _immunize_one(guard, source, options, publishing)
             failed |= outcome.error is not None
     if failed:
         raise typer.Exit(FAILED)
@@ -128,22 +156,43 @@ def _target(source: Path, output: Path | None) -> Path:
     return output / source.name if output != STREAM and output.is_dir() else output
 
 
-def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None:
+def _immunize_one(
+    guard: Guard, source: Path, options: _ImmunizeOptions, publishing: Publishing
+) -> None:
     target = _target(source, options.output)
     refuse_existing(target, overwrite=options.overwrite)
+    publishing.check(target, overwrite=options.overwrite)
     if target == STREAM:
         chosen = None
     elif target == options.output:
         chosen = format_for(target)
     else:  # a name made from the input's; where its ending means nothing, so does this one's
         chosen = SUFFIXES.get(target.suffix.lower())
-    made = guard.immunize(
-        read_source(source),
-        options.strength,
-        replace=options.replace,
-        format=chosen,
-        metadata=options.metadata,
-    )
+    given = read_source(source)
+    picture = load(given, limits=guard.limits)
+
+    def make() -> Immunized[bytes]:
+        return guard.immunize(
+            picture,
+            options.strength,
+            replace=options.replace,
+            format=chosen,
+            metadata=options.metadata,
+        )
+
+    if publishing.wanted:
+        for line in publishing.publish(
+            picture,
+            given,
+            source,
+            target,
+            make,
+            metadata=options.metadata,
+            overwrite=options.overwrite,
+        ):
+            say(line)
+        return
+    made = make()
     for warning in made.warnings:
         say(f"{label(source)}: {warning}")
     if target == STREAM:

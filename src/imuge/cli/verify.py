@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from imuge.cli.keys import KeyOption, keys_to_verify
+from imuge.cli.provenance import Asking, AskOption, TrustOption
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
@@ -65,6 +66,8 @@ def verify(
     out: ReportOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    registry: AskOption = False,
+    trust: TrustOption = None,
 ) -> None:
     """Tell where pictures were changed since they were immunized.
 
@@ -85,11 +88,11 @@ def verify(
     keys = keys_to_verify(key)
     failed, status = False, 0
     records: list[dict[str, Any]] = []
-    with progress(len(sources)) as steps:
+    with progress(len(sources)) as steps, Asking(registry=registry, trust=trust) as asking:
         guard = Guard(keys, progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                verdict = _verify_one(guard, source, out, overwrite=overwrite)
+                verdict = _verify_one(guard, source, out, asking, overwrite=overwrite)
                 status = max(status, verdict.exit_status)
                 outcome.record = verdict.to_dict()
                 if not as_json:
@@ -122,13 +125,16 @@ def _check_reports(sources: list[Path], out: Path | None) -> None:
             raise ConfigError(f"the report would replace the picture {path}; give another --out")
 
 
-def _verify_one(guard: Guard, source: Path, out: Path | None, *, overwrite: bool) -> Verdict:
+def _verify_one(
+    guard: Guard, source: Path, out: Path | None, asking: Asking, *, overwrite: bool
+) -> Verdict:
     """The verdict, with its report written where one is wanted."""
+    given = read_source(source)
     if out is None:
-        return guard.verify(read_source(source), recover=False)
+        return asking.about(guard.verify(given, recover=False), given)
     check_report_name(out, _name(source), overwrite=overwrite)
-    picture = load(read_source(source))
-    verdict = guard.verify(picture, hidden_copy=True)
+    picture = load(given)
+    verdict = asking.about(guard.verify(picture, hidden_copy=True), given)
     facts = {"File": label(source) if source == STREAM else source.name} | described(picture)
     write_report(verdict, out, _name(source), file_facts=facts, overwrite=overwrite)
     return verdict
@@ -153,7 +159,10 @@ def _show(verdict: Verdict, source: Path, steps: Steps, *, several: bool) -> Non
         lines.append(
             f"  {number}. {right - left}x{bottom - top} pixels at ({left}, {top}), "
             f"{region.area:.2%} of the picture"
+            + (", by the registry's record" if region.found_by == "reference" else "")
         )
+    if verdict.provenance is not None:
+        lines += verdict.provenance.sentences
     steps.answer("\n".join(lines))
     for warning in verdict.warnings:
         say(prefix + warning)

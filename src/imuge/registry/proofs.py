@@ -29,6 +29,14 @@ class Prover(Lookup):
         self._signing: SigningKey | None = None
         self.verifier = verifier
 
+    def require_key(self) -> None:
+        """See that what is recorded can be signed; worth asking before long work.
+
+        Raises:
+            KeyFileError: the registry's key is missing or another registry's.
+        """
+        self._key()
+
     def receipt(self, log_index: int) -> Receipt:
         """The receipt of a record, against the log as it is now.
 
