@@ -12,6 +12,7 @@ _MPF_TAG = 0xB002
 _WEBP_KNOWN = {*(b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"C2PA")}
 _ISO_KNOWN = {*(b"ftyp", b"meta", b"mdat", b"free", b"skip", b"wide", b"idat", b"uuid")}
 _MOVING = (b'MotionPhoto="1"', b'MicroVideo="1"', b"MotionPhoto>1<", b"MicroVideo>1<")
+MANIFEST_DROPPED = "the C2PA manifest is dropped: it would not match the marked pixels"
 
 
 def left_behind(image: Image.Image, data: bytes, parts: png.Parts | None) -> list[str]:
@@ -26,9 +27,7 @@ def left_behind(image: Image.Image, data: bytes, parts: png.Parts | None) -> lis
     moving = isinstance(packet, bytes) and any(mark in packet for mark in _MOVING)
     previews = bool(further_pictures(image))
     left = {
-        "the C2PA manifest is dropped: it would not match the marked pixels": (
-            _has_manifest(image, data, parts)
-        ),
+        MANIFEST_DROPPED: (_has_manifest(image, data, parts)),
         "the camera's preview picture is dropped": previews,
         "the moving part of this motion photo is dropped": moving,
         "the depth map is dropped": bool(image.info.get("depth_images")),

@@ -15,6 +15,7 @@ import numpy as np
 
 from imuge import provenance
 from imuge.errors import ConfigError
+from imuge.image.leftovers import MANIFEST_DROPPED
 from imuge.protection.verify import OnFrame, on_frame
 from imuge.provenance import Credentials
 from imuge.registry import perceptual_hash
@@ -75,10 +76,13 @@ def with_provenance(verdict: Verdict, data: bytes | None, sources: Sources) -> V
     judged = verdict
     if found.reference is not None and copy is not None:
         judged = _judged(verdict, found.reference, copy)
+    warnings = judged.warnings
+    if found.credentials is not None and found.credentials.manifest != "none":
+        warnings = tuple(warning for warning in warnings if warning != MANIFEST_DROPPED)
     return replace(
         judged,
         provenance=_provenance(sources, verdict, found),
-        warnings=judged.warnings + tuple(found.warnings),
+        warnings=warnings + tuple(found.warnings),
     )
 
 
@@ -194,8 +198,8 @@ def _provenance(sources: Sources, verdict: Verdict, found: _Found) -> Provenance
     same = None if record is None else record.sha256_published == verdict.input_sha256
     made = Provenance(
         manifest="not asked" if credentials is None else credentials.manifest,
-        signer=credentials and credentials.signer,
-        signed_at=credentials and credentials.signed_at,
+        signer=None if credentials is None else credentials.signer,
+        signed_at=None if credentials is None else credentials.signed_at,
         bindings_agree=agrees,
         registry="not asked"
         if sources.registry is None
@@ -216,9 +220,8 @@ def _provenance(sources: Sources, verdict: Verdict, found: _Found) -> Provenance
 def _sentences(made: Provenance, credentials: Credentials | None) -> Sequence[str]:
     said = []
     if made.record is not None:
-        who = (
-            f"Published by {made.record['publisher']}" if made.record["publisher"] else "Published"
-        )
+        publisher = made.record["publisher"]
+        who = f"Published by {publisher}" if publisher else "Published"
         said.append(
             f"{who} on {made.record['created_at']}: record {made.record['log_index']} of "
             f"{made.registry_name}."

@@ -16,6 +16,7 @@ import numpy as np
 from imuge import provenance
 from imuge.errors import ProvenanceError, TakenError
 from imuge.image import MetadataPolicy, Picture, load
+from imuge.image.leftovers import MANIFEST_DROPPED
 from imuge.image.sniff import identify
 from imuge.protection.verify import on_frame
 from imuge.provenance import Mark, Signer
@@ -130,9 +131,14 @@ def _draft(
         evidence=evidence,
         manifest=manifest,
     )
-    warnings = _published_before(terms, picture, evidence)
+    said = made.warnings
+    if terms.signer is not None and metadata == "keep":  # then it is kept, inside the new one
+        said = tuple(warning for warning in said if warning != MANIFEST_DROPPED)
     return Draft(
-        made=replace(made, image=file, file=file), file=file, picture=picture, warnings=warnings
+        made=replace(made, image=file, file=file, warnings=said),
+        file=file,
+        picture=picture,
+        warnings=_published_before(terms, picture, evidence),
     )
 
 
