@@ -1,7 +1,8 @@
 """One self-contained page about one verdict: no script, no request, nothing to install.
 
 From top to bottom: the sentence; who published it; before and after; where it changed; the hidden
-copy; the numbers; warnings; what the file says; what none of it proves. Pictures are previews inside the page.
+copy; the numbers; warnings; what the file says; what none of it proves. Pictures are previews
+inside the page.
 """
 
 from collections.abc import Mapping

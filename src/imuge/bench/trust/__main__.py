@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
-from imuge.bench.trust import calibrate, reembedded, stripped
+from imuge.bench.trust.calibrate import main as calibrate
+from imuge.bench.trust.reembedded import main as reembedded
+from imuge.bench.trust.stripped import main as stripped
 
 STUDIES = {
-    "calibrate": calibrate.main,
-    "reembedded": reembedded.main,
-    "stripped": stripped.main,
+    "calibrate": calibrate,
+    "reembedded": reembedded,
+    "stripped": stripped,
 }
 
 

@@ -144,10 +144,10 @@ def to_markdown(result: dict[str, Any]) -> str:
         least = min((c["difference"] for c in of if c["difference"] is not None), default=None)
         lines.append(f"| {edit} | {alone} | {asked} | {'–' if least is None else f'{least:.1f}'} |")
     found = sum(case["with_registry"] in ("tampered", "foreign") for case in cases)
-    alone = sum(case["alone"] in ("tampered", "foreign") for case in cases)
+    marked = sum(case["alone"] in ("tampered", "foreign") for case in cases)
     lines += [
         "",
-        f"Found by the mark alone in {alone} of {len(cases)}, with the registry in {found} of "
+        f"Found by the mark alone in {marked} of {len(cases)}, with the registry in {found} of "
         f"{len(cases)}.",
     ]
     return "\n".join(lines) + "\n"

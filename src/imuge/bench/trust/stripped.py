@@ -2,8 +2,8 @@
 
     python -m imuge.bench.trust stripped --data ../shared/data/large --out docs/scores
 
-Each file is published as the command does it, signed and recorded; then scaled to 1080 pixels on the
-longer side, saved as JPEG 70 without any metadata, and verified.
+Each file is published as the command does it, signed and recorded; then scaled to 1080 pixels on
+the longer side, saved as JPEG 70 without any metadata, and verified.
 """
 
 import json
