@@ -21,7 +21,9 @@ from imuge.cli.publish import (
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
+    PixelsOption,
     label,
+    limits_of,
     one_sentence,
     progress,
     read_source,
@@ -101,6 +103,7 @@ def immunize(
     c2pa_cert: CertOption = None,
     c2pa_key: SigningKeyOption = None,
     c2pa_tsa: TsaOption = None,
+    max_megapixels: PixelsOption = None,
 ) -> None:
     """Protect pictures before you publish them.
 
@@ -125,7 +128,7 @@ def immunize(
     keys = keys_to_immunize(key)
     failed = False
     with progress(len(sources)) as steps, publishing:
-        guard = Guard(keys, progress=steps.step)
+        guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
                 _immunize_one(guard, source, options, publishing)

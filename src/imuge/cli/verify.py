@@ -12,8 +12,10 @@ from imuge.cli.terminal import (
     FAILED,
     STREAM,
     Outcome,
+    PixelsOption,
     Steps,
     label,
+    limits_of,
     one_sentence,
     progress,
     read_source,
@@ -66,6 +68,7 @@ def verify(
     out: ReportOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    max_megapixels: PixelsOption = None,
     registry: AskOption = False,
     trust: TrustOption = None,
 ) -> None:
@@ -89,7 +92,7 @@ def verify(
     failed, status = False, 0
     records: list[dict[str, Any]] = []
     with progress(len(sources)) as steps, Asking(registry=registry, trust=trust) as asking:
-        guard = Guard(keys, progress=steps.step)
+        guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
                 verdict = _verify_one(guard, source, out, asking, overwrite=overwrite)
@@ -133,7 +136,7 @@ def _verify_one(
     if out is None:
         return asking.about(guard.verify(given, recover=False), given)
     check_report_name(out, _name(source), overwrite=overwrite)
-    picture = load(given)
+    picture = load(given, limits=guard.limits)
     verdict = asking.about(guard.verify(picture, hidden_copy=True), given)
     facts = {"File": label(source) if source == STREAM else source.name} | described(picture)
     write_report(verdict, out, _name(source), file_facts=facts, overwrite=overwrite)
