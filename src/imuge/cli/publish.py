@@ -16,8 +16,8 @@ from imuge.files import reason, staged
 from imuge.image import MetadataPolicy, Picture
 from imuge.provenance import load_signer
 from imuge.registry import sidecar
-from imuge.registry.proofs import now
-from imuge.registry.publication import publish_file, receipt_path
+from imuge.registry.receipts import receipt_path
+from imuge.registry.records import now
 from imuge.results import Immunized
 from imuge.trust.publishing import Draft, Terms, publish
 
@@ -175,6 +175,8 @@ class Publishing:
     def _keep(self, draft: Draft, target: Path, *, overwrite: bool) -> str:
         registry = self._terms.registry
         if registry is not None:
+            from imuge.registry.publication import publish_file
+
             receipt = publish_file(registry, draft.picture, draft.file, target, overwrite=overwrite)
             return f"; record {receipt.record.log_index} of {registry.verifier.name}"
         if target == STREAM:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from imuge.errors import RegistryError
@@ -189,3 +190,8 @@ def check_text(name: str, value: str) -> None:
             f"expected {name} of at most {limit} bytes of UTF-8 in one line, got "
             f"{value[:40]!r}{f' of {length} bytes' if length else ''}; shorten it"
         )
+
+
+def now() -> str:
+    """UTC, as it stands in records: 2026-11-26T09:57:21Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

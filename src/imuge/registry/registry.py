@@ -18,7 +18,7 @@ from imuge.registry import log, merkle, tables
 from imuge.registry.database import Database
 from imuge.registry.notes import SigningKey, VerifierKey, read_signing_key
 from imuge.registry.places import Address, parse_address
-from imuge.registry.proofs import Prover, now
+from imuge.registry.proofs import Prover
 from imuge.registry.receipts import Receipt
 from imuge.registry.records import (
     SALT_BYTES,
@@ -27,6 +27,7 @@ from imuge.registry.records import (
     PublishedPicture,
     Record,
     check_text,
+    now,
 )
 
 

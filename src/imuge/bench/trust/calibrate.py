@@ -33,7 +33,7 @@ from imuge.results import Pixels
 from imuge.trust.reference import DIFFERENCE, NEARLY_EVERYWHERE, compare_reference
 from imuge.weights import load_release
 
-PICTURES = 16
+PICTURES = 12
 HONEST = (
     "none",
     "jpeg:75",
@@ -143,9 +143,8 @@ def to_markdown(result: dict[str, Any]) -> str:
     ]
     for kind in ("honest", "edited"):
         for name, facts in result[kind].items():
-            cells = " | ".join(
-                f"{facts[part]:.1f}" for part in ("least", "p05", "p50", "p95", "most")
-            )
+            parts = [facts[part] for part in ("least", "p05", "p50", "p95", "most")]
+            cells = " | ".join("not read" if part is None else f"{part:.1f}" for part in parts)
             lines.append(f"| {name} | {cells} | {facts['above']} of {facts['copies']} |")
     shares = result["another_picture_share"]
     lines += [
