@@ -64,7 +64,8 @@ def test_show(imuge, registry):
     assert imuge("registry", "show", 7).exit_code == FAILED
 
 
-def test_find(imuge, registry, protected):
+@pytest.mark.usefixtures("registry")
+def test_find(imuge):
     assert "this very file: record 0" in imuge("registry", "find", "out.png").stdout
     assert "the original of: record 0" in imuge("registry", "find", "plain.png").stdout
     alike = json.loads(imuge("registry", "find", "protected.png", "--json").stdout)
@@ -72,7 +73,8 @@ def test_find(imuge, registry, protected):
     assert alike[0]["distance"] < 48
 
 
-def test_find_says_when_there_is_none(imuge, folder, photograph, registry):
+@pytest.mark.usefixtures("registry")
+def test_find_says_when_there_is_none(imuge, folder, photograph):
     Image.fromarray(255 - photograph[::-1]).save(folder / "other.png")
     none = imuge("registry", "find", "other.png")
     assert none.exit_code == NOT_FOUND
@@ -107,7 +109,8 @@ def test_a_receipt_can_be_issued_again(imuge, registry):
     assert imuge("registry", "receipt", 0, "-o", "again.json").exit_code == FAILED
 
 
-def test_audit_holds_the_log_against_published_checkpoints(imuge, registry, folder):
+@pytest.mark.usefixtures("registry")
+def test_audit_holds_the_log_against_published_checkpoints(imuge, folder):
     first = imuge("registry", "checkpoint").stdout
     assert imuge("immunize", "plain.png", "-o", "two.png", "--registry").exit_code == 0
     second = imuge("registry", "checkpoint").stdout
@@ -131,7 +134,8 @@ def test_notes_in_one_file_are_told_apart():
         split_notes("a\n1\nr\n")
 
 
-def test_withdraw(imuge, registry):
+@pytest.mark.usefixtures("registry")
+def test_withdraw(imuge):
     assert imuge("registry", "withdraw", 0, "--note", "asked to").exit_code == 0
     assert imuge("registry", "withdraw", 0).exit_code == FAILED
     verdict = imuge("verify", "out.png", "--registry")
@@ -140,7 +144,8 @@ def test_withdraw(imuge, registry):
     assert imuge("registry", "audit").exit_code == 0
 
 
-def test_verify_says_who_published(imuge, registry):
+@pytest.mark.usefixtures("registry")
+def test_verify_says_who_published(imuge):
     verdict = imuge("verify", "out.png", "--registry")
     assert "Published by The Example Times on " in verdict.stdout
     assert "bit for bit" in verdict.stdout
@@ -149,7 +154,8 @@ def test_verify_says_who_published(imuge, registry):
     assert json.loads(imuge("verify", "out.png", "--json").stdout)["provenance"] is None
 
 
-def test_the_report_shows_the_record_and_its_thumbnail(imuge, registry, folder):
+@pytest.mark.usefixtures("registry")
+def test_the_report_shows_the_record_and_its_thumbnail(imuge, folder):
     assert imuge("verify", "out.png", "--registry", "--out", "report").exit_code == 0
     page = (folder / "report" / "out.report.html").read_text()
     assert "Who published it" in page
@@ -166,7 +172,8 @@ def test_a_note_without_a_registry(imuge, folder):
     assert imuge("immunize", "plain.png", "-o", "-", "--receipt").exit_code == USAGE
 
 
-def test_an_earlier_receipt_is_in_the_way_before_any_work(imuge, folder, registry):
+@pytest.mark.usefixtures("registry")
+def test_an_earlier_receipt_is_in_the_way_before_any_work(imuge, folder):
     (folder / "new.png.receipt.json").write_text("{}")
     done = imuge("immunize", "plain.png", "-o", "new.png", "--registry")
     assert done.exit_code == FAILED
@@ -188,7 +195,8 @@ def test_options_that_say_nothing_alone(imuge, options, words):
     assert words in done.stderr
 
 
-def test_signed_and_recorded(imuge, registry):
+@pytest.mark.usefixtures("registry")
+def test_signed_and_recorded(imuge):
     certificates = imuge("c2pa", "test-cert", "certificates", "--name", "The Example Times")
     assert certificates.exit_code == 0
     signing = ("--c2pa-cert", "certificates/chain.pem", "--c2pa-key", "certificates/leaf.key")

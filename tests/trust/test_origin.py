@@ -37,6 +37,9 @@ def edited(draft):
 
 def blind(verdict):
     """As if the mark agreed everywhere, as it does where it was embedded again."""
+    shown = verdict.evidence.shown
+    nothing = np.zeros_like(shown.labels)
+    bare = replace(shown, regions=(), mask=nothing > 0, labels=nothing)
     return replace(
         verdict,
         verdict="intact",
@@ -45,6 +48,7 @@ def blind(verdict):
         tampered_area=0.0,
         mask=np.zeros_like(verdict.mask),
         recovered=None,
+        evidence=replace(verdict.evidence, shown=bare),
     )
 
 

@@ -22,8 +22,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 # Both were set on training pictures by `python -m imuge.bench.trust calibrate`; the numbers behind
 # them are in docs/scores/reference.json.
-DIFFERENCE = 24.0  # grey levels above which a cell is not what was published
-NEARLY_EVERYWHERE = 0.35  # share of the cells from which it is another picture
+DIFFERENCE = 32.0  # grey levels above which a cell is not what was published
+NEARLY_EVERYWHERE = 0.25  # share of the cells from which it is another picture
 BLEED = 2  # cells around a change that the 3x3 mean carries it to
 
 
