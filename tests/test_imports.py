@@ -20,10 +20,10 @@ BENCH_WITH_TORCH = {"bench.contestant_networks", "bench.jpeg", "bench.speed.torc
 
 # What the modules of a room may import at the top, beside their own room.
 ALLOWED = {
-    "cli": FACE | {"attacks", "batch", "demo"},
-    "batch": FACE,
+    "cli": FACE | {"attacks", "batch", "demo", "trust", "registry", "provenance"},
+    "batch": FACE | {"trust", "registry", "provenance"},
     "demo": FACE | {"attacks"},
-    "bench": FACE | {"attacks", "batch", "demo", "registry"},  # its photograph
+    "bench": FACE | {"attacks", "batch", "demo", "registry", "trust", "provenance"},
     "serve": FACE - {"protection", "engine", "weights"},
     "guard": STEPS,
     "protection": STEPS,
@@ -37,6 +37,7 @@ ALLOWED = {
     "results": {"errors", "files"},
     "registry": {"keys", "image", "weights", "results", "errors", "files"},
     "provenance": {"keys", "image", "weights", "results", "errors", "files", "imuge"},
+    "trust": FACE | {"registry", "provenance"},
     "files": {"errors"},
     "errors": set(),
     "settings": {"errors"},

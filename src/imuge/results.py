@@ -6,7 +6,7 @@ says pixels.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -19,6 +19,9 @@ from imuge.files import write_atomically
 
 Finding: TypeAlias = Literal["intact", "tampered", "degraded", "foreign", "unprotected"]
 HiddenCopyCheck: TypeAlias = Literal["agrees", "disagrees", "not checked"]
+ManifestCheck: TypeAlias = Literal["not asked", "none", "invalid", "valid", "trusted", "recovered"]
+RegistryCheck: TypeAlias = Literal["not asked", "not found", "found"]
+ReferenceCheck: TypeAlias = Literal["not comparable", "agrees", "differs"]
 Pixels: TypeAlias = NDArray[np.uint8]
 
 EXIT_STATUS: dict[Finding, int] = {
@@ -62,7 +65,8 @@ class Region:
     box: tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom excluded
     area_pixels: int
     area: float  # fraction of the picture
-    mean_probability: float  # over the region's pixels, 0..1
+    mean_probability: float | None  # over its pixels, 0..1; None where the mark does not show it
+    found_by: Literal["mark", "reference"] = "mark"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,30 @@ class Geometry:
     outline: tuple[tuple[float, float], ...]  # the copy's corners, fractions of what was published
     share: float  # of the published picture that the copy shows, 0..1
     placed_by: Literal["pilot", "edges"]  # found, or taken to be whole and upright
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who published a picture, as its Content Credentials and the registry tell it.
+
+    None of it says that a picture is true: a manifest says what its signer says, a record what
+    was registered.
+    """
+
+    manifest: ManifestCheck  # "recovered": the copy had none, and the registry's holds
+    signer: str | None = None  # of a manifest whose signature holds
+    signed_at: str | None = None  # of its time-stamp; without one nobody vouches for a date
+    bindings_agree: bool | None = None  # whether it names the mark in the pixels; None: not known
+    registry: RegistryCheck = "not asked"
+    registry_name: str | None = None
+    record: Mapping[str, str | int] | None = None  # the public record
+    withdrawn: str | None = None  # when the record was withdrawn, UTC
+    same_file: bool | None = None  # whether these are the bytes recorded; None without a record
+    reference: ReferenceCheck = "not comparable"  # the copy with the record's reference grid
+    reference_difference: float | None = None  # grey levels, where they differ most
+    sentences: tuple[str, ...] = ()  # the above for a person
+
+    thumbnail: bytes | None = field(repr=False, compare=False, default=None)  # the record's, WebP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +148,7 @@ class Verdict:
     input_sha256: str | None  # of the file; None for pixels that never were a file
     tool_version: str
     warnings: tuple[str, ...] = ()
+    provenance: Provenance | None = None  # None where neither credentials nor registry were asked
 
     image: Pixels = field(repr=False, compare=False)  # the picture as it was checked
     probability: NDArray[np.float32] | None = field(repr=False, compare=False, default=None)
@@ -143,7 +172,7 @@ class Verdict:
             value = getattr(self, item.name)
             if item.name == "regions":
                 value = [_record(region) for region in value]
-            elif item.name == "geometry" and value is not None:
+            elif isinstance(value, Geometry | Provenance):
                 value = _record(value)
             record[item.name] = _plain(value)
         return record
@@ -153,8 +182,8 @@ class Verdict:
         return json.dumps(self.to_dict(), indent=2)
 
 
-def _record(item: Region | Geometry) -> dict[str, Any]:
-    return {part.name: _plain(getattr(item, part.name)) for part in fields(item)}
+def _record(item: Region | Geometry | Provenance) -> dict[str, Any]:
+    return {part.name: _plain(getattr(item, part.name)) for part in fields(item) if part.compare}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values are of any type

@@ -16,7 +16,8 @@ from registry_samples import NAME, picture
 from imuge import files
 from imuge.errors import ImageError, RegistryError, TakenError
 from imuge.registry import Receipt, Registry, publication, verify_receipt
-from imuge.registry.publication import NEVER_OUT, publish_file, receipt_path
+from imuge.registry.publication import NEVER_OUT, publish_file
+from imuge.registry.receipts import receipt_path
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 STAGES = ["staged", "recorded", "committed", "placed"]

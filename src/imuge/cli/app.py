@@ -15,9 +15,12 @@ from imuge import __version__
 from imuge.cli.attack import attack
 from imuge.cli.batch import batch_app
 from imuge.cli.bench import bench_app
+from imuge.cli.c2pa import c2pa_app
 from imuge.cli.doctor import examine
 from imuge.cli.immunize import immunize
 from imuge.cli.keys import keys_app
+from imuge.cli.receipt import receipt_app
+from imuge.cli.registry import registry_app
 from imuge.cli.serve import serve, tokens_app
 from imuge.cli.terminal import (
     FAILED,
@@ -47,6 +50,9 @@ app.command()(verify)
 app.command()(attack)
 app.add_typer(keys_app, name="keys")
 app.add_typer(batch_app, name="batch")
+app.add_typer(registry_app, name="registry")
+app.add_typer(receipt_app, name="receipt")
+app.add_typer(c2pa_app, name="c2pa")
 app.command()(serve)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(bench_app, name="bench")

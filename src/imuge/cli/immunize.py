@@ -7,6 +7,17 @@ from typing import Annotated, Literal
 import typer
 
 from imuge.cli.keys import KeyOption, keys_to_immunize
+from imuge.cli.publish import (
+    CertOption,
+    NoteOption,
+    PublisherOption,
+    Publishing,
+    ReceiptOption,
+    RegistryOption,
+    SigningKeyOption,
+    ThumbnailOption,
+    TsaOption,
+)
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
@@ -24,8 +35,9 @@ from imuge.cli.terminal import (
 from imuge.engine.steps import IMMUNIZE, Plan
 from imuge.errors import ConfigError, ImageError, shown
 from imuge.guard import Guard, check_strength
-from imuge.image import SUFFIXES, format_for
+from imuge.image import SUFFIXES, format_for, load
 from imuge.protection.frame import Detail
+from imuge.results import Immunized
 
 MetadataChoice = Literal["keep", "no-gps", "none"]
 
@@ -97,6 +109,14 @@ def immunize(
     replace: ReplaceOption = False,
     metadata: MetadataOption = "keep",
     overwrite: OverwriteOption = False,
+    registry: RegistryOption = False,
+    receipt: ReceiptOption = False,
+    publisher: PublisherOption = "",
+    note: NoteOption = "",
+    thumbnail: ThumbnailOption = False,
+    c2pa_cert: CertOption = None,
+    c2pa_key: SigningKeyOption = None,
+    c2pa_tsa: TsaOption = None,
     max_megapixels: PixelsOption = None,
 ) -> None:
     """Protect pictures before you publish them.
@@ -117,14 +137,22 @@ def immunize(
         metadata=metadata,
         overwrite=overwrite,
     )
+    publishing = Publishing(
+        registry=registry,
+        receipt=receipt,
+        publisher=publisher,
+        note=note,
+        thumbnail=thumbnail,
+        signing=(c2pa_cert, c2pa_key, c2pa_tsa),
+    )
     _refuse_if_none_is_there(sources)  # before a first key is made
     keys = keys_to_immunize(key)
     failed = False
-    with progress(len(sources), Plan(IMMUNIZE)) as steps:
+    with progress(len(sources), Plan(IMMUNIZE)) as steps, publishing:
         guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                _immunize_one(guard, source, options)
+                _immunize_one(guard, source, options, publishing)
             failed |= outcome.error is not None
     if failed:
         raise typer.Exit(FAILED)
@@ -163,24 +191,45 @@ def _target(source: Path, output: Path | None) -> Path:
     return output / source.name if output != STREAM and output.is_dir() else output
 
 
-def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None:
+def _immunize_one(
+    guard: Guard, source: Path, options: _ImmunizeOptions, publishing: Publishing
+) -> None:
     refuse_folder(source, "immunize")
     target = _target(source, options.output)
     refuse_existing(target, overwrite=options.overwrite)
+    publishing.check(target, overwrite=options.overwrite)
     if target == STREAM:
         chosen = None
     elif target == options.output:
         chosen = format_for(target)
     else:  # a name made from the input's; where its ending means nothing, so does this one's
         chosen = SUFFIXES.get(target.suffix.lower())
-    made = guard.immunize(
-        read_source(source),
-        options.strength,
-        detail=options.detail,
-        replace=options.replace,
-        format=chosen,
-        metadata=options.metadata,
-    )
+    given = read_source(source)
+    picture = load(given, limits=guard.limits)
+
+    def make() -> Immunized[bytes]:
+        return guard.immunize(
+            picture,
+            options.strength,
+            detail=options.detail,
+            replace=options.replace,
+            format=chosen,
+            metadata=options.metadata,
+        )
+
+    if publishing.wanted:
+        for line in publishing.publish(
+            picture,
+            given,
+            source,
+            target,
+            make,
+            metadata=options.metadata,
+            overwrite=options.overwrite,
+        ):
+            say(line)
+        return
+    made = make()
     for warning in made.warnings:
         say(f"{label(source)}: {warning}")
     if target == STREAM:

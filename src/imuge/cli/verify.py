@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from imuge.cli.keys import KeyOption, keys_to_verify
+from imuge.cli.provenance import Asking, AskOption, TrustOption
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
@@ -79,6 +80,8 @@ def verify(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     max_megapixels: PixelsOption = None,
+    registry: AskOption = False,
+    trust: TrustOption = None,
 ) -> None:
     """Tell where pictures were changed since they were immunized.
 
@@ -103,11 +106,15 @@ def verify(
     failed = False
     findings: list[Finding] = []
     records: list[dict[str, Any]] = []
-    with progress(len(sources), Plan(VERDICT if out is None else REPORT)) as steps:
+    plan = Plan(VERDICT if out is None else REPORT)
+    asking = Asking(registry=registry, trust=trust)
+    with progress(len(sources), plan) as steps, asking:
         guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                verdict, picture = _verify_one(guard, source, search, steps, report=out is not None)
+                verdict, picture = _verify_one(
+                    guard, source, search, steps, asking, report=out is not None
+                )
                 findings.append(verdict.verdict)
                 outcome.record = verdict.to_dict()
                 # Before the report is written: what was found is told, whatever the disk says.
@@ -145,15 +152,17 @@ def _check_reports(sources: list[Path], out: Path | None, *, overwrite: bool) ->
 
 
 def _verify_one(
-    guard: Guard, source: Path, search: Search, steps: Steps, *, report: bool
+    guard: Guard, source: Path, search: Search, steps: Steps, asking: Asking, *, report: bool
 ) -> tuple[Verdict, Picture | None]:
     """The verdict and, for a report, the picture with all that a report shows of it."""
     refuse_folder(source, "verify")
+    given = read_source(source)
     if not report:
-        return guard.verify(read_source(source), recover=False, search=search), None
+        return asking.about(guard.verify(given, recover=False, search=search), given), None
     with step(steps.step, "decode"):
-        picture = load(read_source(source), limits=guard.limits)
-    return guard.verify(picture, hidden_copy=True, search=search), picture
+        picture = load(given, limits=guard.limits)
+    verdict = guard.verify(picture, hidden_copy=True, search=search)
+    return asking.about(verdict, given), picture
 
 
 def _report(
@@ -181,7 +190,10 @@ def _show(verdict: Verdict, source: Path, steps: Steps, *, several: bool) -> Non
         lines.append(
             f"  {number}. {right - left}x{bottom - top} pixels at ({left}, {top}), "
             f"{region.area:.2%} of the picture"
+            + (", by the registry's record" if region.found_by == "reference" else "")
         )
+    if verdict.provenance is not None:
+        lines += verdict.provenance.sentences
     steps.answer("\n".join(lines))
     for warning in verdict.warnings:
         say(prefix + warning)

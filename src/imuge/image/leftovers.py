@@ -14,6 +14,7 @@ _WEBP_KNOWN = {
 }
 _ISO_KNOWN = {*(b"ftyp", b"meta", b"mdat", b"free", b"skip", b"wide", b"idat", b"uuid")}
 _MOVING = (b'MotionPhoto="1"', b'MicroVideo="1"', b"MotionPhoto>1<", b"MicroVideo>1<")
+MANIFEST_DROPPED = "the C2PA manifest is dropped: it would not match the marked pixels"
 
 
 def left_behind(image: Image.Image, data: bytes, parts: png.Parts | None) -> list[str]:
@@ -28,9 +29,7 @@ def left_behind(image: Image.Image, data: bytes, parts: png.Parts | None) -> lis
     moving = isinstance(packet, bytes) and any(mark in packet for mark in _MOVING)
     previews = bool(further_pictures(image))
     left = {
-        "the C2PA manifest is dropped: it would not match the marked pixels": (
-            _has_manifest(image, data, parts)
-        ),
+        MANIFEST_DROPPED: (_has_manifest(image, data, parts)),
         "the camera's preview picture is dropped": previews,
         "the moving part of this motion photo is dropped": moving,
         "the depth map is dropped": bool(image.info.get("depth_images")),

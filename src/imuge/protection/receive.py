@@ -65,6 +65,7 @@ class Received:
     canvas: Canvas  # the copy on its frame; without a message, on as much of it as was read
     revealed: Array  # (30, h, w), its payload
     piloted: bool  # placed by the waves; else taken to be whole and upright
+    others: tuple[Key, ...] = ()  # keys of another id whose message reads there, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,10 @@ def receive(
             best = found
         if best.reading.message is not None:
             break
-    return None if best is None else _settled(engine, copy, best, alignments)
+    if best is None:
+        return None
+    received = _settled(engine, copy, best, alignments)
+    return replace(received, others=_others(received, keys, alignments))
 
 
 def _by_waves(
@@ -285,6 +289,17 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         canvas=canvas,
         revealed=revealed,
         piloted=place.waves is not None,
+    )
+
+
+def _others(received: Received, keys: Sequence[Key], alignments: int) -> tuple[Key, ...]:
+    """Keys that did not write the message found, and whose own can be read beside it."""
+    signs, inside = received.revealed[-TEMPLATE_CHANNELS:], received.canvas.inside
+    return tuple(
+        key
+        for key in keys
+        if key.key_id != received.key.key_id
+        and read(key, signs, valid=inside, hypotheses=len(keys) * alignments).message is not None
     )
 
 

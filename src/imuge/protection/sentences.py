@@ -105,6 +105,12 @@ def cautions(
             f"This copy is small for its protection, which needs about {needed} pixels on the "
             "longer side of what was published: look for a larger copy."
         )
+    if key is not None and received.reading.message is not None and received.others:
+        names = ", ".join(other.name for other in received.others)
+        said.append(
+            f"The protection of another key reads, too ({names}): the picture was protected twice, "
+            "or one of the keys is in other hands."
+        )
     if key is not None and not key.can_recover and received.reading.message is not None:
         said.append(
             f"Key {key.name} is verify-only: nothing was recovered and the hidden copy was "

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from imuge import __version__
 from imuge.engine import Engine
-from imuge.engine.canvas import Canvas
+from imuge.engine.canvas import Canvas, to_pixels
 from imuge.errors import ConfigError
 from imuge.image import Picture
 from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layout_agreement
@@ -84,6 +84,15 @@ def examine(engine: Engine, received: Received) -> Evidence | None:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnFrame:
+    """A copy brought to the frame that its message names."""
+
+    pixels: Pixels  # (h, w, 3)
+    shown: NDArray[np.bool_]  # (h, w), True where the copy shows the frame
+    placement: Placement
+
+
 def judge(reading: Reading, evidence: Evidence | None) -> Finding:
     """The verdict in a word; `evidence` is None where no message was read."""
     if not reading.present:
@@ -133,8 +142,8 @@ def with_recovered(engine: Engine, verdict: Verdict) -> Verdict:
         return verdict
     evidence = _evidence(engine, verdict)
     code, shown = evidence.located.code, evidence.shown
-    if code is None or shown is None:
-        return verdict
+    if code is None or shown is None or not shown.regions:
+        return verdict  # what only the registry shows, the copy cannot recover
     recovered = reconstruct(
         engine, evidence.canvas, shown.mask, code, verdict.image, evidence.placement
     )
@@ -162,6 +171,23 @@ def hidden_code(verdict: Verdict) -> HiddenCode | None:
     """The code that a verdict of `verify` was drawn from; None where none could be read."""
     evidence = verdict.evidence
     return evidence.located.code if isinstance(evidence, Evidence) else None
+
+
+def on_frame(verdict: Verdict) -> OnFrame | None:
+    """The copy that a verdict of `verify` is of, on its frame; None where no message was read."""
+    evidence = verdict.evidence
+    return framed(evidence) if isinstance(evidence, Evidence) else None
+
+
+def framed(found: Received | Evidence) -> OnFrame:
+    """The copy on its frame, as it was read."""
+    canvas = found.canvas
+    size = (canvas.height, canvas.width)
+    return OnFrame(
+        pixels=to_pixels(canvas.image[:, : canvas.height, : canvas.width]),
+        shown=np.ones(size, bool) if canvas.shown is None else canvas.shown,
+        placement=found.placement,
+    )
 
 
 def _evidence(engine: Engine, verdict: Verdict) -> Evidence:

@@ -5,7 +5,6 @@ back would be a proof against the registry itself.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from imuge.registry.database import Database
 from imuge.registry.lookup import Lookup
 from imuge.registry.notes import Checkpoint, SigningKey, VerifierKey, read_signing_key
 from imuge.registry.receipts import Receipt
+from imuge.registry.records import now
 
 
 class Prover(Lookup):
@@ -28,6 +28,14 @@ class Prover(Lookup):
         self._key_file = key_file
         self._signing: SigningKey | None = None
         self.verifier = verifier
+
+    def require_key(self) -> None:
+        """See that what is recorded can be signed; worth asking before long work.
+
+        Raises:
+            KeyFileError: the registry's key is missing or another registry's.
+        """
+        self._key()
 
     def receipt(self, log_index: int) -> Receipt:
         """The receipt of a record, against the log as it is now.
@@ -134,8 +142,3 @@ class Prover(Lookup):
             return False
         proof = log.ask(connection, lambda fetch: merkle.consistency(last.size, size, fetch))
         return merkle.consistent(last.size, size, last.root, root, proof)
-
-
-def now() -> str:
-    """UTC, as it stands in records: 2026-11-26T09:57:21Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

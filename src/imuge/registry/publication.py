@@ -19,16 +19,11 @@ from pathlib import Path
 
 from imuge.errors import ImageError, ImugeError, RegistryError
 from imuge.files import staged, write_atomically
-from imuge.registry.receipts import SUFFIX, Receipt
+from imuge.registry.receipts import Receipt, receipt_path
 from imuge.registry.records import PublishedPicture
 from imuge.registry.registry import Registry
 
 NEVER_OUT = "never published: the file could not be put in place"
-
-
-def receipt_path(path: Path) -> Path:
-    """Where the receipt of `path` lies: beside it, photo.jpg.receipt.json."""
-    return path.with_name(path.name + SUFFIX)
 
 
 def publish_file(

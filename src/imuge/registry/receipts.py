@@ -14,6 +14,7 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
@@ -97,6 +98,11 @@ class CheckedReceipt:
     record: Record
     checkpoint: Checkpoint
     file_agrees: bool | None  # None where no file was given
+
+
+def receipt_path(path: Path) -> Path:
+    """Where the receipt of `path` lies: beside it, photo.jpg.receipt.json."""
+    return path.with_name(path.name + SUFFIX)
 
 
 def verify_receipt(

@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from imuge.errors import RegistryError
@@ -69,7 +70,7 @@ class PublishedPicture:
     """
 
     key_id: str  # 8 hexadecimal digits
-    image_id: str  # 8 or 12 hexadecimal digits, as the protocol's message carries them
+    image_id: str  # 12 hexadecimal digits
     sha256_original: str  # of the file given, 64 hexadecimal digits
     sha256_published: str  # of the file made, its Content Credentials included
     width: int  # pixels of the published picture
@@ -78,7 +79,7 @@ class PublishedPicture:
     frame_side: int  # longer side of the frame, pixels
     model: str  # name.tag of the weights
     strength: float
-    evidence: Evidence
+    evidence: Evidence | None = None  # None for a sidecar: a registry takes none without
     publisher: str = ""
     note: str = ""
     replaces: int | None = None  # log index of the record that this one takes the place of
@@ -87,14 +88,15 @@ class PublishedPicture:
     def __post_init__(self) -> None:
         for name, digits in _HEX.items():
             value = getattr(self, name)
-            longest = re.fullmatch(r"[0-9a-f]*", value) and len(value)
-            if longest != digits and not (name == "image_id" and longest == 8):
+            if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
                 raise RegistryError(f"expected {digits} hexadecimal digits for {name}: {value!r}")
         for name in ("publisher", "note", "model", "format"):
             check_text(name, getattr(self, name))
         if self.manifest is not None:
             check_text("manifest_id", self.manifest.manifest_id)
         evidence = self.evidence
+        if evidence is None:
+            return
         if len(evidence.pdq) != PDQ_BYTES or len(evidence.grid) != GRID_SIDE**2:
             raise RegistryError(
                 f"expected a PDQ of {PDQ_BYTES} and a grid of {GRID_SIDE**2} bytes, got "
@@ -127,7 +129,7 @@ class PublishedPicture:
             manifest_id=None if self.manifest is None else self.manifest.manifest_id,
             manifest_sha256=None if self.manifest is None else self.manifest.sha256,
             note=self.note,
-            evidence=self.evidence.commitment(salt),
+            evidence=None if self.evidence is None else self.evidence.commitment(salt),
         )
 
 
@@ -188,3 +190,8 @@ def check_text(name: str, value: str) -> None:
             f"expected {name} of at most {limit} bytes of UTF-8 in one line, got "
             f"{value[:40]!r}{f' of {length} bytes' if length else ''}; shorten it"
         )
+
+
+def now() -> str:
+    """UTC, as it stands in records: 2026-11-26T09:57:21Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,13 +18,16 @@ from imuge.registry import log, merkle, tables
 from imuge.registry.database import Database
 from imuge.registry.notes import SigningKey, VerifierKey, read_signing_key
 from imuge.registry.places import Address, parse_address
-from imuge.registry.proofs import Prover, now
+from imuge.registry.proofs import Prover
 from imuge.registry.receipts import Receipt
 from imuge.registry.records import (
     SALT_BYTES,
+    Evidence,
+    Manifest,
     PublishedPicture,
     Record,
     check_text,
+    now,
 )
 
 
@@ -140,6 +143,8 @@ class Registry(Prover):
                 the database is away, full or refuses. Nothing was recorded.
             KeyFileError: the registry's key is missing or another registry's. Nothing was recorded.
         """
+        if picture.evidence is None:
+            raise RegistryError("expected a picture with its evidence; use gather_evidence")
         key = self._key()
         with self._database.write() as connection:
             self._refuse_recorded(connection, picture)
@@ -147,7 +152,7 @@ class Registry(Prover):
             salt = secrets.token_bytes(SALT_BYTES)
             record = picture.record(log_index=index, created_at=now(), salt=salt)
             log.append(connection, record)
-            _keep(connection, index, picture, salt)
+            _keep(connection, index, picture.evidence, salt, picture.manifest)
             proof, checkpoint = self._prove(connection, index, index + 1)
         return Receipt(record=record, proof=proof, checkpoint=key.sign(checkpoint.text))
 
@@ -218,8 +223,13 @@ class Registry(Prover):
             self._by_number(connection, picture.replaces)
 
 
-def _keep(connection: sa.Connection, index: int, picture: PublishedPicture, salt: bytes) -> None:
-    evidence = picture.evidence
+def _keep(
+    connection: sa.Connection,
+    index: int,
+    evidence: Evidence,
+    salt: bytes,
+    manifest: Manifest | None,
+) -> None:
     connection.execute(
         sa.insert(tables.evidence).values(
             log_index=index,
@@ -230,12 +240,10 @@ def _keep(connection: sa.Connection, index: int, picture: PublishedPicture, salt
             thumbnail=evidence.thumbnail,
         )
     )
-    if picture.manifest is not None:
+    if manifest is not None:
         connection.execute(
             sa.insert(tables.manifests).values(
-                log_index=index,
-                manifest_id=picture.manifest.manifest_id,
-                store=picture.manifest.store,
+                log_index=index, manifest_id=manifest.manifest_id, store=manifest.store
             )
         )
 

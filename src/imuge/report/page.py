@@ -1,8 +1,8 @@
 """One self-contained page about one verdict: no script, no request, nothing to install.
 
-From top to bottom: the sentence; before and after; where it changed; the place in what was
-published; the hidden copy; the numbers; warnings; what the file says; what none of it proves.
-Pictures are previews inside the page; where the full ones lie beside it, they lead there.
+From top to bottom: the sentence; who published it; before and after; where it changed; the place
+in what was published; the hidden copy; the numbers; warnings; what the file says; what none of it
+proves. Pictures are previews inside the page; where the full ones lie beside it, they lead there.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from imuge.report import facts
 from imuge.report.geometry import drawing_section
 from imuge.report.overlay import MOST_NUMBERED, overlay
 from imuge.report.pictures import crop_around, preview
+from imuge.report.provenance import provenance_section
 from imuge.report.text import count, percent, safe
 from imuge.results import Finding, Pixels, Region, Verdict
 
@@ -104,6 +105,7 @@ def build_page(
     """
     sections = [
         _verdict_section(verdict, name),
+        provenance_section(verdict),
         _comparison_section(verdict, beside),
         _places_section(verdict, drawn, beside),
         drawing_section(verdict),
@@ -234,8 +236,14 @@ def _row(verdict: Verdict, number: int, region: Region) -> str:
         f" pixels at x {left}, y {top}</small></td>"
         f'<td data-label="Area">{percent(region.area)}<small>'
         f"{count(region.area_pixels, 'pixel')}</small></td>"
-        f'<td data-label="Mean probability">{region.mean_probability:.2f}</td>{crops}</tr>'
+        f'<td data-label="Mean probability">{_sureness(region)}</td>{crops}</tr>'
     )
+
+
+def _sureness(region: Region) -> str:
+    if region.mean_probability is None:
+        return "<small>differs from the registry's record</small>"
+    return f"{region.mean_probability:.2f}"
 
 
 def _crop(label: str, picture: Pixels, number: int, region: Region) -> str:

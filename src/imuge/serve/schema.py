@@ -85,7 +85,8 @@ class RegionFacts(_Answer):
     box: tuple[int, int, int, int] = Field(description="Left, top, right, bottom in pixels.")
     area_pixels: int
     area: float
-    mean_probability: float
+    mean_probability: float | None
+    found_by: Literal["mark", "reference"]
 
 
 class GeometryFacts(_Answer):
