@@ -27,7 +27,7 @@ from imuge.errors import WeightsError
 from imuge.files import reason, write_atomically
 
 DEFAULT_RELEASE = "lab.r3"
-CALIBRATED_SIDE = 512  # pixels on a side of the calibration pictures
+CALIBRATED_SIDE = 512  # pixels on a side of the frame that minimum areas are stated for
 GRAPHS = ("encode", "embed", "reveal", "localize", "recover")
 
 
@@ -48,7 +48,7 @@ class WorkingPoint(_Record):
 
     minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
     threshold: float = Field(ge=0.5, lt=1)  # probability above which a pixel speaks for a region
-    minimum_area: int = Field(ge=0)  # such pixels it needs in a picture of CALIBRATED_SIDE²
+    minimum_area: int = Field(ge=0)  # such pixels it needs on a frame of CALIBRATED_SIDE²
 
 
 class Calibration(_Record):
@@ -59,6 +59,8 @@ class Calibration(_Record):
     reached: float  # the same, as found on the calibration pictures
     held_out: float  # and as points chosen on half of them reached on the other half
     pictures: int
+    frames: dict[str, int]  # how many of them were published on frames of each side
+    processing: tuple[str, ...]  # scale of the copy, and what it was saved as
     command: str
 
     @field_validator("points")
