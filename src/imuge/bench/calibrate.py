@@ -31,6 +31,7 @@ from rich.progress import Progress
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.grid.entrants import bench_key
+from imuge.bench.grid.work import end_with_parent
 from imuge.bench.pictures import Photograph, covering, sampled
 from imuge.bench.told import examine_told, mask_on_frame
 from imuge.engine import Engine, available_threads
@@ -258,6 +259,7 @@ class _Process:
 
 
 def _start(release: Path) -> None:
+    end_with_parent()
     _Process.engine = Engine(load_release(release), threads=1)
 
 

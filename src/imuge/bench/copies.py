@@ -32,7 +32,8 @@ from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.journal import Journal
 from imuge.bench.grid.summary import averages
 from imuge.bench.grid.trials import Row, Scores, Subject, restored
-from imuge.bench.pictures import Photograph, photographs, picture_at
+from imuge.bench.grid.work import end_with_parent
+from imuge.bench.pictures import Photograph, longer_sides, photographs, picture_at
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine, available_threads
 from imuge.errors import ConfigError, ImugeError
@@ -144,6 +145,7 @@ class _Process:
 
 
 def _start(detail: Detail) -> None:
+    end_with_parent()
     engine = Engine(threads=1)
     _Process.contestant = ReleaseContestant(engine, bench_key(), shipped=True, detail=detail)
 
@@ -292,17 +294,13 @@ def main(arguments: list[str] | None = None) -> None:
     journal = Journal(options.out, facts, resume=resume, name=JOURNAL)
     rows = measure_all(groups, journal, options.detail, jobs=options.jobs)
     names = facts.pop("pictures")
-    sides = {
-        group: sorted({max(p.pixels.shape[:2]) for p in pictures})
-        for group, pictures in groups.items()
-    }
     result = {
         "command": COMMAND,
         **facts,
         "groups": {
             group: {
                 "pictures": names[group],
-                "longer_sides": [sides[group][0], sides[group][-1]],
+                "longer_sides": longer_sides(groups[group]),
                 "rows": rows[group],
             }
             for group in groups

@@ -227,8 +227,8 @@ def to_markdown(result: dict[str, Any]) -> str:
     """The best attacks as tables."""
     lines = [
         f"Share of a permutation found without the key, by the best attack, in brackets its range "
-        f"over {len(result['pictures'])} pictures of {SIDE}x{SIDE}, on their frames. Guessing finds "
-        f"{result['chance']:.2%}.",
+        f"over {len(result['pictures'])} pictures of {SIDE}x{SIDE}, on their frames. Guessing "
+        f"finds {result['chance']:.2%}.",
         "",
         f"Made with `{result['command']}`.",
     ]

@@ -75,8 +75,8 @@ def bench(
     """Measure how good it is (for developers and the curious).
 
     Immunizes photographs, publishes, tampers, scales, re-saves and verifies them through real
-    files, and writes tables, plots and examples. --peers adds forensics, inpainting and watermarks of
-    others. Needs pip install 'imuge[bench]'.
+    files, and writes tables, plots and examples. --peers adds forensics, inpainting and
+    watermarks of others. Needs pip install 'imuge[bench]'.
     """
     if context.invoked_subcommand is not None:
         return

@@ -87,8 +87,8 @@ def _head(result: Mapping[str, Any]) -> str:
     lines = ["<header>", "<h1>How good is it?</h1>"]
     names = ", ".join(escape(name) for name in result["contestants"])
     lines.append(
-        f"<p>{names}: {taken(result)}, grid <b>{escape(result['grid'])}</b>, through real files and "
-        "encoders.</p>"
+        f"<p>{names}: {taken(result)}, grid <b>{escape(result['grid'])}</b>, through real files "
+        "and encoders.</p>"
     )
     lines += ["<ul class=figures>", *_figures(result["rows"]), "</ul>", "</header>"]
     return "\n".join(lines)
