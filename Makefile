@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 OUT ?= out
+NEXT ?= ../imuge-train-next
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 SERVE := $(VENV)/.serve
 DOCS := $(VENV)/.docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve check format browser postgres test test-all docs calibrate bench scores clean
+.PHONY: help setup demo serve check format browser postgres test test-all docs calibrate bench scores clean \
+  train-next train-status train-pause
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +29,7 @@ $(SERVE): $(CORE)
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,bench,openvino,serve,ray,registry,postgres,c2pa]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray,registry,postgres,c2pa]'
 	touch $@
 
 $(DOCS): $(CORE)
@@ -72,6 +74,16 @@ docs: $(DOCS) ## Build the pages into out/docs; warnings are errors
 
 calibrate: $(DEV) ## Set the release's working point on training pictures
 	$(BIN)/imuge calibrate --data $(DATA)/train
+
+train-next: $(DEV) ## Start the next networks' training beside other work, in $(NEXT), or go on with it
+	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r3 \
+	  --data $(DATA)/train --validate $(DATA)/validation --out $(NEXT)
+
+train-status: $(DEV) ## How far that training is, and how good beside the release
+	$(BIN)/python -m imuge.train.background status --out $(NEXT)
+
+train-pause: $(DEV) ## Stop it after its step, with a checkpoint, for measurements of speed
+	$(BIN)/python -m imuge.train.background pause --out $(NEXT)
 
 bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; hours
 	$(BIN)/python -m imuge.bench.acceptance --data $(DATA)/validation --out docs/scores

@@ -103,3 +103,11 @@ def test_a_list_that_is_no_text_and_a_source_that_is_not_there(tmp_path):
         list_source(tmp_path / "l.csv", tmp_path / "out")
     with pytest.raises(ConfigError, match="there is nothing of that name"):
         list_source(tmp_path / "missing", tmp_path / "out")
+
+
+def test_a_batch_of_nothing_makes_no_key(imuge, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    run = imuge("batch", "immunize", tmp_path / "nope", "--out", tmp_path / "out")
+    assert run.exit_code == 2
+    assert "there is nothing of that name" in run.output
+    assert not (tmp_path / "config").exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from image_samples import FORMATS, ICC, XMP, exif_block, file
+from image_samples import FORMATS, ICC, XMP, deep_file, exif_block, file, with_png_chunks
 
 from imuge.errors import ImageError
 from imuge.image import Limits, Picture, encode, from_array, load
@@ -14,6 +14,10 @@ from imuge.image import Limits, Picture, encode, from_array, load
 WHOLE = {
     kind: file(kind, exif=None if kind == "TIFF" else exif_block(6), icc=ICC, xmp=XMP)
     for kind in FORMATS
+}
+DEEP = {
+    "PNG": with_png_chunks(deep_file("PNG"), (b"eXIf", exif_block(6))),
+    "TIFF": deep_file("TIFF"),
 }
 PIXELS = 1000 * 1000
 SMALL = from_array(np.zeros((128, 128, 3), np.uint8))
@@ -60,6 +64,20 @@ def test_mutated_files_give_a_picture_or_a_refusal(kind, edits, early, cut):
     data = bytearray(WHOLE[kind])
     for at, value in edits:
         data[at % (min(600, len(data)) if early else len(data))] = value
+    refused(bytes(data[: cut % len(data)] if cut is not None else data))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["PNG", "TIFF"]),
+    edits=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
+    early=st.booleans(),
+    cut=st.one_of(st.none(), st.integers(0, 10**6)),
+)
+def test_mutated_files_of_16_bits_give_a_picture_or_a_refusal(kind, edits, early, cut):
+    data = bytearray(DEEP[kind])
+    for at, value in edits:
+        data[at % (min(400, len(data)) if early else len(data))] = value
     refused(bytes(data[: cut % len(data)] if cut is not None else data))
 
 

@@ -450,3 +450,8 @@ def test_from_array_names_shape_and_type_of_anything_else(array):
 def test_from_array_refuses_lists():
     with pytest.raises(ImageError, match="got list"):
         from_array([[0, 0, 0]])
+
+
+def test_the_message_names_the_ways_to_raise_the_limit():
+    with pytest.raises(ImageError, match=r"--max-megapixels, Limits\.max_pixels"):
+        load(file("PNG"), limits=Limits(max_pixels=10))

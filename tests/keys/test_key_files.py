@@ -349,14 +349,14 @@ def test_the_folder_follows_xdg(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def _nobody(monkeypatch):
+def nobody(monkeypatch):
     """A user without HOME whom the system does not know, as containers run them."""
     for variable in ("HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
 
 
-@pytest.mark.usefixtures("_nobody")
+@pytest.mark.usefixtures("nobody")
 def test_without_a_home_a_named_key_file_will_do(key, tmp_path, monkeypatch):
     write_key(key, tmp_path / "k.key")
     for given in ("k.key", "./k.key", tmp_path / "k.key", FileLike(tmp_path / "k.key")):
@@ -366,7 +366,7 @@ def test_without_a_home_a_named_key_file_will_do(key, tmp_path, monkeypatch):
     assert scan_keys() == ([], [])
 
 
-@pytest.mark.usefixtures("_nobody")
+@pytest.mark.usefixtures("nobody")
 def test_without_a_home_one_sentence_says_what_to_set():
     for ask in (key_folder, create_default, find_key, lambda: find_key("press")):
         with pytest.raises(KeyFileError, match=r"no home folder.*HOME or XDG_CONFIG_HOME"):
@@ -388,6 +388,15 @@ def test_an_empty_home_means_the_one_the_system_knows(monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", "")
     assert key_folder() == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".config" / "imuge" / "keys"
+
+
+def test_a_home_that_is_a_file_holds_no_keys(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert scan_keys() == ([], [])
+    with pytest.raises(KeyFileError, match="cannot make the folder"):
+        create_default()
 
 
 def test_a_leading_tilde_in_the_variable_is_the_home_folder(key, tmp_path, monkeypatch):

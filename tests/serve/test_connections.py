@@ -123,6 +123,19 @@ def test_a_body_in_crumbs_is_refused_and_read_no_further(hasty):
     assert last(hasty, "request")["bytes_in"] <= MOST_SMALL_PIECES + 1
 
 
+def test_what_is_left_of_a_refused_body_does_not_begin_a_head(hasty):
+    body = PART + bytes(1000)
+    with opened(hasty) as wire:
+        kind = POST.replace(b"multipart/form-data", b"text/plain")
+        wire.sendall(kind + b"Content-Length: %d\r\n\r\n" % len(body))
+        assert read_status(wire) == 415  # before the body
+        wire.sendall(body)
+        before = len(hasty.records)
+        while wire.recv(65536):  # closed when it was idle for long enough
+            pass
+    assert "connection" not in {record["event"] for record in hasty.records[before:]}
+
+
 def test_many_chunks_of_a_fair_size_are_taken(hasty, protected):
     body = PART + protected + b"\r\n--xx--\r\n"
     size = 2 * SMALL_PIECE

@@ -135,7 +135,8 @@ END = f"--{BOUNDARY}--\r\n".encode()
         (part('form-data; name="file"') + END, "unsupported_media"),  # a picture needs no name
         (part(FILE + "\r\nContent-Transfer-Encoding: base64") + END, "bad_request"),
         (part("form-data") + END, "bad_request"),
-        (part('form-data; name="a"') * 5000 + END, "bad_request"),
+        (part('form-data; name="a"') * 5000 + END, "invalid_request"),
+        (part('form-data; name="recover"') * 2 + END, "invalid_request"),
         (part('form-data; name="recover"', bytes(2000)) + part(FILE) + END, "bad_request"),
         (part('form-data; name="' + "n" * 3000 + '"') + part(FILE) + END, "invalid_request"),
         (part('form-data; name="a"\r\n' + "X: y\r\n" * 5000 + "Z: z") + END, "bad_request"),

@@ -20,6 +20,7 @@ schema = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = {
     "GET /health",
     "GET /metrics",
+    "GET /v1/caller",
     "GET /v1/keys",
     "POST /v1/immunize",
     "POST /v1/verify",

@@ -85,6 +85,7 @@ def test_what_each_role_may(guarded, secrets, plain, protected, role, statuses):
 )
 def test_who_learns_of_keys_and_counts(guarded, secrets, role, keys, metrics):
     headers = bearing(secrets[1][role])
+    assert guarded.get("/v1/caller", headers=headers).json() == {"name": role, "role": role}
     assert guarded.get("/v1/keys", headers=headers).status_code == keys
     assert guarded.get("/metrics", headers=headers).status_code == metrics
 

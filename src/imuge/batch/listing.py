@@ -45,17 +45,26 @@ def list_source(source: Path, out: Path, globs: Sequence[str] = ()) -> Listing:
     Raises:
         ConfigError: it is neither, or cannot be read.
     """
+    check_source(source)
     if source.is_dir():
         return list_folder(source, out, globs)
-    if source.suffix.lower() not in LISTS:
+    if globs:
+        raise ConfigError("--glob chooses from a folder; a list names its pictures itself")
+    return read_list(source)
+
+
+def check_source(source: Path) -> None:
+    """Refuse what is neither a folder nor a list; before a key is made for it, say.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not source.is_dir() and (source.suffix.lower() not in LISTS or not source.exists()):
         problem = "which is no folder" if source.exists() else "and there is nothing of that name"
         raise ConfigError(
             f"expected a folder of pictures or a list ending in {', '.join(sorted(LISTS))}, "
             f"got {source}, {problem}"
         )
-    if globs:
-        raise ConfigError("--glob chooses from a folder; a list names its pictures itself")
-    return read_list(source)
 
 
 def list_folder(folder: Path, out: Path | None, globs: Sequence[str] = ()) -> Listing:

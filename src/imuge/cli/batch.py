@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from imuge.batch.listing import check_source
 from imuge.batch.local import RunSettings, run_local
 from imuge.batch.progress import Meter, duration
 from imuge.batch.record import FAILED as FAILED_OUTCOME
@@ -120,6 +121,8 @@ def batch_immunize(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
+    if engine == "local":
+        check_source(Path(source))  # a batch that cannot begin makes no first key
     _run(where, spec, keys_to_immunize(key), key or [], settings, as_json=as_json)
 
 

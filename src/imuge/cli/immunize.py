@@ -10,7 +10,9 @@ from imuge.cli.keys import KeyOption, keys_to_immunize
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
+    PixelsOption,
     label,
+    limits_of,
     one_sentence,
     progress,
     read_source,
@@ -81,6 +83,7 @@ def immunize(
     replace: ReplaceOption = False,
     metadata: MetadataOption = "keep",
     overwrite: OverwriteOption = False,
+    max_megapixels: PixelsOption = None,
 ) -> None:
     """Protect pictures before you publish them.
 
@@ -97,7 +100,7 @@ def immunize(
     keys = keys_to_immunize(key)
     failed = False
     with progress(len(sources)) as steps:
-        guard = Guard(keys, progress=steps.step)
+        guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
                 _immunize_one(guard, source, options)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 import typer
 from rich.console import Console
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from imuge.errors import ConfigError, ImageError, ImugeError
 from imuge.files import reason, write_atomically
-from imuge.image.limits import MAX_BYTES
+from imuge.image.limits import MAX_BYTES, MAX_PIXELS, Limits
 
 STREAM = Path("-")
 FAILED = 1
@@ -28,9 +28,24 @@ USAGE = 2
 INTERRUPTED = 130
 NO_MEMORY = "there is not enough memory for this picture; use a smaller one"
 
+PixelsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-megapixels",
+        metavar="N",
+        min=0.1,
+        help="Take pictures of up to so many megapixels instead of 24.",
+    ),
+]
+
 Arguments = ParamSpec("Arguments")
 
 console = Console(stderr=True, highlight=False, emoji=False)
+
+
+def limits_of(megapixels: float | None) -> Limits:
+    """Give the limits that `PixelsOption` asks for."""
+    return Limits(max_pixels=MAX_PIXELS if megapixels is None else round(megapixels * 1e6))
 
 
 def prepare_streams() -> None:

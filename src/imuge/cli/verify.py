@@ -11,8 +11,10 @@ from imuge.cli.terminal import (
     FAILED,
     STREAM,
     Outcome,
+    PixelsOption,
     Steps,
     label,
+    limits_of,
     one_sentence,
     progress,
     read_source,
@@ -65,6 +67,7 @@ def verify(
     out: ReportOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    max_megapixels: PixelsOption = None,
 ) -> None:
     """Tell where pictures were changed since they were immunized.
 
@@ -86,7 +89,7 @@ def verify(
     failed, status = False, 0
     records: list[dict[str, Any]] = []
     with progress(len(sources)) as steps:
-        guard = Guard(keys, progress=steps.step)
+        guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
                 verdict = _verify_one(guard, source, out, overwrite=overwrite)
@@ -127,7 +130,7 @@ def _verify_one(guard: Guard, source: Path, out: Path | None, *, overwrite: bool
     if out is None:
         return guard.verify(read_source(source), recover=False)
     check_report_name(out, _name(source), overwrite=overwrite)
-    picture = load(read_source(source))
+    picture = load(read_source(source), limits=guard.limits)
     verdict = guard.verify(picture, hidden_copy=True)
     facts = {"File": label(source) if source == STREAM else source.name} | described(picture)
     write_report(verdict, out, _name(source), file_facts=facts, overwrite=overwrite)

@@ -59,10 +59,16 @@ def without_exif(data: bytes) -> bytes | None:
     return hidden if count else None
 
 
-def iso_turn(meta: bytes) -> bool:
-    """Say whether the properties of an AVIF/HEIF turn or mirror a picture (irot, imir)."""
-    turns = [int(found[1][0]) & 3 for found in _ROTATION.finditer(meta)]
-    return any(turns) or _MIRROR.search(meta) is not None
+def iso_turn(meta: bytes) -> int:
+    """Say how the properties of an AVIF/HEIF turn a picture (irot, imir).
+
+    Returns:
+        1 for not at all, 6 for a quarter of a turn in either direction, 3 for anything else.
+    """
+    turns = {found[1][0] & 3 for found in _ROTATION.finditer(meta)}
+    if turns & {1, 3}:
+        return 6
+    return 3 if turns & {2} or _MIRROR.search(meta) is not None else 1
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

@@ -89,6 +89,8 @@ def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     turned = tags.get(_ORIENTATION_TAG, 1) if tags is not None else 1
     name = "JPEG" if image.format == "MPO" else image.format
+    # Pillow-heif turns by the container, and has set the EXIF orientation to 1.
+    contained = iso_turn(sniff.iso_meta(file.data)) if image.format == "HEIF" else 1
     if not file.is_deep:
         image.load()
     blocks, left_out = metadata.read(image, file.parts)
@@ -101,11 +103,12 @@ def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
         image = image if tags is not None else _transposed(image, turned)
         image, icc, converted = _rgb(image, blocks.icc)
         samples, alpha = _split(image)
-    notes += [*left_out, *_turn_note(image, file.data, turned), *converted]
+    notes += [*left_out, *_turn_note(turned, contained), *converted]
     if alpha is not None:
         notes += _hidden_note(alpha)
     blocks, taken_out = metadata.without_other_pictures(blocks)
-    blocks = metadata.upright(blocks, turned, (samples.shape[1], samples.shape[0]))
+    size = samples.shape[1], samples.shape[0]
+    blocks = metadata.upright(blocks, max(turned, contained), size)
     return Picture(
         samples=neutral(samples, alpha),
         alpha=alpha,
@@ -174,12 +177,11 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
     return image.format not in {"JPEG", "MPO", "AVIF", "HEIF"}
 
 
-def _turn_note(image: Image.Image, data: bytes, turned: int) -> list[str]:
-    if turned != 1:
-        return [f"the picture was stored turned (EXIF orientation {turned}); it is upright now"]
-    if image.format == "HEIF" and iso_turn(sniff.iso_meta(data)):
-        return ["the picture was stored turned (by its container); it is upright now"]
-    return []
+def _turn_note(turned: int, contained: int) -> list[str]:
+    if turned == contained == 1:
+        return []
+    how = f"orientation {turned}" if turned != 1 else "by its container"
+    return [f"the picture was stored turned ({how}); it is upright now"]
 
 
 def _hidden_note(alpha: Samples) -> list[str]:
@@ -194,7 +196,7 @@ def _hidden_note(alpha: Samples) -> list[str]:
     share = f"{hidden:.0%}" if hidden >= 0.01 else "a small part"
     note = (
         f"{share} of the picture is fully transparent: what is there is taken as white, and is "
-        "neither protected nor judged"
+        "neither protected nor judged; a copy on a ground of another colour shows it as changed"
     )
     return [note] if hidden else []
 

@@ -19,8 +19,9 @@ _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # others belong to the co
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _TIFF_HEADS = (b"II*\0", b"MM\0*")
-# Coded pixels that no encoder writes: if the decoder comes to use them, pixels were missing.
-_FILLER = bytes((37 * k * k + 11) % 251 for k in range(512))
+# A decoder that lacks bits takes zeros. The filler starts with ones, so that the first missing bit
+# differs already, and has no 0xFF, which would be a marker.
+_FILLER = bytes([0xEA, *((37 * k * k + 11) % 251 for k in range(512))])
 _KNOWN = {
     "APP0": (b"JFIF\0",),
     "APP1": (EXIF, XMP, EXTENDED_XMP),

@@ -9,7 +9,9 @@ from imuge.image.containers import iso_boxes, webp_chunks
 
 C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2, annex A
 _MPF_TAG = 0xB002
-_WEBP_KNOWN = {*(b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"C2PA")}
+_WEBP_KNOWN = {
+    *(b"ANIM", b"ANMF", b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"C2PA")
+}
 _ISO_KNOWN = {*(b"ftyp", b"meta", b"mdat", b"free", b"skip", b"wide", b"idat", b"uuid")}
 _MOVING = (b'MotionPhoto="1"', b'MicroVideo="1"', b"MotionPhoto>1<", b"MicroVideo>1<")
 

@@ -99,6 +99,7 @@ def read(parts: Parts) -> tuple[Metadata, list[str]]:
             continue
         left -= len(text)
         if keyword == _XMP:
+            notes += ["a second XMP packet is dropped"] if packet else []
             packet = packet or text
         elif keyword in _EXIF_TEXTS:
             exif = exif or _unhexed(text)

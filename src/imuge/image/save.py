@@ -221,7 +221,8 @@ def _segment(marker: int, body: bytes) -> bytes:
 def _png(picture: Picture, blocks: Metadata) -> bytes:
     channels = _channels(picture)
     if channels.dtype == np.uint16:
-        encoded = deep.write_png(channels.astype(np.uint16, copy=False))
+        whole = deep.write_png(channels.astype(np.uint16, copy=False))
+        encoded = png.take_apart(whole).pixels  # libvips adds a resolution of its own
     else:
         encoded = _saved(Image.fromarray(channels), "PNG", Metadata())
     return png.with_metadata(encoded, blocks)

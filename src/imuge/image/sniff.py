@@ -128,7 +128,8 @@ def check_size(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise TooLargeError(
             f"the picture is {width}×{height} = {width * height:,} pixels, above the limit of "
-            f"{limits.max_pixels:,}; scale it down or raise the limit (max_pixels)"
+            f"{limits.max_pixels:,}; scale it down or raise the limit "
+            "(--max-megapixels, Limits.max_pixels)"
         )
 
 

@@ -146,9 +146,9 @@ def scan_keys() -> tuple[list[Key], list[KeyFileError]]:
     except KeyFileError:  # no home folder: a key can then only be named by its file
         return [], []
     try:
-        paths = sorted(p for p in folder.iterdir() if p.suffix == _SUFFIX)
-    except FileNotFoundError:
-        return [], []
+        paths = (
+            sorted(p for p in folder.iterdir() if p.suffix == _SUFFIX) if folder.exists() else []
+        )
     except OSError as error:
         raise KeyFileError(
             f"cannot list the keys in {folder}: {reason(error)}; check its owner and mode"

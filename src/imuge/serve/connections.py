@@ -28,7 +28,7 @@ from imuge.serve.refusals import Refusal, busy
 REFUSED = "imuge.refused"  # in a request's state: the Refusal that its connection earned
 PIECES = "imuge.pieces"  # in a request's state: its `BodyPieces`
 SMALL_PIECE = 64  # bytes
-MOST_SMALL_PIECES = 2048  # parsing so many takes some hundredths of a second
+MOST_SMALL_PIECES = 256  # parsing so many takes a hundredth of a second
 MOST_HEAD_BYTES = 32 * 2**10
 RETRY_S = 10.0
 OVERFLOW = 2  # up to so many times its share an address is answered; beyond, it is hung up on
@@ -183,11 +183,17 @@ class GuardedProtocol(H11Protocol):
         """Parse; a head that is begun has its time, a request that is under way its own limits."""
         self._heard = True
         super().data_received(data)
-        if self.transport.is_closing() or self.conn.their_state is not h11.IDLE:
-            _cancel(self._head_timer)
-            self._head_timer = None
-        else:
+        begun, _ = self.conn.trailing_data
+        if self.conn.their_state is h11.IDLE and begun and not self.transport.is_closing():
             self._await_head()
+            return
+        _cancel(self._head_timer)
+        self._head_timer = None
+        if self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None:
+            # The rest of a body that was refused: its answer is over, and so is its request.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
         """Answer what is no HTTP."""

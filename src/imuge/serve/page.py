@@ -24,8 +24,10 @@ MEDIA_TYPES = {
 
 
 def static_files() -> dict[str, tuple[bytes, str]]:
-    """Content and media type of every file below `static`, by its path there."""
-    return dict(_walk(resources.files("imuge.serve") / "static", ""))
+    """Content and media type of every file below `static`, and of the sample, by its path there."""
+    photograph = (resources.files("imuge") / "demo" / "astronaut.jpg").read_bytes()
+    sample = {"sample.jpg": (photograph, MEDIA_TYPES[".jpg"])}
+    return sample | dict(_walk(resources.files("imuge.serve") / "static", ""))
 
 
 def _walk(folder: Traversable, before: str) -> list[tuple[str, tuple[bytes, str]]]:

@@ -105,6 +105,17 @@ def _add_facts(router: APIRouter, service: Service) -> None:
         return Response(service.metrics.text(), media_type=service.metrics.media_type)
 
     @router.get(
+        "/v1/caller",
+        tags=["service"],
+        summary="What the caller may do",
+        responses={200: {"model": schema.CallerFacts}, **schema.errors(401, 403)},
+    )
+    async def caller_facts(
+        caller: Annotated[Caller, admitting(service, "verify-coarse")],
+    ) -> Response:
+        return JSONResponse({"name": caller.name, "role": caller.role})
+
+    @router.get(
         "/v1/keys",
         tags=["keys"],
         summary="Ids and names of the service's keys",

@@ -57,6 +57,13 @@ class Health(_Answer):
     limits: LimitsFacts
 
 
+class CallerFacts(_Answer):
+    """Whose token it is, and its role; without tokens everybody may everything."""
+
+    name: str | None
+    role: Literal["verify-coarse", "verify", "immunize"]
+
+
 class KeyFacts(_Answer):
     """A key of the service, without its secret."""
 

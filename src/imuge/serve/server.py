@@ -112,6 +112,7 @@ def build_server(
     service: Service = app.state.service
     limits = service.limits
     connections = Connections(limits, service.metrics, service.log, trusted_proxies)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -127,6 +128,11 @@ def build_server(
         timeout_graceful_shutdown=max(1, round(limits.grace_s)),
     )
     return GracefulServer(config, service, on_start)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a complaint is not one that `Connections` writes a line about."""
+    return record.getMessage() != "Invalid HTTP request received."
 
 
 class _Lines(logging.Handler):

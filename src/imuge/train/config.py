@@ -71,15 +71,30 @@ class Optimization:
     learning_rate: float = 3e-4
     last_learning_rate: float = 0.02  # at the end of the cosine, as a share of the first
     warmup_steps: int = 200
+    # A run that can be cut anywhere: 0 lets the rate fall over the whole run; else it stays as it
+    # is and falls to `last_learning_rate` at the end of every so many steps, where the averaged
+    # weights are kept as a snapshot, and begins anew.
+    cycle_steps: int = 0
+    decay_share: float = 0.2  # of a cycle's steps
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 1e-5
     clip_norm: float = 1.0
     skip_above: float = 15.0  # times the running mean of the gradient's norm: step not taken
     average: float = 0.999  # decay of the averaged weights, a step
+    # Networks compute in bfloat16 on a GPU, and on a processor that has it where this is true.
+    half_on_processors: bool = False
     # What is trained, none named: everything; the rest stays bit for bit. Pictures that were
     # published with an encoder and an INN stay readable by a new localizer and recoverer that were
     # trained beside these two.
     parts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a schedule that cannot be."""
+        if self.cycle_steps < 0 or not 0 < self.decay_share <= 1:
+            raise ConfigError(
+                "expected optimization.cycle_steps of 0 or more and decay_share above 0 and up to "
+                f"1, got {self.cycle_steps} and {self.decay_share}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +117,7 @@ class TrainConfig:
     log_every: int = 50  # steps
     validate_every: int = 2500
     sheet_every: int = 1000
+    validate_on_frames: bool = False  # through files larger than their frames; only our networks
     model: NetworksConfig
     data: CropSettings = field(default_factory=CropSettings)
     optimization: Optimization = field(default_factory=Optimization)

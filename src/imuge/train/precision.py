@@ -12,19 +12,37 @@ from torch import Tensor, nn
 from imuge.model.networks import Networks
 
 
-def in_half(networks: Networks) -> None:
-    """Let networks compute in bfloat16 on a GPU; their weights stay float32."""
-    for network in networks.halves():
-        _wrap(network)
+def has_half(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 on a device.
+
+    On a processor it is where one instruction multiplies pairs of bfloat16 numbers or whole tiles
+    of them; elsewhere every number would be widened first.
+    """
+    if device.type == "cuda":
+        return True
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def _wrap(network: nn.Module) -> None:
-    run = network.forward
+class Half:
+    """Networks that compute in bfloat16, as long as `on` is true; their weights stay float32."""
 
-    def forward(*inputs: Any) -> Tensor:  # noqa: ANN401 - as the network's own
-        # A cached cast would be shared between recorded and later steps.
-        with torch.autocast("cuda", dtype=torch.bfloat16, cache_enabled=False):
-            out: Tensor = run(*inputs)
-            return out
+    def __init__(self, networks: Networks, device: torch.device) -> None:
+        self.on = True
+        self._device_type = device.type
+        networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in networks.halves():
+            self._wrap(network)
 
-    network.forward = forward
+    def _wrap(self, network: nn.Module) -> None:
+        run = network.forward
+
+        def forward(*inputs: Any) -> Tensor:  # noqa: ANN401 - as the network's own
+            # A cached cast would be shared between recorded and later steps.
+            with torch.autocast(
+                self._device_type, dtype=torch.bfloat16, enabled=self.on, cache_enabled=False
+            ):
+                out: Tensor = run(*inputs)
+                return out
+
+        network.forward = forward

@@ -52,8 +52,13 @@ def profile(
     for part, total in clock.milliseconds.items():
         lines.append(f"{total / steps:10.2f} ms  {part}")
     lines.append(f"{sum(clock.milliseconds.values()) / steps:10.2f} ms  all parts, each waited for")
-    lines.append(f"{whole:10.2f} ms  a step, launched kernel by kernel")
-    if run.device.type == "cuda" and options.graphs:
+    kind = "" if run.half is None else ", networks in bfloat16"
+    lines.append(f"{whole:10.2f} ms  a step, launched kernel by kernel{kind}")
+    if run.half is not None and run.device.type == "cpu":
+        run.half.on = False
+        whole = _milliseconds(run.step, steps)
+        lines.append(f"{whole:10.2f} ms  a step, all of it in float32")
+    if run.device.type == "cuda" and options.graphs and not config.distort.uses_files:
         replay = Replay(run.step)
         began = time.perf_counter()
         _milliseconds(replay, 2 * VARIANTS)

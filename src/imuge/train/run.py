@@ -20,7 +20,7 @@ from imuge.train.config import TrainConfig
 from imuge.train.draws import Draw, Source
 from imuge.train.options import SystemRunOptions
 from imuge.train.photographs import PhotoBank, Say
-from imuge.train.precision import in_half
+from imuge.train.precision import Half, has_half
 from imuge.train.processes import (
     Processes,
     choose_device,
@@ -89,10 +89,14 @@ class SystemRun:
         )
         self._source = Source(config, self.photographs, self.shapes, self.batch)
         self.system = build_networks(config.model).to(self.device)
+        self.half: Half | None = None  # where networks compute in 16 bits
         self._prepare(say)
         torch.manual_seed(config.seed + processes.rank)  # from here on each draws its own
         alone = processes.count == 1
-        recorded = self.device.type == "cuda" and options.graphs and alone and clock is None
+        recordable = self.device.type == "cuda" and options.graphs and alone
+        recorded = recordable and clock is None and not config.distort.uses_files
+        if recordable and config.distort.uses_files:
+            say("samples go through real encoders, so steps are not recorded as CUDA graphs")
         # Draws how many samples meet each attack. Recorded and compiled steps have fixed numbers.
         fixed = recorded or options.compiled
         self.chooser = None if fixed else random.Random(f"{config.seed}/{processes.rank}")
@@ -141,9 +145,11 @@ class SystemRun:
             share_norms(self.system, self.processes)
         for part in self._frozen():
             part.requires_grad_(False)
-        if self.device.type == "cuda":
-            self.system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            in_half(self.system)
+        wanted = self.device.type == "cuda" or self.config.optimization.half_on_processors
+        if wanted and has_half(self.device):
+            self.half = Half(self.system, self.device)
+        elif wanted:
+            say("this processor has no arithmetic for bfloat16; the networks compute in float32")
 
     def _draw(self, variant: int) -> Draw:
         fixed = random.Random(f"{self.config.seed}/variant {variant}")

@@ -2,6 +2,7 @@
 
 OUT/
     weights/              the averaged weights in parts, for --init and `imuge export`
+    snapshots/step-…/     the same at the end of every cycle of the rate
     ...                   and what every run leaves (train/loop.py)
 """
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imuge.errors import ConfigError
+from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
 from imuge.train.architectures import parse_config
-from imuge.train.checkpoint import Checkpoint, check_architecture
+from imuge.train.checkpoint import DIGITS, Checkpoint, check_architecture
 from imuge.train.config import TrainConfig
+from imuge.train.frames import describe_on_frames, validate_on_frames
 from imuge.train.journal import Terminal
 from imuge.train.loop import Loop, find_stored, settle_config
 from imuge.train.options import SystemRunOptions
@@ -26,6 +29,8 @@ from imuge.train.run import SystemRun
 from imuge.train.sheets import sheet
 from imuge.train.trainable import Trainable
 from imuge.train.validation import validate
+
+SNAPSHOTS = "snapshots"
 
 
 def train(config: TrainConfig | None, options: SystemRunOptions, processes: Processes) -> Path:
@@ -82,6 +87,9 @@ class SystemTraining(Trainable):
         self.steps = config.optimization.steps
         self.sheet_every = config.sheet_every
         self.weights = options.out / "weights"
+        self.snapshots = options.out / SNAPSHOTS
+        self._largest_bytes = options.part_bytes
+        self._on_frames = config.validate_on_frames
         self.measures, self.sums = self._run.measures, self._run.sums
 
     def introduce(self) -> str:
@@ -93,9 +101,12 @@ class SystemTraining(Trainable):
         )
 
     def take_step(self, number: int, progress: float) -> None:
-        """Move the weights once."""
+        """Move the weights once; where a cycle of the rate ends, keep the averaged weights."""
         self._run.state.progress.fill_(progress)
         self._run.take_step(number)
+        cycle, done = self.config.optimization.cycle_steps, number + 1
+        if cycle and done % cycle == 0 and self._run.processes.leads:
+            self._save(self.snapshots / f"step-{done:0{DIGITS}d}", self._largest_bytes)
 
     def numbers(self) -> dict[str, float]:
         """The numbers of the state."""
@@ -116,10 +127,16 @@ class SystemTraining(Trainable):
 
     def validate(self, pictures: list[Tensor]) -> dict[str, float]:
         """Score the averaged weights."""
-        return validate(self._run.averaged_system(), pictures, self._run.device)
+        networks = self._run.averaged_system()
+        if self._on_frames:
+            assert isinstance(networks, System), "only our networks are validated on frames"
+            return validate_on_frames(networks.cpu(), pictures)
+        return validate(networks, pictures, self._run.device)
 
     def describe_scores(self, scores: Mapping[str, float]) -> str:
         """Fidelity, localization, recovery and false alarms."""
+        if self._on_frames:
+            return describe_on_frames(scores)
         return (
             f"{scores['psnr']:.1f} dB, SSIM {scores['ssim']:.3f}, "
             f"F1 {scores['f1/none']:.3f}, JPEG 50 {scores['f1/jpeg50']:.3f}, recovered "
@@ -137,8 +154,11 @@ class SystemTraining(Trainable):
 
     def save_weights(self, *, largest_bytes: int) -> None:
         """Write the averaged weights."""
+        self._save(self.weights, largest_bytes)
+
+    def _save(self, folder: Path, largest_bytes: int) -> None:
         averaged = self._run.updater.averaged
-        save_weights(self.config.model, averaged, self.weights, largest_bytes=largest_bytes)
+        save_weights(self.config.model, averaged, folder, largest_bytes=largest_bytes)
 
     def remarks(self) -> list[str]:
         """How often the guard held a step back."""

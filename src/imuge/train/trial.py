@@ -18,7 +18,7 @@ from imuge.model.networks import Networks
 from imuge.train import losses
 from imuge.train.attacks.distort import distort
 from imuge.train.attacks.shapes import ShapeBank
-from imuge.train.attacks.tamper import patch_hosts, tamper
+from imuge.train.attacks.tamper import Forgery, patch_hosts, tamper
 from imuge.train.config import TrainConfig
 from imuge.train.draws import Draw, Source
 from imuge.train.losses import Across
@@ -153,11 +153,15 @@ class Trial(nn.Module, Generic[Config, System, Drawn]):
 
     def _attack(self, draw: Drawn, hosts: Tensor, published: Tensor) -> tuple[Tensor, Tensor]:
         """Tamper with and then process published pictures; returns them and the true masks."""
-        forged = self._tamper(hosts, published, draw.tampering, self._shapes)
+        forged = self._forge(draw, hosts, published)
         self._mark("tamper")
         received = self._distort(forged.picture, draw.distortion)
         self._mark("distort")
         return received, forged.mask
+
+    def _forge(self, draw: Drawn, hosts: Tensor, published: Tensor) -> Forgery:
+        """Tamper with published pictures; an architecture may know of more that a forger does."""
+        return self._tamper(hosts, published, draw.tampering, self._shapes)
 
     def _measure(self, seen: Seen, loss: Tensor, square: Tensor) -> tuple[Tensor, ...]:
         """`SHARED_MEASURES` of a batch."""

@@ -63,11 +63,19 @@ class TrainState:
             value.copy_(stored[name])
 
     def learning_rate(self, settings: Optimization) -> Tensor:
-        """Linear warm-up, then a cosine over the run down to a small rest."""
+        """Linear warm-up, then a cosine over the run, or the same rate with a fall a cycle.
+
+        Falls within a run of a constant rate, going on from the fallen weights: Wen et al. 2024,
+        arXiv:2410.05192 (WSD-S).
+        """
         last = settings.last_learning_rate
-        cosine = 0.5 * (1 + torch.cos(math.pi * self.progress.clamp(0, 1)))
+        if settings.cycle_steps:
+            left = 1 - self.count.remainder(settings.cycle_steps) / settings.cycle_steps
+            fallen = (left / settings.decay_share).clamp(max=1)
+        else:
+            fallen = 0.5 * (1 + torch.cos(math.pi * self.progress.clamp(0, 1)))
         warm = ((self.count + 1) / settings.warmup_steps).clamp(max=1)
-        return settings.learning_rate * warm * (last + (1 - last) * cosine)
+        return settings.learning_rate * warm * (last + (1 - last) * fallen)
 
     def ramp(self, steps: int) -> Tensor:
         """0 at the start, 1 after so many steps."""

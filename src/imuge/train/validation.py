@@ -9,7 +9,7 @@ A quick look while training, at the plain threshold of one half. What is told of
 measured by `imuge.bench`, on the exported files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def validate(networks: Networks, pictures: list[Tensor], device: torch.device) -
         torch.manual_seed(SEED)
         shapes = np.random.default_rng(SEED)
         for number, picture in enumerate(pictures):
-            mask = _blob(picture.shape[1:], AREAS[number % len(AREAS)], shapes)
+            mask = blob(picture.shape[1:], AREAS[number % len(AREAS)], shapes)
             other = pictures[number - 1]
             for name, score in _score(protector, picture.to(device), other, mask.to(device)):
                 scores.setdefault(name, []).append(score)
@@ -105,8 +105,8 @@ def _score(
     for name, chain in CHAINS.items():
         examined = protector.examine(_resaved(forged, chain), protected.secret)
         found = examined.mask
-        yield f"f1/{name}", _f1(found, mask)
-        yield f"recovered/{name}", _recovered_db(protector.restore(examined, found), host, mask)
+        yield f"f1/{name}", f1(found, mask)
+        yield f"recovered/{name}", recovered_db(protector.restore(examined, found), host, mask)
         untouched = protector.examine(_resaved(published, chain), protected.secret)
         area = float(untouched.mask.mean())
         yield f"false_area/{name}", area
@@ -119,14 +119,15 @@ def _score(
     }
     for name, piece in transplants.items():
         received = _resaved(torch.where(mask > 0, piece, published), CHAINS["jpeg75"])
-        yield f"f1/{name}_jpeg75", _f1(protector.examine(received, protected.secret).mask, mask)
+        yield f"f1/{name}_jpeg75", f1(protector.examine(received, protected.secret).mask, mask)
 
 
-def _f1(found: Tensor, true: Tensor) -> float:
+def f1(found: Tensor, true: Tensor) -> float:
+    """Of two masks of 0 and 1; of two empty ones there is none."""
     return 2 * float((found * true).sum()) / float(found.sum() + true.sum())
 
 
-def _recovered_db(restored: Tensor, host: Tensor, mask: Tensor) -> float:
+def recovered_db(restored: Tensor, host: Tensor, mask: Tensor) -> float:
     """PSNR in the true mask of the picture as a person gets it."""
     error = (restored - host).square().mean(1, keepdim=True)
     return float(to_db(masked_mean(error, mask, lambda number: number)))
@@ -139,7 +140,7 @@ def _resaved(picture: Tensor, chain: str) -> Tensor:
     return received.permute(2, 0, 1)[None].to(picture.device).float() / 255
 
 
-def _blob(size: torch.Size, area: float, rng: np.random.Generator) -> Tensor:
+def blob(size: Sequence[int], area: float, rng: np.random.Generator) -> Tensor:
     """(1, 1, H, W): 5x5 noise, enlarged bicubically and cut where it leaves `area`."""
     noise = torch.from_numpy(rng.standard_normal((1, 1, 5, 5)).astype(np.float32))
     field = F.interpolate(noise, tuple(size), mode="bicubic", align_corners=False)

@@ -69,6 +69,8 @@ def page(chrome, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pag
     for kind in ("browser", "performance"):
         chrome.get_log(kind)  # what earlier tests left
     address = request.getfixturevalue("address")
+    kept = {"origin": address.rstrip("/"), "storageTypes": "all"}  # by earlier tests
+    chrome.execute_cdp_cmd("Storage.clearDataForOrigin", kept)
     page = Page(chrome, address, tmp_path)
     page.open(size=DESKTOP)
     yield page

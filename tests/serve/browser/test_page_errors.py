@@ -107,11 +107,15 @@ def test_token_then_too_many_requests_then_no_service(guarded, pictures):
     blocks = page.shown("#verify-result canvas")
     assert blocks.get_attribute("width") == "384"
     assert not page.find("#verify-result .facts-details").is_displayed()
+    assert page.all("#verify-result .ask-hidden-copy") == []
+    assert not page.find("#tab-immunize").is_displayed()
+    assert not page.find("#verify-sample").is_displayed()
     page.screenshot("coarse-light")
 
     page.click("#token-change")
     use_token(page, tokens["verify"])
-    assert page.run("return [...Object.values(sessionStorage)]") == [tokens["verify"]]
+    assert page.run("return sessionStorage.getItem('imuge-token')") == tokens["verify"]
+    assert page.run("return localStorage.length") == 0
     for _ in range(4):  # more than the minute allows
         page.choose("#verify-file", pictures / "immunized.png")
         page.until(lambda: page.all("#verify-result .sentence") or page.all("#verify-job .retry"))

@@ -193,4 +193,23 @@ def test_from_immunize_straight_into_the_playground(page, pictures):
     page.shown("#editor")
     assert page.find("#tab-playground").get_attribute("aria-selected") == "true"
     assert overlap(page) == [0]
-    assert page.find("#play-result .badge").text.endswith("Intact")
+    assert page.find("#play-result .badge").text.endswith("No change found")
+    assert not page.find("#play-unprotected").is_displayed()
+
+
+def test_a_photo_that_is_not_protected_is_told_so_at_once(page, pictures):
+    page.open("playground")
+    page.choose("#play-file", pictures / "other.png")
+    assert "not protected" in page.shown("#play-unprotected").text
+    page.click("#play-immunize")
+    assert "other.png" in page.shown("#immunize-chosen").text
+
+
+def test_a_finger_can_scroll_past_the_photo(editing):
+    page = editing
+    touches = "return getComputedStyle(document.getElementById('marks')).pointerEvents"
+    assert page.run(touches) == "auto"
+    page.run("document.querySelector('.tools [value=scroll]').click()")
+    assert page.run(touches) == "none"
+    use(page, "brush")
+    assert page.run(touches) == "auto"

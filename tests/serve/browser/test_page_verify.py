@@ -1,6 +1,7 @@
 """Verify: one sentence, the places, before and after, the report."""
 
 import base64
+import json
 import re
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_changed_copy_is_told_and_shown(verifying, pictures):
 def test_the_marks_can_be_taken_away(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
-    left = page.shown("#verify-result .slider .left")
+    left = page.shown("#verify-result .slider img.left")
     marked = left.get_attribute("src")
     assert "marked" in left.get_attribute("alt")
     page.click("#verify-result .marks-label")
@@ -90,7 +91,8 @@ def test_an_untouched_copy_is_intact_and_nothing_more(verifying, pictures):
     sentence = verify(page, pictures / "immunized.png")
     assert sentence.text.startswith("No change was found")
     assert "does not prove" in page.find("#verify-result .meaning").text
-    assert page.all("#verify-result .slider") == []
+    assert page.find("#verify-result .badge").text.split("\n")[-1].endswith("No change found")
+    assert not page.find("#verify-result .handle").is_displayed()
     assert not page.find("#verify-result .places").is_displayed()
     page.screenshot("intact-light")
 
@@ -105,10 +107,106 @@ def test_a_picture_without_protection_is_no_accusation(verifying, pictures):
 
 def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
     page = verifying
-    page.click("label[for=hidden-copy]")
+    verify(page, pictures / "edited.jpg")
+    right = page.shown("#verify-result .slider .right img")
+    page.click("#verify-result .ask-hidden-copy")
+    page.until(lambda: "hidden description" in right.get_attribute("alt"))
+    page.until(lambda: page.run("return arguments[0].naturalWidth", right) == 384)
+    assert "Hidden copy" in page.find("#verify-result .handle").get_attribute("aria-valuetext")
+    names = [button.text for button in page.all("#verify-result .rights button")]
+    assert names == ["Reconstruction", "Hidden copy"]
+    page.click("#verify-result .rights button")
+    page.until(lambda: "reconstruction" in right.get_attribute("alt"))
+
+
+SCALES = """
+    const widths = [...document.querySelectorAll("#verify-result .plane img")]
+      .map((image) => image.getBoundingClientRect());
+    return widths.map(({ left, top, width }) => [left, top, width].map(Math.round));
+"""
+
+
+def test_all_pictures_are_zoomed_and_moved_together(verifying, pictures):
+    page = verifying
+    verify(page, pictures / "edited.jpg")
+    view = page.shown("#verify-result .slider")
+    page.until(lambda: page.find("#verify-result .scale").text.endswith("%"))
+    page.click("#verify-result .zoom[aria-label*='twice']")
+    assert page.find("#verify-result .scale").text == "200 %"
+    left, right = page.run(SCALES)
+    assert left == right
+    assert left[2] == 2 * 384
+    page.run("arguments[0].focus()", view)
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
+    moved, also = page.run(SCALES)
+    assert moved == also
+    assert moved[0] == left[0] - 40
+    handle = page.find("#verify-result .handle").get_attribute("aria-valuenow")
+    page.drag(
+        "#verify-result .slider", [(0.8, 0.3), (0.7, 0.3)]
+    )  # moves the picture, not the handle
+    assert page.run(SCALES)[0][0] < moved[0]
+    assert page.find("#verify-result .handle").get_attribute("aria-valuenow") == handle
+    page.press("0")
+    assert page.run(SCALES)[0][2] == pytest.approx(view.rect["width"], abs=1)
+
+
+def test_a_region_is_looked_at_close_up(verifying, pictures):
+    page = verifying
+    verify(page, pictures / "edited.jpg")
+    closer = page.shown("#verify-result .closer")
+    assert [each.text for each in page.all("#verify-result .close-up")] == [
+        "As received",
+        "Reconstruction",
+    ]
+    fit = page.run(SCALES)[0][2]
+    page.run("arguments[0].click()", closer)
+    view, box = page.find("#verify-result .slider").rect, page.find("#verify-result .box").rect
+    assert page.run(SCALES)[0][2] > fit
+    middle = view["x"] + view["width"] / 2
+    assert box["x"] + box["width"] / 2 == pytest.approx(middle, abs=view["width"] / 4)
+    page.screenshot("close-up-light")
+
+
+def test_several_copies_in_a_list_survive_a_reload_until_they_are_cleared(verifying, pictures):
+    page = verifying
+    names = ["edited.jpg", "immunized.png", "other.png"]
+    page.find("#verify-file").send_keys("\n".join(str(pictures / name) for name in names))
+    page.until(lambda: [s.text for s in page.all(".copy .state")] == STATES)
+    assert [each.text for each in page.all(".copy strong")] == names
+    page.screenshot("several-light")
+    page.click(".copies li:nth-child(2) .copy")
+    page.until(lambda: page.find("#verify-result .file-name").text == "immunized.png")
+    page.driver.refresh()
+    page.until(lambda: [s.text for s in page.all(".copy .state")] == STATES)
+    assert page.shown("#verify-result .file-name").text == "other.png"
+    page.click(".copies li:nth-child(1) .copy")
+    page.shown("#verify-result .region")
+    assert "survive a reload" in page.find("#verify-kept-note").text
+    page.click("#verify-clear")
+    page.until(lambda: page.all(".copy") == [])
+    page.driver.refresh()
+    page.until(lambda: page.run("return document.documentElement.dataset.ready"))
+    assert page.all(".copy") == page.all("#verify-result .sentence") == []
+
+
+STATES = ["! Tampered", "= No change found", "? Unprotected"]
+
+
+def test_a_sample_is_protected_changed_and_verified_with_one_click(verifying):
+    page = verifying
+    page.click("#verify-sample")
+    assert "changed since" in page.shown("#verify-result .sentence").text
+    assert page.find("#verify-result .file-name").text == "sample.changed.jpg"
+    page.screenshot("sample-light")
+
+
+def test_the_result_is_downloaded_as_json(verifying, pictures):
+    page = verifying
     verify(page, pictures / "immunized.png")
-    image = page.shown("#verify-result .hidden-copy img")
-    page.until(lambda: page.run("return arguments[0].naturalWidth", image) == 384)
+    page.find("a[download='immunized.verdict.json']").click()
+    record = json.loads(page.downloaded("immunized.verdict.json").read_text())
+    assert (record["schema"], record["verdict"]) == ("imuge.verdict/1", "intact")
 
 
 def test_a_copy_from_the_clipboard(verifying, pictures):

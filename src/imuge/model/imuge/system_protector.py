@@ -33,12 +33,17 @@ class SystemProtector(Protector[Layout, SystemExamined]):
 
     def protect(self, host: Tensor) -> Protected[Layout]:
         """Immunize a picture under a new layout."""
+        immunized, layout = self.embed(host)
+        return Protected(to_8_bits(immunized), layout)
+
+    def embed(self, host: Tensor) -> tuple[Tensor, Layout]:
+        """The immunized picture under a new layout, neither clamped nor rounded."""
         system, grid = self._system, (host.shape[2] // BLOCK, host.shape[3] // BLOCK)
         layout = random_layout(system.config, 1, *grid, device=host.device)
         code = scatter_code(system.encode(host), layout.permutations, layout.signs)
         payload = torch.cat([code, layout.template], 1)
         immunized, _ = system.embed(host, payload, host.new_ones(()))
-        return Protected(to_8_bits(immunized), layout)
+        return immunized, layout
 
     def examine(self, received: Tensor, secret: Layout) -> SystemExamined:
         """Reveal the payload and find where it disagrees."""

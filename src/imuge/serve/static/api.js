@@ -69,6 +69,7 @@ async function request(path, options = {}) {
 }
 
 export const health = async () => (await request("health")).json();
+export const caller = async () => (await request("v1/caller")).json();
 export const keys = async () => (await (await request("v1/keys")).json()).keys;
 
 /** Send a form; XMLHttpRequest, because fetch tells nothing while it sends. */

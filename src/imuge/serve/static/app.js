@@ -2,12 +2,14 @@
 
 import { clearAlert, showAlert } from "./alerts.js";
 import * as api from "./api.js";
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 import { pastedPicture } from "./drop.js";
 import { setUpImmunize, showKeys } from "./immunize.js";
 import { setUpPlayground } from "./playground.js";
+import { sample } from "./sample.js";
 import { service } from "./state.js";
 import { setUpVerify } from "./verify.js";
+import { VERDICTS } from "./words.js";
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
 const panelOf = (tab) => byId(tab.getAttribute("aria-controls"));
@@ -25,22 +27,29 @@ function select(tab, { focus = false } = {}) {
 }
 
 function open(id) {
-  const tab = tabs.find((each) => panelOf(each).id === id);
+  const tab = tabs.find((each) => panelOf(each).id === id && !each.hidden);
   if (tab) select(tab);
 }
 
-tabs.forEach((tab, index) => {
+for (const tab of tabs) {
   tab.addEventListener("click", () => select(tab));
   tab.addEventListener("keydown", ({ key }) => {
-    const to = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[key];
-    if (to !== undefined) select(tabs.at(to % tabs.length), { focus: true });
+    const shown = tabs.filter((each) => !each.hidden);
+    const at = shown.indexOf(tab);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[key];
+    if (to !== undefined) select(shown.at(to % shown.length), { focus: true });
   });
-});
+}
 addEventListener("hashchange", () => open(location.hash.slice(1)));
 
 const accept = {};
 accept.verify = setUpVerify();
-accept.playground = setUpPlayground();
+accept.playground = setUpPlayground({
+  toImmunize: (file) => {
+    open("immunize");
+    accept.immunize(file);
+  },
+});
 accept.immunize = setUpImmunize({
   toPlayground: (blob, name) => {
     open("playground");
@@ -51,6 +60,16 @@ accept.immunize = setUpImmunize({
     accept.verify(file);
   },
 });
+for (const { sign, name, meaning } of Object.values(VERDICTS)) {
+  byId("help-verdicts").append(make("dt", {}, `${sign} ${name}`), make("dd", {}, meaning));
+}
+byId("immunize-sample").addEventListener("click", async () => {
+  try {
+    await accept.immunize(await sample());
+  } catch (error) {
+    showAlert(byId("immunize-job"), error);
+  }
+});
 open(location.hash.slice(1));
 
 document.addEventListener("paste", (event) => {
@@ -58,7 +77,7 @@ document.addEventListener("paste", (event) => {
   if (!picture) return; // text for a field
   event.preventDefault();
   const shown = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
-  accept[panelOf(shown).id](picture, { pasted: true });
+  accept[panelOf(shown).id]?.(picture, { pasted: true });
 });
 // A picture dropped beside the zones must not replace this page.
 for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
@@ -78,6 +97,15 @@ byId("token-form").addEventListener("submit", async (event) => {
   await meetService();
 });
 
+/** Leave out what the caller may not do; it would only be refused. */
+function showWhatIsAllowed(role) {
+  const immunizes = role === "immunize";
+  byId("tab-immunize").hidden = !immunizes;
+  byId("verify-sample").hidden = !immunizes;
+  byId("play-immunize").hidden = !immunizes;
+  if (!immunizes && byId("tab-immunize").getAttribute("aria-selected") === "true") open("verify");
+}
+
 /** Ask what the service is and may do, and say so. */
 async function meetService() {
   clearAlert(byId("service-alert"));
@@ -89,7 +117,9 @@ async function meetService() {
       byId("token-state").textContent = api.token.get() ? "" : "No token yet.";
       if (!api.token.get()) return;
     }
-    showKeys(await api.keys());
+    const { role } = await api.caller();
+    showWhatIsAllowed(role);
+    if (role !== "verify-coarse") showKeys(await api.keys());
     if (service.auth === "token") {
       byId("token-state").textContent = "The token was accepted.";
       byId("token-form").classList.add("settled");

@@ -6,13 +6,21 @@ import { bytes } from "./words.js";
 
 const ENDINGS = /\.(jpe?g|png|webp|tiff?|avif|hei[cf]|gif|bmp)$/i;
 
-/** Call `onFile` with each picture that is dropped on or chosen in `zone` (a .drop element). */
-export function dropZone(zone, onFile) {
+/**
+ * Call `onFile` with the picture that is dropped on or chosen in `zone` (a .drop element).
+ *
+ * With `several` it gets an array of all of them.
+ */
+export function dropZone(zone, onFile, { several = false } = {}) {
   const input = zone.querySelector("input[type=file]");
+  input.multiple = several;
+  const give = (files) => {
+    if (files.length > 0) onFile(several ? files : files[0]);
+  };
   input.addEventListener("change", () => {
-    const [file] = input.files;
+    const files = [...input.files];
     input.value = ""; // the same file may be chosen again
-    if (file) onFile(file);
+    give(files);
   });
   let inside = 0; // elements of the zone that the pointer is over
   const over = (step) => (event) => {
@@ -27,8 +35,7 @@ export function dropZone(zone, onFile) {
     event.preventDefault();
     inside = 0;
     zone.classList.remove("over");
-    const [file] = event.dataTransfer.files;
-    if (file) onFile(file);
+    give([...event.dataTransfer.files]);
   });
 }
 

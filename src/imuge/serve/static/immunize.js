@@ -4,7 +4,7 @@ import { checkFile, checkSize, dropZone } from "./drop.js";
 import { Addresses, byId, download, make, pictureSize, stem } from "./dom.js";
 import { JobPanel } from "./jobs.js";
 import { decode, drawResidual } from "./pixels.js";
-import { Slider } from "./slider.js";
+import { Viewer } from "./viewer.js";
 import { bytes, visibility } from "./words.js";
 
 const ENDINGS = {
@@ -100,7 +100,7 @@ export function setUpImmunize({ toPlayground, toVerify }) {
       );
       return;
     }
-    new Slider(slider, {
+    new Viewer(slider, {
       left: { src: shownAt, alt: "The photo as you chose it", name: "Before" },
       right: { src: address, alt: "The immunized photo", name: "Immunized" },
       label: "Before and after",

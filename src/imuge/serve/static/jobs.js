@@ -31,9 +31,10 @@ export class JobPanel {
   /**
    * Run a job and give its result and files to `done`.
    *
-   * `form` makes the form anew for every try. `more(error)` may give further buttons for an error.
+   * `form` makes the form anew for every try. `more(error)` may give further buttons for an error,
+   * `failed(error)` hears of one.
    */
-  async run(kind, form, done, { more = () => [] } = {}) {
+  async run(kind, form, done, { more = () => [], failed = () => {} } = {}) {
     this.stop();
     const running = new AbortController();
     this.#running = running;
@@ -58,7 +59,8 @@ export class JobPanel {
         announce("Cancelled. Nothing was kept.");
         this.#onCancel();
       } else {
-        const retry = () => this.run(kind, form, done, { more });
+        const retry = () => this.run(kind, form, done, { more, failed });
+        failed(error);
         showAlert(this.#root, error, { retry, more: more(error) });
         if (error.code === "unauthorized") dispatchEvent(new CustomEvent("token-needed"));
         if (error.code === undefined) throw error; // a mistake of this page, for its console

@@ -1,6 +1,6 @@
 // The panel "Playground": tamper with an immunized photo, save it, and see what imuge finds.
 
-import { ServiceError } from "./api.js";
+import { isCancel, runJob, ServiceError } from "./api.js";
 import { clearAlert, showAlert } from "./alerts.js";
 import { checkFile, checkSize, dropZone } from "./drop.js";
 import { announce, byId, download, make, stem } from "./dom.js";
@@ -20,14 +20,20 @@ const HELP = {
   brush: `Paint with the pointer, or the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
   blur: `Blur with the pointer, or the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
   select: `Draw a rectangle, then move or remove what is in it. With the keyboard: fill in the numbers, or ${MOVES} Enter sets its corners.`,
+  scroll: "The photo can be scrolled past. Choose another tool to change it.",
   paste: "Drag the piece, or use the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
   text: "Place the text, then drag it, or use the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
 };
 
-/** Set the panel up. Returns `accept(file, { pasted })`. */
-export function setUpPlayground() {
+/**
+ * Set the panel up. `toImmunize(file)` opens a photo there that is not protected.
+ *
+ * Returns `accept(file, { pasted })`.
+ */
+export function setUpPlayground({ toImmunize }) {
   const editor = new Editor(byId("view"), byId("marks"));
   const play = new Playground(editor);
+  byId("play-immunize").addEventListener("click", () => toImmunize(play.file));
   dropZone(byId("play-drop"), (file) => play.open(file));
   return (file, { pasted = false } = {}) => {
     const patch = pasted && editor.photo && !byId("editor").hidden;
@@ -42,6 +48,8 @@ class Playground {
   #clear = () => {};
   #encodeSoon = null;
   #encoded = null; // promise of the copy as it would be saved now
+  #looking = null; // AbortController of the look for protection
+  file = null; // as it was opened
 
   constructor(editor) {
     this.#editor = editor;
@@ -64,6 +72,8 @@ class Playground {
       });
       checkSize(canvas);
       this.#forgetResult();
+      this.file = file;
+      this.#lookForProtection(file);
       this.#name = file.name || "pasted.png";
       byId("editor").hidden = false;
       byId("play-drop").classList.add("used");
@@ -77,6 +87,20 @@ class Playground {
     } catch (error) {
       showAlert(byId("play-alert"), error);
       if (error.code === undefined) throw error;
+    }
+  }
+
+  /** Say early that a photo is not protected; an error says nothing, verifying will. */
+  async #lookForProtection(file) {
+    this.#looking?.abort();
+    const { signal } = (this.#looking = new AbortController());
+    byId("play-unprotected").hidden = true;
+    try {
+      const form = verifyForm(file, file.name || "pasted.png", { recover: false });
+      const { result } = await runJob("verify", form, { signal, onProgress: () => {} });
+      if (!signal.aborted) byId("play-unprotected").hidden = result.verdict !== "unprotected";
+    } catch (error) {
+      if (!isCancel(error) && error.code === undefined) throw error;
     }
   }
 
@@ -103,7 +127,9 @@ class Playground {
     const editor = this.#editor;
     for (const radio of document.querySelectorAll("input[name=tool]")) {
       radio.addEventListener("change", () => {
-        editor.use(radio.value);
+        // While the page is scrolled by touch, the photo takes no touches.
+        byId("stage").classList.toggle("still", radio.value === "scroll");
+        if (radio.value !== "scroll") editor.use(radio.value);
         this.#showTool();
       });
     }
@@ -156,7 +182,7 @@ class Playground {
   }
 
   #showTool() {
-    const { tool } = this.#editor;
+    const tool = document.querySelector("input[name=tool]:checked").value;
     for (const part of byId("tool-options").querySelectorAll("[data-for]")) {
       part.hidden = !part.dataset.for.split(" ").includes(tool);
     }

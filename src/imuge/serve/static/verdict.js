@@ -1,21 +1,29 @@
 // One verdict, shown: the sentence, before and after, the places, the numbers, what to download.
 
 import { Addresses, download, fromTemplate, make, pictureSize, stem } from "./dom.js";
-import { Slider } from "./slider.js";
-import { count, percent, place, probability, REBUILT, VERDICTS } from "./words.js";
+import { isCancel } from "./api.js";
+import { showAlert } from "./alerts.js";
+import { decode } from "./pixels.js";
+import { Progress } from "./progress.js";
+import { Viewer } from "./viewer.js";
+import { count, percent, place, probability, REBUILT, stepInWords, VERDICTS } from "./words.js";
 
 const MOST_REGIONS = 50; // as the service numbers in its overlay
 const RECEIVED = "As received";
 const MARKED = "Changes marked";
 const RECONSTRUCTION = "Reconstruction";
+const HIDDEN_COPY = "Hidden copy";
+const CLOSE_UP_SIDE = 160; // pixels of a close-up's canvas
+const CLOSE_UP_MARGIN = 0.3; // around a region, of its longer side
 
 /**
  * Fill `root` with a verdict.
  *
  * `result` is the service's record, `files` its pictures by name, `copy` the file that was sent.
+ * `hiddenCopy(signal, onProgress)`, where given, fetches the hidden copy when somebody asks for it.
  * Returns a function that takes everything away again and frees the pictures.
  */
-export async function showVerdict(root, { result, files, copy, name }) {
+export async function showVerdict(root, { result, files, copy, name, hiddenCopy = null }) {
   const addresses = new Addresses();
   const article = fromTemplate("verdict-template");
   const find = (selector) => article.querySelector(selector);
@@ -30,72 +38,159 @@ export async function showVerdict(root, { result, files, copy, name }) {
   find(".warnings").replaceChildren(...warnings.map((text) => make("li", {}, text)));
   find(".facts").replaceChildren(...facts(result).flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));
   find(".facts-details").hidden = result.schema.startsWith("imuge.verdict-coarse");
-  find(".actions").replaceChildren(...downloads(files, addresses, stem(name)));
-  showHiddenCopy(find(".hidden-copy"), files, addresses);
+  find(".actions").replaceChildren(...downloads(result, files, addresses, stem(name)));
+  find(".of-file .file-name").textContent = name;
+  const thumbnail = find(".of-file img");
+  thumbnail.addEventListener("error", () => thumbnail.remove());
+  thumbnail.src = addresses.of(copy);
 
   root.replaceChildren(article);
   find(".sentence").focus();
   if (result.coarse_mask) await showCoarse(article, result, addresses.of(copy));
-  else await showPictures(article, result, files, addresses, copy);
+  else await new Pictures(article, result, files, addresses, copy).show(hiddenCopy);
   return () => {
     article.remove();
     addresses.release();
   };
 }
 
-function downloads(files, addresses, name) {
+function downloads(result, files, addresses, name) {
+  const json = new Blob([JSON.stringify(result, null, 2)], { type: "application/json" });
   const wanted = [
     ["report", "Download the report", `${name}.report.html`],
     ["recovered", "Download the reconstruction", `${name}.recovered.png`],
     ["mask", "Download the mask", `${name}.mask.png`],
+    ["json", "Download the result as JSON", `${name}.verdict.json`],
   ];
+  const all = new Map([...files, ["json", json]]);
   return wanted
-    .filter(([file]) => files.has(file))
+    .filter(([file]) => all.has(file))
     .map(([file, words, as]) => {
       const link = make("a", { className: file === "report" ? "button primary" : "button" }, words);
-      download(link, addresses.of(files.get(file)), as);
+      download(link, addresses.of(all.get(file)), as);
       return link;
     });
 }
 
-function showHiddenCopy(figure, files, addresses) {
-  figure.hidden = !files.has("hidden-copy");
-  if (!figure.hidden) figure.querySelector("img").src = addresses.of(files.get("hidden-copy"));
+/** The copy, the reconstruction and the hidden copy under one pointer, and each place close up. */
+class Pictures {
+  #article;
+  #result;
+  #files;
+  #addresses;
+  #copy;
+  #viewer = null;
+  #rights = []; // what can stand right of the handle
+
+  constructor(article, result, files, addresses, copy) {
+    this.#article = article;
+    this.#result = result;
+    this.#files = files;
+    this.#addresses = addresses;
+    this.#copy = copy;
+  }
+
+  #find(selector) {
+    return this.#article.querySelector(selector);
+  }
+
+  async show(hiddenCopy) {
+    const { regions, verdict } = this.#result;
+    const address = this.#addresses.of(this.#copy);
+    const canShow = (await pictureSize(address)) !== null;
+    const overlay = regions.length > 0 ? this.#files.get("overlay") : null;
+    const received = canShow ? { src: address, alt: "The copy as it was received", name: RECEIVED } : null;
+    const marked = overlay && { src: this.#addresses.of(overlay), alt: "The copy with the changed regions marked", name: MARKED };
+    const first = marked ?? received;
+    this.#find(".places").hidden = regions.length === 0;
+    this.#find(".look-controls").hidden = !(marked && received);
+    if (first === null) {
+      const note = "This browser cannot show files of this kind; the verdict holds all the same.";
+      this.#find(".look-slider").replaceChildren(make("p", { className: "note" }, note));
+      return;
+    }
+    this.#viewer = new Viewer(this.#find(".look-slider"), { left: first, label: "As received, and what is compared with it", start: firstSplit(this.#result) });
+    if (this.#files.has("recovered") && verdict === "tampered") this.#offer("recovered", RECONSTRUCTION, "The copy with a reconstruction in place of each change");
+    if (this.#files.has("hidden-copy")) this.#offerHiddenCopy(this.#files.get("hidden-copy"));
+    else if (hiddenCopy && verdict !== "unprotected") this.#askForHiddenCopy(hiddenCopy);
+    this.#choose(this.#rights[0] ?? null);
+    wireMarks(this.#article, (on) => this.#viewer.setLeft(on ? marked : received));
+    const recovered = this.#files.get("recovered") ?? null;
+    await listRegions(this.#article, this.#result, this.#viewer, [this.#copy, recovered]);
+  }
+
+  #offer(file, name, alt) {
+    this.#rights.push({ src: this.#addresses.of(this.#files.get(file)), alt, name });
+  }
+
+  #offerHiddenCopy(blob) {
+    this.#files.set("hidden-copy", blob);
+    this.#offer("hidden-copy", HIDDEN_COPY, "The whole picture as its hidden description alone tells it");
+  }
+
+  /** Put a picture right of the handle, and say which others could stand there. */
+  #choose(right) {
+    this.#viewer.setRight(right);
+    this.#find("figcaption").textContent = CAPTIONS[right?.name ?? RECEIVED];
+    const choices = this.#rights.length > 1 ? this.#rights : [];
+    this.#find(".rights").replaceChildren(
+      ...choices.map((each) => {
+        const button = make("button", { type: "button" }, each.name);
+        button.setAttribute("aria-pressed", String(each === right));
+        button.addEventListener("click", () => {
+          this.#choose(each);
+          this.#find(".rights [aria-pressed=true]").focus();
+        });
+        return button;
+      }),
+    );
+  }
+
+  #askForHiddenCopy(fetchIt) {
+    const root = this.#find(".hidden-copy");
+    const button = make("button", { type: "button", className: "ask-hidden-copy" }, "Show the hidden copy");
+    const hint = make("p", { className: "hint" }, "The whole picture as its hidden description alone tells it: rough. The copy is sent again for it.");
+    root.replaceChildren(button, hint);
+    button.addEventListener("click", async () => {
+      const ending = new AbortController();
+      const bar = make("progress", { max: 1 });
+      bar.setAttribute("aria-label", "Progress");
+      const cancel = make("button", { type: "button" }, "Cancel");
+      cancel.addEventListener("click", () => ending.abort());
+      root.replaceChildren(make("p", { className: "step" }, "Rendering the hidden copy …"), bar, cancel);
+      cancel.focus();
+      const whole = new Progress("verify");
+      const onProgress = (job) => {
+        root.querySelector(".step").textContent = job.state === "sending" ? "Sending the copy" : stepInWords(job);
+        bar.value = whole.after(job);
+      };
+      try {
+        const picture = await fetchIt(ending.signal, onProgress);
+        if (picture === null) {
+          root.replaceChildren(make("p", { className: "hint" }, "This copy is too damaged to show its hidden copy."));
+          return;
+        }
+        root.replaceChildren();
+        this.#offerHiddenCopy(picture);
+        this.#choose(this.#rights.at(-1));
+        this.#article.querySelector(".handle").focus();
+      } catch (error) {
+        this.#askForHiddenCopy(fetchIt);
+        if (!isCancel(error)) showAlert(root, error, { retry: () => this.#askForHiddenCopy(fetchIt) });
+        else root.querySelector("button").focus();
+        if (!isCancel(error) && error.code === undefined) throw error;
+      }
+    });
+  }
 }
 
-/** Slider and list of regions, or the one picture there is. */
-async function showPictures(article, result, files, addresses, copy) {
-  const find = (selector) => article.querySelector(selector);
-  const copyAddress = addresses.of(copy);
-  const canShow = (await pictureSize(copyAddress)) !== null;
-  const marked = files.has("overlay") && result.regions.length > 0 ? addresses.of(files.get("overlay")) : null;
-  const received = canShow ? { src: copyAddress, alt: "The copy as it was received", name: RECEIVED } : null;
-  const withMarks = marked && { src: marked, alt: "The copy with the changed regions marked", name: MARKED };
-  const first = withMarks ?? received;
-  find(".places").hidden = result.regions.length === 0;
-  find(".look-controls").hidden = !(withMarks && received);
-  if (first === null) {
-    const note = "This browser cannot show files of this kind; the verdict holds all the same.";
-    find(".look-slider").replaceChildren(make("p", { className: "note" }, note));
-    return;
-  }
-  const recovered = files.get("recovered");
-  if (result.verdict === "tampered" && recovered) {
-    const right = { src: addresses.of(recovered), alt: "The copy with a reconstruction in place of each change", name: RECONSTRUCTION };
-    const slider = new Slider(find(".look-slider"), { left: first, right, label: "As received and reconstruction", start: firstSplit(result) });
-    find("figcaption").textContent =
-      "Left of the handle the copy as received, right of it a reconstruction of what was there. Drag it, or use the arrow keys.";
-    wireMarks(article, (on) => slider.setLeft(on ? withMarks : received));
-    listRegions(article, result, slider.boxes);
-  } else {
-    const image = make("img", first);
-    const boxes = make("div", { className: "boxes" });
-    find(".look-slider").replaceChildren(make("div", { className: "single" }, image, boxes));
-    find("figcaption").textContent = RECEIVED;
-    wireMarks(article, (on) => Object.assign(image, on ? withMarks : received));
-    listRegions(article, result, boxes);
-  }
-}
+const CAPTIONS = {
+  [RECEIVED]: "As received. Zoom with the buttons, with + and −, or with Ctrl and the wheel; then drag it, or use the arrow keys.",
+  [RECONSTRUCTION]:
+    "Left of the handle the copy as received, right of it a reconstruction of what was there. Drag it, or use the arrow keys.",
+  [HIDDEN_COPY]:
+    "Left of the handle the copy as received, right of it the hidden copy: the whole picture as its hidden description alone tells it, a rough reconstruction.",
+};
 
 /** Where the handle starts: in the middle of the largest change, as in the report. */
 function firstSplit({ regions, width }) {
@@ -115,8 +210,10 @@ function wireMarks(article, apply) {
   toggle.addEventListener("change", () => apply(toggle.checked));
 }
 
-function listRegions(article, { regions, width, height }, boxes) {
+async function listRegions(article, { regions, width, height }, viewer, pictures) {
+  const { boxes } = viewer;
   const shown = regions.slice(0, MOST_REGIONS);
+  const [received, recovered] = await Promise.all(pictures.map((file) => file && decode(file).catch(() => null)));
   const items = shown.map((region, index) => {
     const [left, top, right, bottom] = region.box;
     const box = make("div", { className: "box" });
@@ -133,7 +230,7 @@ function listRegions(article, { regions, width, height }, boxes) {
       make("span", { className: "number" }, String(index + 1)),
       make("span", {}, make("strong", {}, place(region.box, width, height)),
         make("small", {}, `${right - left} × ${bottom - top} pixels at x ${left}, y ${top}`),
-        make("small", {}, `${percent(region.area)} of the picture, probability ${region.mean_probability.toFixed(2)}`)),
+        make("small", {}, `${percent(region.area)} of the picture; the network’s score ${region.mean_probability.toFixed(2)} of 1`)),
     );
     button.setAttribute("aria-pressed", "false");
     const light = (on) => box.classList.toggle("lit", on || button.getAttribute("aria-pressed") === "true");
@@ -146,11 +243,31 @@ function listRegions(article, { regions, width, height }, boxes) {
       button.setAttribute("aria-pressed", String(pressed));
       light(pressed);
     });
-    return make("li", {}, button);
+    const looks = [[received, RECEIVED], [recovered, RECONSTRUCTION]].filter(([picture]) => picture);
+    const closer = make("button", { type: "button", className: "closer" }, ...looks.map(([picture, name]) => closeUp(picture, region.box, name)));
+    closer.setAttribute("aria-label", `Look closer at region ${index + 1}`);
+    closer.addEventListener("click", () => {
+      viewer.closeUp(region.box);
+      article.querySelector(".slider").scrollIntoView({ block: "nearest" });
+    });
+    return make("li", {}, button, ...(looks.length > 0 ? [closer] : []));
   });
   article.querySelector(".regions").replaceChildren(...items);
   const rest = regions.length - shown.length;
   article.querySelector(".more-regions").textContent = rest > 0 ? `${count(rest, "smaller region")} in the report.` : "";
+}
+
+/** One region of a picture with some of its surroundings, as a figure. */
+function closeUp(picture, [left, top, right, bottom], name) {
+  const margin = CLOSE_UP_MARGIN * Math.max(right - left, bottom - top);
+  const x = Math.max(0, left - margin);
+  const y = Math.max(0, top - margin);
+  const width = Math.min(picture.width, right + margin) - x;
+  const height = Math.min(picture.height, bottom + margin) - y;
+  const scale = CLOSE_UP_SIDE / Math.max(width, height);
+  const canvas = make("canvas", { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) });
+  canvas.getContext("2d").drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
+  return make("span", { className: "close-up" }, canvas, make("small", {}, name));
 }
 
 /** What people with a coarse token see: blocks in three steps, no numbers. */
@@ -181,10 +298,10 @@ function facts(result) {
     ["Image id", result.image_id],
     ["Size", `${result.width} × ${result.height} pixels`],
     ["Area that changed", result.tampered_area === undefined ? null : percent(result.tampered_area)],
-    ["Protection this strong by chance", probability(result.presence_p)],
-    ["Signed message this good by chance", probability(result.tag_p)],
-    ["Both at once by chance", probability(result.identity_p)],
-    ["Layout this fitting by chance", probability(result.layout_p)],
+    ["Chance that a picture without protection looks as protected", probability(result.presence_p)],
+    ["Chance of a signed message this good", probability(result.tag_p)],
+    ["Chance of both at once", probability(result.identity_p)],
+    ["Chance of a layout this fitting", probability(result.layout_p)],
     ["Hidden copy", result.hidden_copy && `${result.hidden_copy}${result.hidden_copy_agreement === null ? "" : ` (correlation ${result.hidden_copy_agreement?.toFixed(2)})`}`],
     ["Smallest region reported", result.minimum_area && count(result.minimum_area, "pixel")],
     ["Model", result.model && `${result.model}, SHA-256 ${result.model_sha256}`],

@@ -61,10 +61,10 @@ export const REBUILT =
 
 export const VERDICTS = {
   intact: {
-    sign: "✓",
-    name: "Intact",
+    sign: "=",
+    name: "No change found",
     meaning:
-      "The protection is there and nothing was found that was changed, beyond ordinary re-saving. That does not prove that the picture is true.",
+      "The protection is there, and nothing was found that was changed since, beyond ordinary re-saving. Small changes can be missed. That does not prove that the picture is true: what it shows was in it when it was protected, no more.",
   },
   tampered: {
     sign: "!",

@@ -6,13 +6,14 @@
 
 Every sample of a batch meets one chain of steps. Which one and with what numbers is drawn first,
 by calls of fixed shape on the device; nothing waits for the device, so that draw and attack can be
-recorded in one CUDA graph. How many samples meet each chain is settled by `mixing.assign`.
+recorded in one CUDA graph, unless the mix has steps that go through files (`uses_files`). How many
+samples meet each chain is settled by `mixing.assign`.
 """
 
 import math
 import random
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
@@ -21,9 +22,10 @@ from torch import Tensor
 from imuge.errors import ImageError
 from imuge.train.attacks import mixing
 from imuge.train.attacks.distort_mix import DRAWING, STEPS, DistortMix, Range, Stage, plan, steps_of
+from imuge.train.attacks.encoders import encoded
 from imuge.train.attacks.filters import median, noise, sharpen, tone
 from imuge.train.attacks.jpeg import simulator_of
-from imuge.train.attacks.resample import blur, misalign, resize_back
+from imuge.train.attacks.resample import blur, grown, misalign, resize_back
 from imuge.train.attacks.rounding import round_to_8_bits
 
 __all__ = ["DistortDraw", "DistortMix", "distort", "draw_distortions", "join"]
@@ -148,6 +150,15 @@ def _run(
         case "jpeg" | "jpeg444":
             simulate = simulator_of(mix.simulator, mix.simulator_weights, picture.device)
             return simulate(picture, numbers[0], subsampled=step == "jpeg")
+        case "webp" | "avif":
+            return encoded(picture, step.upper(), numbers[0])
+        case "grown-jpeg" if not mix.real_encoders:
+            simulate = simulator_of(mix.simulator, mix.simulator_weights, picture.device)
+            through = partial(simulate, quality=numbers[0], subsampled=True)
+            result = grown(picture, numbers[1], values[:, 2:], through, max_factor=mix.max_grow)
+        case "grown-jpeg" | "grown-webp" | "grown-avif":
+            file_format = step.removeprefix("grown-").upper()
+            return encoded(picture, file_format, numbers[0], grow=numbers[1], phase=values[:, 2:])
         case "resize" | "resize-linear":
             kernel = "bicubic" if step == "resize" else "bilinear"
             result = resize_back(picture, numbers[0], kernel=kernel, max_factor=mix.max_factor)

@@ -16,7 +16,13 @@ A chain is written `resize+jpeg` and runs from left to right. Its steps, and the
     blur  median3  median5  noise  sharpen    each by the range of its name, both medians: median
     tone                  brightness, contrast, saturation, gamma
     misalign              what a crop or scale leaves when it is undone: shift, stretch
+    webp  avif            saved by a real encoder at the crop's own size, each by its own range
+    grown-jpeg  grown-webp  grown-avif    enlarged, saved, scaled back, as a copy of a frame is:
+                          quality, webp or avif, and grow, phase
     none                  nothing; stands alone
+
+The last five go through files (`encoders`), which no CUDA graph can record. With
+`real_encoders = false` grown-jpeg has the simulator inside, and the other four are refused.
 """
 
 import math
@@ -43,7 +49,15 @@ STEPS: dict[str, tuple[str, ...]] = {
     "sharpen": ("sharpen",),
     "tone": ("brightness", "contrast", "saturation", "gamma"),
     "misalign": ("shift", "shift", "stretch", "stretch"),
+    "webp": ("webp",),
+    "avif": ("avif",),
+    "grown-jpeg": ("quality", "grow", "phase", "phase"),
+    "grown-webp": ("webp", "grow", "phase", "phase"),
+    "grown-avif": ("avif", "grow", "phase", "phase"),
 }
+# Those that nothing but an encoder can do, and the one that a simulator can do, too.
+ENCODED = frozenset({"webp", "avif", "grown-webp", "grown-avif"})
+GROWN_JPEG = "grown-jpeg"
 
 # Platforms encode once more and scale down what is large (`resave.PLATFORMS`), so most chains end
 # with JPEG. Honest copies must stay quiet, too: every step also occurs where nothing hides it.
@@ -89,6 +103,10 @@ DRAWING: dict[str, Drawing] = {
     "gamma": Drawing(1, (0.2, 5), logarithmic=True),
     "shift": Drawing(0, (-8, 8)),
     "stretch": Drawing(1, (0.9, 1.1)),
+    "webp": Drawing(95, (1, 100)),
+    "avif": Drawing(95, (1, 100)),
+    "grow": Drawing(1, (0.5, 4), logarithmic=True),
+    "phase": Drawing(0, (0, 15)),
 }
 
 
@@ -111,6 +129,12 @@ class DistortMix:
     gamma: Range = (0.8, 1.25)
     shift: Range = (-0.75, 0.75)  # pixels
     stretch: Range = (0.99, 1.01)
+    real_encoders: bool = True  # in grown-jpeg; false: the simulator, so that graphs can record it
+    webp: Range = (45, 95)  # quality
+    avif: Range = (35, 90)  # quality
+    grow: Range = (0.95, 2.5)  # side of the copy, as a share of the frame's
+    # Of an encoder's grid against the crop, pixels: a crop may lie anywhere in its frame.
+    phase: Range = (0, 15)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -132,6 +156,11 @@ class DistortMix:
             )
         for chain in self.chains:
             _check_chain(chain)
+        if not self.real_encoders and (files := sorted(ENCODED & self.steps)):
+            raise ConfigError(
+                f"expected distort.real_encoders for the steps {', '.join(files)}, which have no "
+                "simulator, got false"
+            )
         for name, drawing in DRAWING.items():
             low, high = getattr(self, name)
             least, most = drawing.limits
@@ -142,9 +171,26 @@ class DistortMix:
                 )
 
     @property
+    def steps(self) -> frozenset[str]:
+        """Every step of the chains that occur."""
+        occurring = [chain for chain, share in self.chains.items() if share > 0]
+        return frozenset(step for chain in occurring for step in steps_of(chain))
+
+    @property
+    def uses_files(self) -> bool:
+        """Whether samples go through real encoders, which cannot be recorded in a CUDA graph."""
+        through_files = ENCODED | {GROWN_JPEG} if self.real_encoders else ENCODED
+        return bool(through_files & self.steps)
+
+    @property
     def max_factor(self) -> float:
         """The greatest size of a scaled picture, as a share of its own; the curriculum's too."""
         return max(self.factor[1], DRAWING["factor"].mildest)
+
+    @property
+    def max_grow(self) -> float:
+        """The same of a copy beside its frame."""
+        return max(self.grow[1], DRAWING["grow"].mildest)
 
 
 class Stage(NamedTuple):

@@ -48,6 +48,35 @@ def resize_back(
     return _apply(scaled, rows[1], columns[1])
 
 
+def grown(
+    picture: Tensor,
+    factor: Tensor,
+    phase: Tensor,
+    through: Callable[[Tensor], Tensor],
+    *,
+    max_factor: float,
+) -> Tensor:
+    """Enlarge (bicubic), send through a file of that size, scale back (Lanczos).
+
+    Args:
+        picture: (B, 3, H, W) RGB in [0, 1].
+        factor: (B,) size of the content of the file, above 0; sides are rounded to whole pixels.
+        phase: (B, 2) rows and columns of the file before the content begins, rounded down, at most
+            15; the border fills them, as it does what lies behind the content.
+        through: What happens to the file: (B, 3, H', W'), both multiples of 16, to the same shape.
+        max_factor: The greatest factor that can occur; it settles the size of the file.
+
+    Returns:
+        (B, 3, H, W), neither clamped nor rounded.
+    """
+    rows, columns = (
+        _scaling(factor, side, max_factor, _cubic, back=_lanczos, start=phase[:, axis].floor())
+        for axis, side in enumerate(picture.shape[2:])
+    )
+    file = through(round_to_8_bits(_apply(picture, rows[0], columns[0])))
+    return _apply(file, rows[1], columns[1])
+
+
 def blur(picture: Tensor, sigma: Tensor) -> Tensor:
     """Gaussian blur.
 
@@ -82,19 +111,40 @@ def misalign(picture: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _scaling(
-    factor: Tensor, size: int, max_factor: float, kernel: Callable[[Tensor], Tensor]
+    factor: Tensor,
+    size: int,
+    max_factor: float,
+    kernel: Callable[[Tensor], Tensor],
+    *,
+    back: Callable[[Tensor], Tensor] | None = None,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """There, (B, N, size), and back, (B, size, N); only the first pixels of the N are used."""
+    """There, (B, N, size), and back, (B, size, N), where the content has less than N pixels.
+
+    Args:
+        factor: (B,) size of the content.
+        size: Of the picture along this axis, pixels.
+        max_factor: Settles N.
+        kernel: Of both ways.
+        back: Of the way back, if it is another.
+        start: (B,) where among the N pixels the content begins, whole, at most 15; N is then a
+            multiple of 16. None is 0.
+    """
     largest = math.ceil(size * max_factor)
     short = (factor * size).round().clamp(1, largest)[:, None]
     step = size / short
+    first = torch.zeros_like(short) if start is None else start[:, None]
+    if start is not None:
+        largest += 15
+        largest += -largest % 16
     pixels = torch.arange(max(largest, size), device=factor.device)
-    # Pixels beyond the drawn size read the border, so that no row is empty; `back` ignores them.
-    there = ((pixels[:largest] + 0.5) * step - 0.5).clamp_max(size - 0.5)
-    back = (pixels[:size] + 0.5) / step - 0.5
+    # Pixels beside the content read the border, so that no row is empty; the way back ignores them.
+    there = ((pixels[:largest] - first + 0.5) * step - 0.5).clamp(-0.5, size - 0.5)
+    home = (pixels[:size] + 0.5) / step - 0.5 + first
+    inside = (pixels[:largest] >= first) & (pixels[:largest] < first + short)
     return (
         _weights(there, step[:, 0].clamp_min(1), size, kernel),
-        _weights(back, step[:, 0].reciprocal().clamp_min(1), largest, kernel, short[:, 0]),
+        _weights(home, step[:, 0].reciprocal().clamp_min(1), largest, back or kernel, inside),
     )
 
 
@@ -127,12 +177,12 @@ def _weights(
         width: (B,) by what the kernel is widened.
         size: Input pixels.
         kernel: Weight at a distance.
-        known: (B,) how many of the input pixels are there; None means all.
+        known: (B, size) bool, which of the input pixels are there; None means all.
     """
     pixels = torch.arange(size, device=width.device)
     weights = kernel((pixels - centres[:, :, None]) / width[:, None, None])
     if known is not None:
-        weights = weights * (pixels < known[:, None])[:, None]
+        weights = weights * known[:, None]
     return weights / weights.sum(2, keepdim=True)
 
 
@@ -156,6 +206,12 @@ def _cubic(distance: Tensor) -> Tensor:
     inner = (1.5 * d - 2.5) * d * d + 1
     outer = ((2.5 - 0.5 * d) * d - 4) * d + 2
     return torch.where(d < 1, inner, outer)
+
+
+def _lanczos(distance: Tensor) -> Tensor:
+    """Lanczos 1979 with three lobes, as in Pillow."""
+    d = distance.clamp(-3, 3)
+    return torch.sinc(d) * torch.sinc(d / 3)
 
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {"bicubic": _cubic, "bilinear": _triangle}

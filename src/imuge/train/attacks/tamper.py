@@ -2,11 +2,11 @@
 
     published ──┬────────────────────────── outside the mask ──┐
                 ├─ copied, filled, recoloured, drawn over ─┐   ├── picture
-    hosts ──────┴─ other picture, own host ────────────────┴─ inside
+    hosts ──────┴─ blurred, other picture, own host ───────┴─ inside
                                                       mask ─── the truth
 
 Conventions: float32 (B, 3, H, W), RGB in [0, 1]; masks (B, 1, H, W), 1 = tampered. No value is read
-back and no shape depends on one, so calls can be recorded in a CUDA graph. The kinds are those of
+back and no shape depends on one, so calls can be recorded in a CUDA graph. Most kinds are those of
 `imuge.attacks.retouch`, which does the same to single pictures and without torch.
 """
 
@@ -19,12 +19,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from imuge.train.attacks.fill import local_means, push_pull
+from imuge.train.attacks.filters import median
+from imuge.train.attacks.jpeg.exact import exact
 from imuge.train.attacks.mixing import Group
+from imuge.train.attacks.resample import blur
+from imuge.train.attacks.rounding import round_to_8_bits
 from imuge.train.attacks.shapes import ShapeBank
 from imuge.train.attacks.tamper_draw import KINDS, TamperDraw
 
 SEAM_RADIUS = 7  # pixels, where the softest seam ends
 VISIBLE = 1 / 255
+MEDIAN_SIDE = 3  # pixels; takes the template away, and hardly anything that is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def tamper(hosts: Tensor, published: Tensor, draw: TamperDraw, bank: ShapeBank) 
     Returns:
         Pictures that equal `published` bit for bit outside the mask, except near soft edges. For
         overlays the mask holds the pixels that visibly changed. Gradients reach `published`
-        everywhere except inside filled, painted, spliced-in and rewritten regions.
+        everywhere except inside filled, painted, degraded, spliced-in and rewritten regions.
 
     Raises:
         ValueError: the pictures have another shape than the draw or the bank.
@@ -280,6 +285,20 @@ def _rewrite(scene: _Scene, group: Group) -> Tensor:
     return scene.hosts.index_select(0, group) + scene.draw.rewrite_noise
 
 
+def _soften(scene: _Scene, group: Group) -> Tensor:
+    own = scene.published.detach().index_select(0, group)
+    return blur(own, scene.draw.softness.index_select(0, group))
+
+
+def _median(scene: _Scene, group: Group) -> Tensor:
+    return median(scene.published.detach().index_select(0, group), MEDIAN_SIDE)
+
+
+def _recompress(scene: _Scene, group: Group) -> Tensor:
+    own = round_to_8_bits(scene.published.detach().index_select(0, group))
+    return exact(own, scene.draw.quality.index_select(0, group), subsampled=True)
+
+
 def _column(values: Tensor, group: Group) -> Tensor:
     return values.index_select(0, group).view(-1, 1, 1, 1)
 
@@ -294,4 +313,7 @@ CONTENT: dict[str, Callable[[_Scene, Group], Tensor]] = {
     "overlay": _overlaid,
     "colour": _colour,
     "rewrite": _rewrite,
+    "soften": _soften,
+    "median": _median,
+    "recompress": _recompress,
 }

@@ -31,7 +31,12 @@ KINDS = (
     "overlay",
     "colour",
     "rewrite",
+    "soften",
+    "median",
+    "recompress",
 )
+# Kinds that take the watermark from a place and leave what is seen there, or nearly.
+SAME_CONTENT = ("rewrite", "soften", "median", "recompress")
 EARLY_AREA = 0.2  # largest mask while the level is 0
 NEAREST_COPY = 16  # pixels between a copy and its source
 SEAM_SIGMAS = (0.8, 2.5)  # pixels
@@ -42,7 +47,9 @@ CONTRASTS = (0.75, 1.3)  # factors
 HUE = 1.0  # radians, largest turn
 CASTS = (0.08, 0.2)  # of a channel, up or down
 FILL_NOISE, REWRITE_NOISE = 0.03, 0.01  # largest standard deviation; half of the fills get none
-DICE = 27  # random numbers a sample, noise apart
+SOFTNESS = (0.8, 3.0)  # pixels, sigma of a local blur
+LOCAL_QUALITY = (12, 45)  # of a local JPEG
+DICE = 29  # random numbers a sample, noise apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,7 @@ class TamperMix:
     overlay: float = 0.1  # captions and stickers
     colour: float = 0.08  # brightness, contrast and hue
     rewrite: float = 0.1  # what was there, without its watermark
+    degrade: float = 0.06  # a third each blurred, through a median, through JPEG
     untouched: float = 0.15  # fraction of the samples that nothing happens to
     soft_edges: float = 0.3  # fraction whose seam is blurred
     largest_area: float = 0.5  # fraction of the picture
@@ -82,8 +90,9 @@ class TamperMix:
 
     def shares(self) -> list[float]:
         """Share of each of `KINDS`."""
-        halves = {"local_means": self.fill / 2, "inpaint": self.fill / 2}
-        return [float(halves[kind] if kind in halves else getattr(self, kind)) for kind in KINDS]
+        parts = dict.fromkeys(("local_means", "inpaint"), self.fill / 2)
+        parts |= dict.fromkeys(("soften", "median", "recompress"), self.degrade / 3)
+        return [float(parts[kind] if kind in parts else getattr(self, kind)) for kind in KINDS]
 
 
 _LARGEST = {
@@ -115,6 +124,8 @@ class TamperDraw:
     cast: Tensor  # (B, 3) float, added to each channel
     seam_sigma: Tensor  # (B,) float, pixels; 0 is a hard edge
     patched: Tensor  # (B,) bool, for `attacks.tamper.patch_hosts`
+    softness: Tensor  # (B,) float, pixels, sigma of a local blur
+    quality: Tensor  # (B,) float, of a local JPEG
     means_noise: Tensor  # (n, 3, H, W) float for the n samples of kind local_means
     inpaint_noise: Tensor  # the same for inpaint
     rewrite_noise: Tensor  # the same for rewrite
@@ -150,6 +161,11 @@ def draw_tampering(
     return _throw(mix, bank, groups, early + (mix.largest_area - early) * level)
 
 
+def visible_groups(draw: TamperDraw) -> list[Group]:
+    """The groups of the kinds that show another content than was published."""
+    return [draw.groups[KINDS.index(kind)] for kind in KINDS if kind not in SAME_CONTENT]
+
+
 def _throw(
     mix: TamperMix, bank: ShapeBank, groups: tuple[Group, ...], largest: Tensor
 ) -> TamperDraw:
@@ -178,6 +194,8 @@ def _throw(
         cast=_signed(CASTS, torch.stack([next(dice), next(dice), next(dice)], 1)),
         seam_sigma=_seam_sigma(mix.soft_edges, next(dice)),
         patched=next(dice) < mix.patched_hosts,
+        softness=_between(SOFTNESS, next(dice)),
+        quality=_between(LOCAL_QUALITY, next(dice)),
         means_noise=_noise(fill_noise, groups[KINDS.index("local_means")], bank.side),
         inpaint_noise=_noise(fill_noise, groups[KINDS.index("inpaint")], bank.side),
         rewrite_noise=_noise(rewrite_noise, groups[KINDS.index("rewrite")], bank.side),

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from imuge.errors import ConfigError
 from imuge.model.imuge.config import ModelConfig
 from imuge.model.imuge.system import System
 from imuge.train.config import Curriculum, Fidelity, TrainConfig
+from imuge.train.imuge.publication import PublicationMix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,17 @@ class ImugeCurriculum(Curriculum):
     context_masking: float = 0.0  # samples rendered from the code alone: the hidden copy
     clue_dropout: float = 0.15  # samples localized without the code's evidence
     margin: int = 2  # pixels that a recoverer's mask is wider than the union
+    # Forged samples whose forger reveals the published payload and embeds it over the edit.
+    protected_again: float = 0.0
+    cropped: float = 0.0  # samples of which only a part comes back
+    largest_cut: float = 0.4  # of a side, at either end
+
+    def __post_init__(self) -> None:
+        """Refuse windows that hold nothing."""
+        if not 0 <= self.largest_cut < 0.5:
+            raise ConfigError(
+                f"expected curriculum.largest_cut from 0 to below 0.5, got {self.largest_cut}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +63,7 @@ class ImugeConfig(TrainConfig):
     losses: LossWeights = field(default_factory=LossWeights)
     fidelity: Fidelity = field(default_factory=Fidelity)
     curriculum: ImugeCurriculum = field(default_factory=ImugeCurriculum)
+    publication: PublicationMix = field(default_factory=PublicationMix)
 
     @property
     def auxiliary_steps(self) -> int:

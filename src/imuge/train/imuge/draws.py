@@ -1,15 +1,20 @@
-"""What chance decides for a batch of our own system: keys, strengths, masks of the recoverer."""
+"""What chance decides for a batch of our own system: keys, publication, windows, masks."""
 
+import dataclasses
 import random
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from imuge.model.imuge.keying import Layout, random_layout
 from imuge.model.transform import BLOCK
+from imuge.train.attacks.tamper_draw import TamperDraw, visible_groups
 from imuge.train.draws import Draw, Source
 from imuge.train.imuge.config import ImugeConfig
+from imuge.train.imuge.publication import Publication, draw_publication
+from imuge.train.imuge.window import draw_windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +22,19 @@ class ImugeDraw(Draw):
     """One batch: its pictures, its keys, and what will happen to them."""
 
     layout: Layout
-    strength: Tensor  # (B, 1, 1, 1)
+    publication: Publication
+    again: Tensor  # (n,) int64, forged samples whose payload is embedded again over the edit
+    windows: Tensor  # (B, 4), the part of each sample that comes back
     predicted: Tensor  # (B, 1, 1, 1), 1: recovered under the union of true and found mask
     blind: Tensor  # (B, 1, 1, 1), 1: rendered from the code alone
     clued: Tensor  # (B, 1, 1, 1), 1: localized with the code's evidence
     noise: Tensor  # (B, P, h, w) standard normal, for the auxiliary pass
+
+    def join(self, other: Self) -> Self:
+        """Two draws as one of both batches."""
+        joined = Draw.join(self, other)
+        again = torch.cat([self.again, other.again + len(self.hosts)])
+        return dataclasses.replace(joined, again=again)
 
 
 def draw_step(
@@ -43,17 +56,28 @@ def draw_step(
         return (torch.rand(batch, 1, 1, 1, device=device) < wanted).float()
 
     low, high = curriculum.strengths
-    other = low + (high - low) * torch.rand(batch, 1, 1, 1, device=device)
-    scaled = share(curriculum.scaled_share)
+    other = low + (high - low) * torch.rand(batch, device=device)
+    scaled = share(curriculum.scaled_share).flatten()
+    cuts = (curriculum.cropped, curriculum.largest_cut)
     return ImugeDraw(
         hosts=common.hosts,
         tampering=common.tampering,
         distortion=common.distortion,
         layout=random_layout(config.model, batch, grid, grid, device=device),
-        strength=1 + scaled * (other - 1),
+        publication=draw_publication(config.publication, 1 + scaled * (other - 1), device=device),
+        again=_draw_again(curriculum.protected_again, common.tampering, chooser),
+        windows=draw_windows(*cuts, batch, config.data.crop, device=device),
         # While attacks are still mild the found mask is poor: the true one alone is used.
         predicted=share(curriculum.predicted_mask_share) * (level > 0.5),
         blind=share(curriculum.context_masking),
         clued=1 - share(curriculum.clue_dropout),
         noise=torch.randn(batch, config.model.payload_channels, grid, grid, device=device),
     )
+
+
+def _draw_again(share: float, tampering: TamperDraw, chooser: random.Random) -> Tensor:
+    """Choose among the samples that show something else than was published."""
+    eligible = torch.cat(visible_groups(tampering))
+    count = sum(chooser.random() < share for _ in range(len(eligible)))
+    order = torch.rand(len(eligible), device=eligible.device).argsort()
+    return eligible.index_select(0, order[:count])

@@ -1,8 +1,8 @@
 """One batch through our own system: immunized, attacked, revealed, localized, recovered, scored.
 
-hosts ─ embed ─► published ─ tamper ─► forged ─ distort ─► received ─ reveal ─► payload
-                                                              │                    │
-                                   losses ◄── recovered ◄─────┴── localize ◄───────┘
+hosts ─ embed ─ publish ─► published ─ forge ─► forged ─ distort, cut ─► received ─ reveal ─┐
+                                                                            │               │
+                                                 losses ◄── recovered ◄─────┴── localize ◄──┘
 """
 
 import random
@@ -18,14 +18,18 @@ from imuge.model.imuge.payload import erase_code, gather_code, home_code, scatte
 from imuge.model.imuge.system import System
 from imuge.model.transform import BLOCK
 from imuge.train import losses
-from imuge.train.attacks.rounding import round_to_8_bits
 from imuge.train.attacks.shapes import ShapeBank
+from imuge.train.attacks.tamper import Forgery
 from imuge.train.draws import Source
 from imuge.train.imuge.config import ImugeConfig
 from imuge.train.imuge.draws import ImugeDraw, draw_step
+from imuge.train.imuge.publication import publish
+from imuge.train.imuge.window import counted, inside, known_blocks, reflected
 from imuge.train.losses import Across
 from imuge.train.trial import SHARED_MEASURES, Seen, StepClock, Trial, TrialResult
 from imuge.train.updates import TrainState
+
+UNTOUCHED = -20.0  # logit of what cannot be judged: no loss, no gradient, nothing found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         )
         # A localizer that is trained alone needs no reconstruction.
         self._recovers = self.config.optimization.parts != ("localizer",)
+        # What is hidden, and how, can only be judged where it can still change.
+        self._hides = not {"payload_encoder", "inn"} <= set(self.config.frozen_parts)
         self._score = self._losses
         if compiled:
             self._score = torch.compile(self._losses, dynamic=False)
@@ -93,16 +99,21 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         scattered = scatter_code(system.encode(hosts), layout.permutations, layout.signs)
         hidden = torch.cat([scattered, layout.template], 1)
         immunized, null = system.embed(hosts, hidden, hosts.new_ones(()))
-        published = round_to_8_bits(hosts + draw.strength * (immunized - hosts))
+        published = publish(hosts, immunized - hosts, draw.publication)
         self._mark("embed")
         received, mask = self._attack(draw, hosts, published)
-        revealed = system.reveal(received)
+        received = reflected(received, draw.windows)
+        within = inside(draw.windows, *hosts.shape[2:])
+        revealed = self._reveal(draw, received, within)
         self._mark("reveal")
         home = home_code(self._code(revealed), layout.inverses, layout.signs)
-        clues = self._clues(draw, received, home) if self.config.model.code_evidence else None
+        clues = self._clues(draw, received, home, within)
         logits = system.localize(received, revealed, layout.template, clues)
+        # What cannot be judged counts as untouched, so that nothing is learned from it.
+        judged = counted(within)
+        logits, mask = logits.where(judged > 0, UNTOUCHED), mask * judged
         self._mark("localize")
-        wide = self._recovery_mask(draw, mask, logits)
+        wide = torch.maximum(self._recovery_mask(draw, mask, logits), 1 - within)
         erased = F.max_pool2d(wide, BLOCK)
         codes = erase_code(home, erased, layout.inverses)
         context = torch.maximum(wide, draw.blind)
@@ -121,21 +132,55 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
             recovered=system.recover(received, context, codes) if self._recovers else received,
         )
 
+    def _forge(self, draw: ImugeDraw, hosts: Tensor, published: Tensor) -> Forgery:
+        """Some forgers reveal the published payload and embed it again over their edit.
+
+        They need no key for it: the template is then intact, and what the code tells is not what
+        is seen.
+        """
+        forged = super()._forge(draw, hosts, published)
+        if not len(draw.again):
+            return forged
+        with torch.no_grad():
+            payload = self.system.reveal(published.index_select(0, draw.again))
+            edited = forged.picture.index_select(0, draw.again)
+            marked, _ = self.system.embed(edited, payload, edited.new_ones(()))
+            region = forged.mask.index_select(0, draw.again)
+            edited = torch.lerp(edited, marked.clamp(0, 1), region)
+        return Forgery(forged.picture.index_copy(0, draw.again, edited), forged.mask)
+
+    def _reveal(self, draw: ImugeDraw, received: Tensor, within: Tensor) -> Tensor:
+        """The payload; outside of a window its code is nothing and its template as expected."""
+        revealed, expected = self.system.reveal(received), draw.layout.template
+        known = known_blocks(within)
+        found = revealed[:, -expected.shape[1] :].where(known > 0, expected)
+        return torch.cat([self._code(revealed) * known, found], 1)
+
     def _code(self, payload: Tensor) -> Tensor:
         return payload[:, : self.config.model.total_code_channels]
 
-    def _clues(self, draw: ImugeDraw, received: Tensor, home: Tensor) -> Tensor:
-        """Where hidden copy and picture disagree; nothing for a part of the samples.
+    def _clues(
+        self, draw: ImugeDraw, received: Tensor, home: Tensor, within: Tensor
+    ) -> Tensor | None:
+        """Where hidden copy and picture disagree; nothing where the code lay outside of a window.
 
-        A verify-only key cannot place the code, so the localizer must know how to do without.
+        Nothing for a part of the samples, either: a verify-only key cannot place the code, so the
+        localizer must know how to do without.
         """
+        config = self.config.model
+        if not config.code_evidence:
+            return None
         norm = self.system.payload_encoder.norm
         learning = norm.training
         norm.eval()  # the moments are those of pictures as they are immunized
         with torch.no_grad():
             visible = self.system.encode(received)
         norm.train(learning)
-        return code_clues(home, visible) * draw.clued
+        missing = 1 - known_blocks(within)
+        flags = erase_code(home, missing, draw.layout.inverses)
+        there = flags[:, config.code_channels :: config.code_channels + 1]
+        there = there.repeat_interleave(config.code_channels, 1)
+        return code_clues(home, visible) * torch.cat([there, there], 1) * draw.clued
 
     def _recovery_mask(self, draw: ImugeDraw, mask: Tensor, logits: Tensor) -> Tensor:
         """The true mask, or a little more than the union of true and found ones."""
@@ -163,19 +208,24 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         template = draw.layout.template
         signs = seen.revealed[:, -template.shape[1] :]
         kept = 1 - F.max_pool2d(seen.erased, 3, stride=1, padding=1)
-        shown = losses.fidelity(seen.immunized, hosts, flat_weight=weights.flat_weight)
-        loss = (
-            fidelity_weight * shown
-            + weights.structure * ramp * losses.dissimilarity(seen.immunized, hosts)
-            + weights.null * seen.null.square().mean()
-            + weights.location * losses.location(seen.logits, seen.mask)
-            + weights.overlap * losses.overlap(seen.logits, seen.mask, across)
-            + self._recovery_loss(seen.recovered - hosts, seen.context)
-            + weights.recovery_everywhere * (seen.recovered - hosts).abs().mean()
-            + weights.recovery_structure * losses.dissimilarity(seen.recovered, hosts)
-            + weights.payload * losses.payload(seen.revealed, seen.hidden, kept)
-            + weights.template * losses.template(signs, template, kept)
-        )
+        loss = weights.location * losses.location(
+            seen.logits, seen.mask
+        ) + weights.overlap * losses.overlap(seen.logits, seen.mask, across)
+        if self._recovers:
+            loss = loss + (
+                self._recovery_loss(seen.recovered - hosts, seen.context)
+                + weights.recovery_everywhere * (seen.recovered - hosts).abs().mean()
+                + weights.recovery_structure * losses.dissimilarity(seen.recovered, hosts)
+            )
+        if self._hides:
+            shown = losses.fidelity(seen.immunized, hosts, flat_weight=weights.flat_weight)
+            loss = loss + (
+                fidelity_weight * shown
+                + weights.structure * ramp * losses.dissimilarity(seen.immunized, hosts)
+                + weights.null * seen.null.square().mean()
+                + weights.payload * losses.payload(seen.revealed, seen.hidden, kept)
+                + weights.template * losses.template(signs, template, kept)
+            )
         if helped is not None:
             loss = loss + 0.5 * self._recovery_loss(helped - hosts, seen.context)
         square = across((seen.immunized - hosts).detach().square().mean())
