@@ -2,8 +2,8 @@
 
 On training pictures only, small squares and whole photographs, on the frames of all three details.
 Untouched copies go through ordinary processing. How clearly each reads, the share of beacon signs
-that agree, sorts them: the share stated as bound may read too faintly to be judged at all under the
-worst processing; the others are faint, clear or pristine, parted by what no picture exceeds after
+that agree, sorts them: the share stated as bound, or more where nothing else keeps to it, may read
+too faintly to be judged at all under the worst processing; the others are faint, clear or pristine, parted by what no picture exceeds after
 JPEG 50 and after JPEG 85. From the faint to the pristine, of the points at which at most the bound
 shows any region, whatever the processing, the one with the best F1 on tampered pictures is taken.
 
@@ -83,6 +83,7 @@ AFTER_TAMPERING = ((1.0, "none"), (1.0, "jpeg:75"), (0.5, "jpeg:50"))
 LEAST_OVERSAMPLING = 1.1
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 AREAS = (32, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
+FAINTNESS_STEP = 0.005  # of the least clarity that is tried
 SMALLEST_PIECE = 8  # pixels above one half; smaller ones are below every minimum area
 # The turn in which squares and whole photographs are published on the three details' frames.
 SQUARES: tuple[Detail, ...] = ("normal", "fine")
@@ -372,10 +373,29 @@ def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.f
 
 
 def _best_points(reactions: Reactions, bound: float) -> tuple[WorkingPoint, ...]:
-    """The best point for each clarity, the clearest first."""
-    worst = float(np.quantile(reactions.agreement, bound, axis=0).min())
-    edges = [reactions.agreement[:, column(name)].max() for name in CLEARER_THAN]
-    lows = [worst, *(float(edge) for edge in edges)]
+    """The best point for each clarity, the clearest first.
+
+    Copies that read more faintly than the share stated as bound are too faint under the worst
+    processing; so are more, where no point would keep to the bound otherwise.
+
+    Raises:
+        ConfigError: none does, however faint a copy may be called too faint.
+    """
+    edges = [float(reactions.agreement[:, column(name)].max()) for name in CLEARER_THAN]
+    low = float(np.quantile(reactions.agreement, bound, axis=0).min())
+    while True:
+        try:
+            return _points_from([low, *edges], reactions, bound)
+        except ConfigError:
+            low += FAINTNESS_STEP
+            if low >= edges[0]:
+                raise
+
+
+def _points_from(
+    lows: Sequence[float], reactions: Reactions, bound: float
+) -> tuple[WorkingPoint, ...]:
+    """The best point for each clarity from these on, the clearest first."""
     points: list[WorkingPoint] = []
     spent = np.zeros(len(PROCESSING))
     for low, high in zip(lows, [*lows[1:], 1.01], strict=True):
