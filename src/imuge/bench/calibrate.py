@@ -3,9 +3,10 @@
 On training pictures only, small squares and whole photographs, on the frames of all three details.
 Untouched copies go through ordinary processing. How clearly each reads, the share of beacon signs
 that agree, sorts them: the share stated as bound, or more where nothing else keeps to it, may read
-too faintly to be judged at all under the worst processing; the others are faint, clear or pristine, parted by what no picture exceeds after
-JPEG 50 and after JPEG 85. From the faint to the pristine, of the points at which at most the bound
-shows any region, whatever the processing, the one with the best F1 on tampered pictures is taken.
+too faintly to be judged at all under the worst processing; the others are faint, clear or pristine,
+parted by what no picture exceeds after JPEG 50 and after JPEG 85. From the faint to the pristine,
+of the points at which at most the bound shows any region, whatever the processing, the one with the
+best F1 on tampered pictures is taken.
 
     imuge calibrate --data ../shared/data/train --whole DIR
 

@@ -209,12 +209,13 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(rows: Sequence[dict[str, Any]], process: str, tamper: str) -> dict[str, Any]:
+def row_of(rows: Sequence[dict[str, Any]], process: str, tamper: str) -> dict[str, Any]:
+    """The averages of one case."""
     return next(row for row in rows if (row["process"], row["tamper"]) == (process, tamper))
 
 
 def _line(rows: Sequence[dict[str, Any]], process: str, wanted: Wanted) -> str:
-    changed, kept = (_row(rows, process, tamper) for tamper in ("splice", UNTOUCHED))
+    changed, kept = (row_of(rows, process, tamper) for tamper in ("splice", UNTOUCHED))
     cells = [
         f"`{process}`",
         f"{changed['f1']:.3f}" + ("" if wanted.f1 is None else f" ({wanted.f1})"),
@@ -242,7 +243,7 @@ def shortfalls(result: Mapping[str, Any]) -> Iterable[str]:
             if rows[0]["ssim"] < WANTED_SSIM:
                 yield f"- large: SSIM {rows[0]['ssim']:.3f}, asked {WANTED_SSIM}"
         for process, wanted in WANTED[group].items():
-            changed, kept = (_row(rows, process, tamper) for tamper in ("splice", UNTOUCHED))
+            changed, kept = (row_of(rows, process, tamper) for tamper in ("splice", UNTOUCHED))
             name = f"- {group}, `{process}`"
             if wanted.f1 is not None and changed["f1"] < wanted.f1:
                 yield f"{name}: F1 {changed['f1']:.3f}, asked {wanted.f1}"
