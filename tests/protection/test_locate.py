@@ -3,16 +3,19 @@
 import numpy as np
 import pytest
 
-from imuge.engine.canvas import to_canvas
 from imuge.keys import verify_only
+from imuge.protection.in_copy import in_copy
 from imuge.protection.locate import (
+    RIM,
     Located,
     find_regions,
     is_too_faint,
+    judged,
     locate,
     minimum_area,
     regions_shown,
 )
+from imuge.protection.receive import receive
 from imuge.weights import Calibration, WorkingPoint
 
 CALIBRATION = Calibration(
@@ -99,18 +102,27 @@ def test_a_copy_is_too_faint_beyond_two_standard_deviations(clarity, signs, fain
 
 
 def test_locating_is_what_the_product_shows(guard, key, immunized, other_photograph):
-    received = immunized.image.copy()
-    received[64:176, 96:208] = other_photograph[64:176, 96:208]
-    engine, canvas = guard.engine, to_canvas(received)
-    revealed = engine.reveal(canvas.image)
-    image_id = int(immunized.image_id, 16)
-    located = locate(engine, canvas, revealed, key, image_id)
-    verdict = guard.verify(received, recover=False)
-    np.testing.assert_array_equal(located.probability, verdict.probability)
+    copy = immunized.image.copy()
+    copy[64:176, 96:208] = other_photograph[64:176, 96:208]
+    engine, received = guard.engine, receive(guard.engine, copy, [key])
+    given = engine, received.canvas, received.revealed
+    located = locate(*given, key, received.reading.message)
+    verdict = guard.verify(copy, recover=False)
     shown = regions_shown(engine.record.calibration, located)
-    np.testing.assert_array_equal(shown.mask, verdict.mask)
-    assert shown.regions == verdict.regions
+    here = in_copy(located.probability, shown, received.placement)
+    np.testing.assert_array_equal(here.probability, verdict.probability)
+    np.testing.assert_array_equal(here.mask, verdict.mask)
+    assert here.regions == verdict.regions
+    assert verdict.verdict == "tampered"
     assert located.code is not None
-    reader = locate(engine, canvas, revealed, verify_only(key), image_id)
+    reader = locate(*given, verify_only(key), received.reading.message)
     assert reader.code is None
     np.testing.assert_array_equal(reader.probability, located.probability)
+
+
+def test_what_a_copy_does_not_show_is_not_judged_nor_the_rim_of_a_cut():
+    shown = np.zeros((60, 60), bool)
+    shown[:, 20:] = True
+    inner = judged(shown)
+    assert not inner[:, : 20 + RIM].any()
+    assert inner[:, 20 + RIM :].all(), "the frame's own edge is no cut"

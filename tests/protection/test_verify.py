@@ -5,17 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from imuge.engine.canvas import to_canvas
 from imuge.errors import ConfigError
-from imuge.keys import Reading
+from imuge.keys import Geometry, Message, Reading, new_key
+from imuge.protection.align import Placement
 from imuge.protection.hidden_copy import Comparison
 from imuge.protection.locate import Located, Regions
 from imuge.protection.verify import Evidence, judge, with_hidden_copy, with_recovered
 from imuge.results import Region
 
+MESSAGE = Message(1, Geometry(side_number=0, tall=False, shorter=128))
 READ = Reading(
     present=True,
     presence_p=1e-9,
-    image_id=1,
+    message=MESSAGE,
     tag_p=1e-7,
     identity_p=1e-16,
     flips=0,
@@ -29,8 +32,19 @@ DISAGREES = Comparison(correlation=0.0, difference=0.3)
 
 def evidence(*, regions=(), faint=False, comparison=AGREES, layout_p=0.0, clarity=0.95):
     field = np.zeros((24, 24), np.float32)
-    shown = Regions(threshold=0.5, minimum_area=1, mask=field > 0, regions=regions, small_spots=0)
+    shown = Regions(
+        threshold=0.5,
+        minimum_area=1,
+        mask=field > 0,
+        labels=np.zeros((24, 24), np.int32),
+        regions=regions,
+        small_spots=0,
+    )
     return Evidence(
+        key=new_key("newsdesk"),
+        canvas=to_canvas(np.zeros((24, 24, 3), np.float32)),
+        placement=Placement(matrix=np.eye(2), offset=np.zeros(2), width=24, height=24),
+        piloted=True,
         layout_p=layout_p,
         located=Located(probability=field, clarity=clarity, signs_read=100, code=None),
         shown=None if faint else shown,
@@ -41,8 +55,8 @@ def evidence(*, regions=(), faint=False, comparison=AGREES, layout_p=0.0, clarit
 @pytest.mark.parametrize(
     ("reading", "found", "verdict"),
     [
-        (replace(READ, present=False, image_id=None), None, "unprotected"),
-        (replace(READ, image_id=None), None, "degraded"),
+        (replace(READ, present=False, message=None), None, "unprotected"),
+        (replace(READ, message=None), None, "degraded"),
         (READ, evidence(faint=True, comparison=None), "degraded"),
         (READ, evidence(), "intact"),
         (READ, evidence(comparison=None), "intact"),  # a verify-only key

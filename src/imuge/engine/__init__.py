@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions over the released graphs: whole pictures, computed in strips. No torch."""
+"""ONNX Runtime sessions over the released graphs. No torch."""
 
 from imuge.engine.engine import Engine, Progress, available_threads
 

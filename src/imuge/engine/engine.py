@@ -1,7 +1,7 @@
 """The released graphs as functions on numpy arrays.
 
 Conventions: float32 (C, H, W), RGB in [0, 1], H and W multiples of 16; block grid h = H/8, w = W/8.
-Every function gives the result of the whole picture, however many strips it takes.
+Pictures come as frames, of at most three megapixels, so every graph runs once for the whole of one.
 """
 
 import os
@@ -13,16 +13,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE
-from imuge.engine.strips import strips
+from imuge.engine.canvas import SIDE_MULTIPLE
 from imuge.errors import ConfigError, ImageError
 from imuge.weights import Release, ReleaseRecord, load_release
 
 Array = NDArray[np.float32]
 Progress = Callable[[str, float], None]
 
-# Pixels computed at once: more is faster (less halo) and needs more memory.
-PIXEL_BUDGET = 8_000_000
 PROVIDERS = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -52,7 +49,10 @@ def _providers(device: str) -> list[str]:
 
 
 class Engine:
-    """Runs encode, embed, reveal, localize and recover on whole pictures."""
+    """Runs encode, embed, reveal, localize and recover.
+
+    `progress` is called with the name of each as it begins, and 0.0, and as it ends, and 1.0.
+    """
 
     def __init__(
         self,
@@ -60,13 +60,11 @@ class Engine:
         *,
         threads: int | None = None,
         device: str = "cpu",
-        pixel_budget: int = PIXEL_BUDGET,
         progress: Progress | None = None,
     ) -> None:
         self._release = load_release() if release is None else release
         self.threads = threads or available_threads()
         self._providers = _providers(device)
-        self.pixel_budget = pixel_budget
         self._progress = progress
         self._sessions: dict[str, Any] = {}
 
@@ -98,16 +96,16 @@ class Engine:
 
     def encode(self, image: Array) -> Array:
         """The recovery code of a picture, (24, h, w), each block's numbers at its own place."""
-        return self._run("encode", {"image": image}, divisor=BLOCK)
+        return self._run("encode", {"image": image})
 
     def embed(self, image: Array, payload: Array, strength: float) -> Array:
         """Hide `payload` (30, h, w); the immunized picture (3, H, W), not clamped."""
         feeds = {"image": image, "payload": payload}
-        return self._run("embed", feeds, scalars={"strength": strength})
+        return self._run("embed", feeds, {"strength": strength})
 
     def reveal(self, image: Array) -> Array:
         """The payload that a received picture gives away, (30, h, w)."""
-        return self._run("reveal", {"image": image}, divisor=BLOCK)
+        return self._run("reveal", {"image": image})
 
     def localize(
         self, image: Array, revealed: Array, template: Array, clues: Array | None = None
@@ -133,55 +131,32 @@ class Engine:
             assert clues is None, "this release has no use for clues"
         return self._run("localize", feeds)
 
-    def recover(
-        self, image: Array, mask: Array, codes: Array, *, rows: tuple[int, int] | None = None
-    ) -> Array:
-        """The reconstruction (3, rows, W), not clamped.
+    def recover(self, image: Array, mask: Array, codes: Array) -> Array:
+        """The reconstruction (3, H, W), not clamped.
 
         Args:
             image: (3, H, W).
             mask: (1, H, W), 1 = tampered; those pixels are not looked at.
             codes: (26, h, w), gathered code and flags.
-            rows: First and one past the last row wanted, multiples of 16; None means all.
         """
-        return self._run("recover", {"image": image, "mask": mask, "codes": codes}, rows=rows)
+        return self._run("recover", {"image": image, "mask": mask, "codes": codes})
 
     def _run(
-        self,
-        name: str,
-        feeds: Mapping[str, Array],
-        *,
-        scalars: Mapping[str, float] | None = None,
-        divisor: int = 1,
-        rows: tuple[int, int] | None = None,
+        self, name: str, feeds: Mapping[str, Array], scalars: Mapping[str, float] | None = None
     ) -> Array:
         _, height, width = feeds["image"].shape
         if height % SIDE_MULTIPLE or width % SIDE_MULTIPLE:
             raise ImageError(
                 f"expected sides in multiples of {SIDE_MULTIPLE}, got {width}x{height}"
             )
+        self._tell(name, 0.0)
+        batches = {k: np.ascontiguousarray(array[None]) for k, array in feeds.items()}
         constants = {k: np.asarray(v, np.float32) for k, v in (scalars or {}).items()}
-        session = self.session(name)
-        halo = self.record.graphs[name].halo
-        first, last = (0, height) if rows is None else rows
-        assert first % SIDE_MULTIPLE == last % SIDE_MULTIPLE == 0, "rows lie on the grid"
-        whole: Array | None = None
-        for strip in strips(height, width, halo=halo, pixel_budget=self.pixel_budget, rows=rows):
-            cut = {k: _rows(array, height, strip.top, strip.bottom) for k, array in feeds.items()}
-            (result,) = session.run(None, {**cut, **constants})
-            _, channels, _, columns = result.shape
-            if whole is None:
-                whole = np.empty((channels, (last - first) // divisor, columns), np.float32)
-            skipped = (strip.keep_top - strip.top) // divisor
-            start, end = (strip.keep_top - first) // divisor, (strip.keep_bottom - first) // divisor
-            whole[:, start:end] = result[0, :, skipped : skipped + end - start]
-            if self._progress is not None:
-                self._progress(name, (strip.keep_bottom - first) / (last - first))
-        assert whole is not None  # there is always a row to keep
-        return whole
+        (result,) = self.session(name).run(None, {**batches, **constants})
+        self._tell(name, 1.0)
+        made: Array = result[0]
+        return made
 
-
-def _rows(array: Array, height: int, top: int, bottom: int) -> Array:
-    """Cut picture rows `top:bottom` out of an array on the pixel or the block grid; add a batch."""
-    scale = height // array.shape[1]
-    return np.ascontiguousarray(array[None, :, top // scale : bottom // scale])
+    def _tell(self, name: str, share: float) -> None:
+        if self._progress is not None:
+            self._progress(name, share)

@@ -180,7 +180,7 @@ def hits(
         same in a spectrum, so orientations 0, 1, 4 and 5 stand for their opposites, too.
     """
     excess = np.minimum(seen.power / seen.noise, CAP)
-    mean, spread = float(excess.mean()), float(excess.std())
+    mean, spread = float(excess.mean()), max(float(excess.std()), 1e-9)  # 0 where all is flat
     low, high = SCALES
     scales = np.exp(np.arange(np.log(low), np.log(high), SCALE_STEP))
     found = []

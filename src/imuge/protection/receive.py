@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
 from imuge.image.picture import Samples
-from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read
+from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read, template
 from imuge.protection.align import SNAP, Placement, candidates, edge_to_edge, refined, warp
+from imuge.protection.fine_align import fine_aligned
 from imuge.protection.frame import (
     LARGEST_SIDE,
     SIDES,
@@ -28,7 +29,15 @@ from imuge.protection.frame import (
     size_named,
     whole_frame,
 )
-from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
+from imuge.protection.pilot import (
+    ORIENTATIONS,
+    Spectrum,
+    Waves,
+    amplitudes,
+    coherence,
+    spectrum,
+    waves,
+)
 
 Array: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -37,6 +46,9 @@ Search: TypeAlias = Literal["off", "quick", "full"]
 SEARCHES: tuple[Search, ...] = get_args(Search)
 MOST_PLACES = 4  # of each key that are read
 MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
+NEAR = 4.0  # frame pixels at the corners within which a copy may lie edge to edge
+DOUBT = 0.5  # standard deviations that the waves of a whole copy may prefer another place
+UNSURE_SIDE = 192  # of a frame up to which the waves may be too few to be found
 SEEN = 250.0  # of 255: a frame's pixel of which less is seen is no evidence
 QUICK_TURNS = np.radians(np.arange(-1.0, 1.01, 0.25))
 FULL_TURNS = np.radians(np.arange(-45.0, 45.01, 0.25))
@@ -104,14 +116,18 @@ def receive(
         search: "off" takes a copy to be whole and upright; "quick" also looks for parts, quarter
             turns, mirroring and turns to 1°; "full" for turns to 45°, too.
         whole_copies: Whether to try every frame edge to edge where no waves are found. Without,
-            it is the fast question whether a picture is protected already.
+            it is the fast question whether a picture is protected already: only frames so small
+            that the waves may not be found are tried.
 
     Returns:
         The reading with the strongest beacon; None where there was nothing to read.
     """
     height, width = pixels.shape[:2]
     copy = _Copy(pixels, None if judged is None or judged.all() else judged)
-    sides = _plain_sides(width, height) if whole_copies else []
+    sides = _plain_sides(width, height)
+    if not whole_copies:
+        small = max(width, height) <= 2 * UNSURE_SIDE
+        sides = [side for side in sides if small and side <= UNSURE_SIDE]
     alignments = MOST_PLACES + len(sides)
     places = chain(
         _by_waves(spectrum(pixels), keys, width, height, search),
@@ -140,7 +156,7 @@ def _by_waves(
     for _, key, keyed, rough in sorted(found, key=lambda one: -one[0]):
         placement = refined(seen, keyed, rough)
         edges = _edges(placement, [(side, side) for side in SIDES])
-        if edges is not None:
+        if edges is not None and _whole(seen, keyed, placement, edges[0]):
             placement, size = edges
             if search == "off" and placement.matrix[0, 0] <= 0:
                 continue
@@ -170,7 +186,7 @@ def _plain_sides(width: int, height: int) -> list[int]:
 def _edges(
     placement: Placement, sizes: Sequence[tuple[int, int]]
 ) -> tuple[Placement, tuple[int, int]] | None:
-    """The placement edge to edge that a copy's own comes close to, and its frame's size.
+    """The placement edge to edge that a copy's own comes near, and its frame's size.
 
     Args:
         placement: Of the copy.
@@ -183,9 +199,28 @@ def _edges(
         plain = whole_frame(width, height, max(wanted))
         frame = plain if wanted[0] == wanted[1] else fitted_frame(width, height, wanted)
         edges = edge_to_edge(placement.width, placement.height, frame, orientation)
-        if np.abs(edges.corners() - placement.corners()).max() < SNAP:
+        if _apart(edges, placement) < NEAR:
             return edges, frame.size
     return None
+
+
+def _apart(one: Placement, other: Placement) -> float:
+    """Frame pixels, along an axis, by which two placements differ at the worst corner."""
+    return float(np.abs(one.corners() - other.corners()).max())
+
+
+def _whole(seen: Spectrum, keyed: Waves, placement: Placement, edges: Placement) -> bool:
+    """Whether a copy lies edge to edge: the waves say hardly less for it than for their own place.
+
+    A small copy's few waves place it a pixel off; a row that was cut they notice.
+    """
+    if _apart(edges, placement) < SNAP:
+        return True
+    for_edges, best = (
+        coherence(amplitudes(seen, keyed, place.matrix, place.offset))
+        for place in (edges, placement)
+    )
+    return for_edges > best - DOUBT
 
 
 def _window(placement: Placement) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -243,8 +278,10 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
     placement, canvas, revealed = place.placement, best.canvas, best.revealed
     if place.size != size or place.start != (0, 0):
         edges = _edges(placement, [size])
-        if edges is not None and edges[1] == size:
+        if edges is not None and edges[1] == size and _apart(edges[0], placement) < SNAP:
             placement = edges[0]
+        else:
+            placement = _finely(engine, copy, best, placement)
         canvas = _canvas(engine, copy, placement, size)
         revealed = engine.reveal(canvas.image)
     return Received(
@@ -256,6 +293,24 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         revealed=revealed,
         piloted=place.waves is not None,
     )
+
+
+def _finely(engine: Engine, copy: _Copy, best: _Read, placement: Placement) -> Placement:
+    """Align a part by the template that its message names, on the window that it shows."""
+    message = best.reading.message
+    assert message is not None
+    (row, column), size = _window(placement)
+
+    def reveal(place: Placement) -> tuple[Canvas, Array]:
+        canvas = _canvas(engine, copy, place, size)
+        return canvas, engine.reveal(canvas.image)[-TEMPLATE_CHANNELS:]
+
+    top, left = row // BLOCK, column // BLOCK
+    rows, columns = (-(-side // SIDE_MULTIPLE) * SIDE_MULTIPLE // BLOCK for side in size)
+    scales = engine.record.options.template_scales
+    expected = template(best.key, message, top + rows, left + columns, scales=scales)
+    near = placement.moved(-column, -row)
+    return fine_aligned(near, expected[:, top:, left:], reveal).moved(column, row)
 
 
 def _canvas(engine: Engine, copy: _Copy, placement: Placement, size: tuple[int, int]) -> Canvas:

@@ -66,16 +66,11 @@ class _Step(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Graph:
-    """What a graph computes.
-
-    Inputs are (name, channels, divisor of the picture's size); the halo is how many pixels an
-    output may depend on beyond its own place, rounded up to a multiple of 16.
-    """
+    """What a graph computes; inputs are (name, channels, divisor of the picture's size)."""
 
     run: Callable[..., Tensor]
     inputs: tuple[tuple[str, int, int], ...]
     output: str
-    halo: int
 
 
 def _graphs(system: System) -> dict[str, _Graph]:
@@ -84,16 +79,14 @@ def _graphs(system: System) -> dict[str, _Graph]:
     payload = config.payload_channels
     gathered = config.descriptions * (config.code_channels + 1)
     clues = (("clues", config.clue_channels, config.block),) if config.code_evidence else ()
-    halo = _halos(config)
     return {
-        "encode": _Graph(run=system.encode, inputs=(image,), output="code", halo=halo["encode"]),
+        "encode": _Graph(run=system.encode, inputs=(image,), output="code"),
         "embed": _Graph(
             run=lambda image, payload, strength: system.embed(image, payload, strength)[0],
             inputs=(image, ("payload", payload, config.block), ("strength", 0, 0)),
             output="immunized",
-            halo=halo["embed"],
         ),
-        "reveal": _Graph(run=system.reveal, inputs=(image,), output="payload", halo=halo["reveal"]),
+        "reveal": _Graph(run=system.reveal, inputs=(image,), output="payload"),
         "localize": _Graph(
             run=system.localize,
             inputs=(
@@ -103,34 +96,13 @@ def _graphs(system: System) -> dict[str, _Graph]:
                 *clues,
             ),
             output="logits",
-            halo=halo["localize"],
         ),
         "recover": _Graph(
             run=system.recover,
             inputs=(image, ("mask", 1, 1), ("codes", gathered, config.block)),
             output="recovered",
-            halo=halo["recover"],
         ),
     }
-
-
-def _halos(config: ModelConfig) -> dict[str, int]:
-    """How far each graph looks: its 3x3 convolutions in a row, each one cell of its own size.
-
-    A residual block has two; a coupling has two in φ and two in η.
-    """
-    found, body = config.localizer_blocks, config.recoverer_blocks
-    fine = config.recoverer_fine_blocks
-    coupling = 8 * 4 * config.coupling_blocks
-    pixels = {
-        "encode": 8 * (1 + 2 * config.encoder_blocks),
-        "embed": coupling,
-        "reveal": coupling,
-        # Cells of 16 pixels, 8, 4 and 2: the chains, and what lies before and behind them.
-        "localize": 16 * (1 + 2 * found) + 8 * (4 + 2 * found) + 4 * 5 + 2 * 6,
-        "recover": 8 * (1 + 2 * body) + 4 * (3 + 2 * fine) + 2 * (2 + 2 * fine),
-    }
-    return {name: count + -count % SIZE_MULTIPLE for name, count in pixels.items()}
 
 
 def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRecord:
@@ -164,9 +136,7 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
         onnx.checker.check_model(model, full_check=True)
         data = model.SerializeToString(deterministic=True)
         path = write_atomically(folder / f"{graph_name}.onnx", data, overwrite=True)
-        graphs[graph_name] = GraphRecord(
-            file=path.name, sha256=hashlib.sha256(data).hexdigest(), halo=graph.halo
-        )
+        graphs[graph_name] = GraphRecord(file=path.name, sha256=hashlib.sha256(data).hexdigest())
     record = ReleaseRecord(
         name=name,
         licence=licence,

@@ -40,7 +40,6 @@ class GraphRecord(_Record):
 
     file: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    halo: int = Field(ge=0, multiple_of=16)  # pixels an output looks beyond its own place
 
 
 class WorkingPoint(_Record):

@@ -6,8 +6,7 @@
           └──── end ──► every child: its peak of memory, and what it computed
 
 Every backend has a fresh process, since a peak of memory is a process's; only one of them computes
-at a time. A picture too large for one strip is measured by its middle strip, exactly as the product
-cuts it, and the time is scaled by the pixels of all strips, the halo included.
+at a time.
 """
 
 import argparse
@@ -32,7 +31,6 @@ from imuge.bench.speed.memory import be_killed_first, forget_peak, peak_mb, resi
 from imuge.demo import host_photograph
 from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK
-from imuge.engine.strips import Strip, strips
 from imuge.errors import ConfigError
 
 STAGES = ("encode", "embed", "reveal", "localize", "recover")
@@ -56,28 +54,6 @@ class Cell:
     def megapixels(self) -> float:
         """Of the picture."""
         return self.width * self.height / 1e6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StripPlan:
-    """Which part of a picture is computed for a measurement."""
-
-    rows: tuple[int, int]  # kept by the strip that is run
-    strips: int  # that the whole picture takes
-    scale: float  # from this strip's time to that of the picture
-
-
-def plan(cell: Cell, engine: Engine) -> StripPlan:
-    """The middle one of the strips that the product cuts this picture into."""
-    halo = engine.record.graphs[cell.stage].halo
-    cut = list(strips(cell.height, cell.width, halo=halo, pixel_budget=engine.pixel_budget))
-    middle = cut[len(cut) // 2]
-    scale = sum(_computed(one) for one in cut) / _computed(middle)
-    return StripPlan(rows=(middle.keep_top, middle.keep_bottom), strips=len(cut), scale=scale)
-
-
-def _computed(strip: Strip) -> int:
-    return strip.bottom - strip.top
 
 
 def inputs(stage: str, width: int, height: int, engine: Engine) -> dict[str, Array]:
@@ -111,29 +87,21 @@ class Runner:
     """One stage of one picture in one backend, ready to run."""
 
     def __init__(self, engine: Engine, cell: Cell) -> None:
-        self.plan = plan(cell, engine)
         self._engine = engine
         self._stage = cell.stage
         self._given = inputs(cell.stage, cell.width, cell.height, engine)
         self._result: Array | None = None
 
     def run(self) -> float:
-        """Compute the planned rows; seconds."""
+        """Compute the stage; seconds."""
         start = time.perf_counter()
-        self._result = self._compute(self._given, self.plan.rows)
+        self._result = self._compute(self._given)
         return time.perf_counter() - start
 
     def warm_up(self) -> None:
         """Load the graph and start its threads, on a small picture."""
         small = inputs(self._stage, SMALLEST, SMALLEST, self._engine)
-        self._compute(small, (0, SMALLEST))
-
-    def rest_mb(self) -> float:
-        """Megabytes of the whole result that were not computed, in a picture of several strips."""
-        assert self._result is not None
-        rows = self.plan.rows[1] - self.plan.rows[0]
-        height = self._given["image"].shape[1]
-        return float(self._result.nbytes / 1e6 * (height / rows - 1))
+        self._compute(small)
 
     def sample(self) -> list[float]:
         """Numbers out of the result, spread evenly."""
@@ -141,10 +109,9 @@ class Runner:
         flat = self._result.ravel()
         return [float(x) for x in flat[:: max(1, flat.size // SAMPLED)]]
 
-    def _compute(self, given: Mapping[str, Array], rows: tuple[int, int]) -> Array:
-        divisor = BLOCK if self._stage in ("encode", "reveal") else 1
+    def _compute(self, given: Mapping[str, Array]) -> Array:
         scalars = {"strength": 1.0} if self._stage == "embed" else None
-        return self._engine._run(self._stage, given, scalars=scalars, divisor=divisor, rows=rows)
+        return self._engine._run(self._stage, given, scalars)
 
 
 def serve(cell: Cell, backend: str, torch_weights: Path | None) -> None:
@@ -155,12 +122,12 @@ def serve(cell: Cell, backend: str, torch_weights: Path | None) -> None:
     before = resident_mb()
     forget_peak()
     runner.warm_up()
-    _tell({"strips": runner.plan.strips, "scale": runner.plan.scale})
+    _tell({"ready": True})
     for line in sys.stdin:
         if line.strip() != "run":
             break
         _tell({"s": runner.run()})
-    peak = peak_mb() + runner.rest_mb()
+    peak = peak_mb()
     _tell({"peak_mb": peak, "above_mb": peak - before, "sample": runner.sample()})
 
 
@@ -230,8 +197,8 @@ def measure(
     Args:
         cell: What to measure.
         backends: Of `BACKENDS`.
-        repeats: Measured runs of each backend. A picture of one strip is run once before, untimed,
-            where there is more than one.
+        repeats: Measured runs of each backend; with more than one there is another before them,
+            which is not timed.
         torch_weights: See `engine_of`.
 
     Returns:
@@ -251,7 +218,8 @@ def measure(
             log = stack.enter_context(tempfile.TemporaryFile("w+"))
             children[backend] = _Child(cell, backend, torch_weights, log)
             stack.callback(children[backend].close)
-        ready = {backend: child.read() for backend, child in children.items()}
+        for child in children.values():
+            child.read()  # that it is ready
         seconds: dict[str, list[float]] = {backend: [] for backend in backends}
         warm = repeats > 1
         for turn in range(repeats + warm):
@@ -259,14 +227,12 @@ def measure(
             for backend in (*backends[shift:], *backends[:shift]):
                 answer = children[backend].ask("run")
                 if answer and turn >= warm:
-                    seconds[backend].append(answer["s"] * ready[backend]["scale"])
+                    seconds[backend].append(answer["s"])
         ends = {backend: child.ask("end") for backend, child in children.items()}
         errors = {backend: child.error for backend, child in children.items()}
-    plans = [message for message in ready.values() if message]
     return {
         **asdict(cell),
         "megapixels": cell.megapixels,
-        "strips": plans[0]["strips"] if plans else None,
         "repeats": repeats,
         "backends": {
             backend: {"error": errors[backend]}

@@ -63,16 +63,15 @@ def _stages(cells: list[dict[str, Any]]) -> list[str]:
     names = _backends(cells)
     lines = [
         "Milliseconds a megapixel of each stage; in brackets the ratio to ONNX Runtime in the same "
-        "run, with quartiles where there were several. *Strips*: how many the picture takes.",
+        "run, with quartiles where there were several.",
         "",
-        f"| stage | Mpx | threads | strips | {' | '.join(LABELS[name] for name in names)} |",
-        "|---|---|---|---|" + "---|" * len(names),
+        f"| stage | Mpx | threads | {' | '.join(LABELS[name] for name in names)} |",
+        "|---|---|---|" + "---|" * len(names),
     ]
     for cell in cells:
         values = [_speed(cell["backends"].get(name), name) for name in names]
         lines.append(
-            f"| {cell['stage']} | {_size(cell)} | {cell['threads']} | {cell['strips']} "
-            f"| {' | '.join(values)} |"
+            f"| {cell['stage']} | {_size(cell)} | {cell['threads']} | {' | '.join(values)} |"
         )
     return lines
 
@@ -126,10 +125,5 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
             if "error" in row:
                 place = f"{cell['stage']}, {_size(cell)} Mpx, {cell['threads']} threads"
                 yield f"- {LABELS[name]} failed at {place}: {row['error']}."
-    if any(cell["strips"] and cell["strips"] > 1 for cell in cells):
-        yield (
-            "- Where a stage takes several strips, its middle one was run and the time scaled by "
-            "the pixels of all; memory is that of the whole picture."
-        )
     for line in result.get("left_out", []):
         yield f"- Left out: {line}."

@@ -1,0 +1,189 @@
+"""A copy is found where it is, to a fraction of a pixel, and brought there and back."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from imuge.protection.align import (
+    Placement,
+    candidates,
+    edge_to_edge,
+    refined,
+    unwarp,
+    warp,
+)
+from imuge.protection.frame import published_frame, to_frame
+from imuge.protection.pilot import ORIENTATIONS, hits, spectrum, waves
+
+WORST = 0.8  # frame pixels at a corner after refining; half of that in the middle
+SHARE = 384 / 512  # frame pixels for each of the portrait's
+TURNS = np.radians(np.arange(-1.0, 1.01, 0.25))
+
+
+def saved(pixels, quality=75):
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def part(pixels, left, top, width, height, size=None):
+    """A part of the portrait, scaled to `size` (width, height), and where it truly lies."""
+    cut = Image.fromarray(pixels[top : top + height, left : left + width])
+    size = size or (width, height)
+    copy = np.asarray(cut.resize(size, Image.Resampling.LANCZOS))
+    matrix = np.diag([SHARE * width / size[0], SHARE * height / size[1]])
+    offset = np.array([left, top]) * SHARE
+    return copy, Placement(matrix=matrix, offset=offset, width=size[0], height=size[1])
+
+
+def as_turned(pixels, placement, orientation):
+    """A copy with a quarter turn or mirrored, and where that lies."""
+    inverse = orientation.T  # from the upright copy to the turned one
+    height, width = pixels.shape[:2]
+    crossed = orientation[0, 0] == 0
+    turned = pixels.transpose(1, 0, 2) if crossed else pixels
+    flips = inverse.sum(1)
+    turned = turned[:: int(flips[1]), :: int(flips[0])]
+    size = (height, width) if crossed else (width, height)
+    start = np.where(flips < 0, size, 0.0)
+    matrix = placement.matrix @ orientation
+    offset = placement.offset - matrix @ start
+    return turned, Placement(matrix=matrix, offset=offset, width=size[0], height=size[1])
+
+
+def error(found, true):
+    """Frame pixels by which the worst corner is off."""
+    return float(np.linalg.norm(found.corners() - true.corners(), axis=1).max())
+
+
+def found_best(copy, keyed):
+    seen = spectrum(copy)
+    height, width = copy.shape[:2]
+    places = candidates(seen, keyed, width, height, turns=TURNS)
+    assert places, "no waves were found"
+    return places[0].placement, refined(seen, keyed, places[0].placement)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=range(8))
+def test_a_part_is_found_in_every_orientation(piloted, keyed, orientation):
+    copy, true = as_turned(*part(piloted, 70, 40, 400, 360), orientation)
+    _, fine = found_best(saved(copy), keyed)
+    assert error(fine, true) < WORST
+    assert np.array_equal(fine.orientation, orientation)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        (0, 0, 512, 512, (700, 700)),
+        (0, 0, 512, 512, (430, 430)),
+        (0, 0, 512, 472, None),
+        (37, 61, 400, 420, None),
+        (128, 90, 320, 320, None),
+        (60, 20, 420, 440, (380, 398)),
+    ],
+    ids=str,
+)
+def test_scale_and_place_are_found_and_refining_brings_them_nearer(piloted, keyed, cut):
+    copy, true = part(piloted, *cut)
+    rough, fine = found_best(saved(copy), keyed)
+    assert error(rough, true) < 3
+    assert error(fine, true) < WORST
+
+
+def test_refining_mends_what_is_off(piloted, keyed):
+    copy, true = part(piloted, 37, 61, 400, 420)
+    off = Placement(
+        matrix=true.matrix * 1.003,
+        offset=true.offset + np.array([0.9, -0.7]),
+        width=400,
+        height=420,
+    )
+    assert error(off, true) > 1
+    assert error(refined(spectrum(copy), keyed, off), true) < 0.5
+
+
+def test_a_change_does_not_draw_the_placement_away(piloted, keyed):
+    copy, true = part(piloted, 37, 61, 400, 420)
+    copy = copy.copy()
+    # The waves are moved in a third of the copy, as by a forger who copies inside the picture.
+    copy[:200, :280] = piloted[101:301, 53:333]
+    seen = spectrum(copy)
+    assert error(refined(seen, keyed, true), true) < WORST
+
+
+def test_waves_stand_out_from_everything_that_is_none(piloted, large_photograph, keyed):
+    """Chance finds something in any picture, so only the beacon decides; the waves find more."""
+    true = hits(spectrum(saved(piloted)), keyed, turns=TURNS)[0]
+    assert true.scale == pytest.approx(SHARE, rel=0.01)
+    assert true.turn == 0
+    by_chance = hits(spectrum(large_photograph), keyed, turns=TURNS)
+    by_chance += hits(spectrum(piloted), waves(bytes(range(32))), turns=TURNS)
+    assert true.score > 1.5 * max((hit.score for hit in by_chance), default=0)
+
+
+def test_a_placement_goes_there_and_back():
+    turned = np.radians(12)
+    matrix = 0.7 * np.array(((np.cos(turned), -np.sin(turned)), (np.sin(turned), np.cos(turned))))
+    placement = Placement(matrix=matrix, offset=np.array([30.0, -4.0]), width=400, height=300)
+    points = np.random.default_rng(0).uniform(-50, 500, (20, 2))
+    np.testing.assert_allclose(placement.back(placement.at(points)), points, atol=1e-9)
+    assert placement.corners()[0] == pytest.approx((30, -4))
+    assert placement.scale == pytest.approx(0.7)
+    assert placement.turn == pytest.approx(-12)  # the copy has to be turned on to lie upright
+    moved = placement.moved(5, 6)
+    np.testing.assert_allclose(moved.corners(), placement.corners() + np.array([5, 6]))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=range(8))
+def test_a_whole_copy_of_any_orientation_is_brought_upright(large_photograph, orientation):
+    given = large_photograph[:400]
+    frame = published_frame(512, 400)
+    upright = edge_to_edge(512, 400, frame, ORIENTATIONS[0])
+    copy, true = as_turned(given, upright, orientation)
+    place = edge_to_edge(copy.shape[1], copy.shape[0], frame, orientation)
+    np.testing.assert_allclose(place.corners(), true.corners(), atol=1e-9)
+    moved, there = warp(copy, place, frame.size)
+    assert there.all()
+    np.testing.assert_allclose(moved, to_frame(given, frame), atol=0.01)
+
+
+def slow_waves(x, y):
+    """A picture that can be computed at any place of the frame, grey levels."""
+    return np.stack([128 + 50 * np.sin(x / 22 + y / 34), 128 + 50 * np.cos(x / 26 - y / 18)], -1)
+
+
+@pytest.mark.parametrize("angle", [0, 0.2, 7, 33, 100])
+def test_warp_brings_a_copy_to_its_place_and_unwarp_takes_it_back(angle):
+    size, turned = (240, 320), np.radians(angle)
+    matrix = 0.8 * np.array(((np.cos(turned), -np.sin(turned)), (np.sin(turned), np.cos(turned))))
+    offset = np.array([160.0, 120.0]) - matrix @ (150, 110)
+    placement = Placement(matrix=matrix, offset=offset, width=300, height=220)
+    x, y = np.meshgrid(np.arange(300) + 0.5, np.arange(220) + 0.5)
+    at = placement.at(np.column_stack([x.ravel(), y.ravel()])).reshape(220, 300, 2)
+    copy = np.rint(slow_waves(at[..., 0], at[..., 1]) * 257).astype(np.uint16)
+    moved, there = warp(copy, placement, size)
+    x, y = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
+    wanted = slow_waves(x, y)
+    inner = there & ~_near(~there, 6)
+    assert 0.4 < there.mean() < 0.8
+    assert np.abs(moved - wanted)[inner].max() < 0.3
+    assert moved[~there].min() > 70, "what is not there is filled with what is near"
+    again = unwarp(wanted[..., 0].astype(np.float32), placement)
+    inside = np.all((at > 3) & (at < (317, 237)), axis=2)
+    assert np.abs(again - copy[..., 0] / 257)[inside].max() < 0.3
+
+
+def _near(mask, reach):
+    return ndimage.binary_dilation(mask, np.ones((3, 3)), reach)
+
+
+def test_beyond_the_frame_there_is_nothing():
+    placement = Placement(matrix=np.eye(2), offset=np.array([-10.0, 0.0]), width=40, height=20)
+    back = unwarp(np.ones((20, 25), np.float32), placement)
+    assert back[:, :8].max() == 0
+    assert back[:, 12:33].min() > 0.99
+    assert back[:, 37:].max() == 0
