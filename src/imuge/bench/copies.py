@@ -150,8 +150,8 @@ def _start(detail: Detail) -> None:
     _Process.contestant = ReleaseContestant(engine, bench_key(), shipped=True, detail=detail)
 
 
-def _work(pair: tuple[Photograph, Photograph], seed: int, group: Group) -> list[Row]:
-    return measure(Subject(_Process.contestant, *pair, seed=seed), cases(group))
+def _work(pair: tuple[Photograph, Photograph], seed: int, wanted: tuple[Case, ...]) -> list[Row]:
+    return measure(Subject(_Process.contestant, *pair, seed=seed), wanted)
 
 
 def measure_all(
@@ -171,7 +171,7 @@ def measure_all(
         running = {}
         for group, i in missing:
             pair = groups[group][i], groups[group][i - 1]
-            running[pool.submit(_work, pair, i, group)] = group, pair[0].name
+            running[pool.submit(_work, pair, i, cases(group))] = group, pair[0].name
         for future in as_completed(running):
             journal.add(running[future], future.result())
             bars.advance(bar)

@@ -41,7 +41,7 @@ from imuge.image.limits import MAX_PIXELS
 ROOT = Path(__file__).parents[4]
 COMMAND = "python -m imuge.bench.speed.commands --out docs/scores --baseline f05562d"
 ENTRY = "from imuge.cli import main; main()"
-BASELINE_SIZES = ("1", "12")  # megapixels; 0.1.0 refuses more than 24
+BASELINE_SIZES = ("1", "12")  # 0.1.0 refuses more than 24 megapixels
 VERBS = ("immunize", "verify, intact", "verify, tampered")
 INTACT = 0  # exit status of a verdict
 TAMPERED = 10
@@ -142,8 +142,10 @@ def tampered_with(source: Path, target: Path) -> None:
     Image.fromarray(pixels).save(target, quality=SAVED_QUALITY)
 
 
-def measure_all(sizes: Sequence[str], baseline: str | None) -> dict[str, Any]:
-    """Costs by size: of this tree, and of the baseline where it takes that size."""
+def measure_all(
+    sizes: Sequence[str], baseline: str | None, baseline_sizes: Sequence[str]
+) -> dict[str, Any]:
+    """Costs by size: of this tree, and of the baseline at some of them."""
     Image.MAX_IMAGE_PIXELS = None  # our own pictures, of known size
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -165,7 +167,7 @@ def measure_all(sizes: Sequence[str], baseline: str | None) -> dict[str, Any]:
             found[size]["now"] = measure(
                 ours, host, _empty(folder / f"{size}-now"), options=options
             )
-            if theirs is not None and size in BASELINE_SIZES:
+            if theirs is not None and size in baseline_sizes:
                 found[size]["before"] = measure(theirs, host, _empty(folder / f"{size}-before"))
     return found
 
@@ -218,6 +220,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--baseline", metavar="COMMIT", help="measured beside it, by turns")
+    parser.add_argument("--baseline-sizes", nargs="*", choices=SIZES, default=BASELINE_SIZES)
     options = parser.parse_args(arguments)
     load = os.getloadavg()[0]
     result = {
@@ -228,7 +231,7 @@ def main(arguments: list[str] | None = None) -> None:
         "threads": available_threads(),
         "load_before": load,
         "baseline": options.baseline,
-        "sizes": measure_all(options.sizes, options.baseline),
+        "sizes": measure_all(options.sizes, options.baseline, options.baseline_sizes),
     }
     options.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1) + "\n"
