@@ -171,14 +171,16 @@ def calibration() -> str:
     """The record's working points in words."""
     found = read_record(release_folder()).calibration
     frames = ", ".join(f"{count} of {side}" for side, count in found.frames.items())
+    shares = (f"{code(name)} {share:.0%}" for name, share in found.beyond.items())
+    beyond = ", ".join(shares) or "none"
     lines = [
         f"`{found.command}`: of {found.pictures} untouched training pictures, {found.reached:.1%} "
         f"showed any region under the worst processing; the bound was {found.bound:.0%}. Points "
         f"chosen on one half of the pictures let {found.held_out:.1%} of the other half show one, "
         f"which is nearer to what other pictures will do. Longer sides of their frames: {frames} "
-        "pixels. Scale of the copy and processing: "
-        f"{', '.join(f'`{one}`' for one in found.processing)}. Copies that read less clearly than "
-        "the last row are `degraded`.",
+        f"pixels. Processing under which the bound was kept: {', '.join(map(code, found.kept))}; "
+        f"under which no point keeps it, with the share found: {beyond}. Copies that read less "
+        "clearly than the last row are `degraded`.",
         "",
         "| beacon signs right, at least | a pixel speaks for a region above | so many must, on a "
         "frame of 512x512 |",
@@ -189,6 +191,11 @@ def calibration() -> str:
         for p in found.points
     ]
     return "\n".join(lines) + "\n"
+
+
+def code(text: str) -> str:
+    """As code in a page."""
+    return f"`{text}`"
 
 
 def summary(result: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def reactions(largest_at_jpeg50, largest_at_jpeg70=0):
         ("jpeg:50", 0.62, 0.66, largest_at_jpeg50),
     ):
         agreement[:, column(name)] = np.linspace(low, high, COUNT)
-        largest[:, column(name)] = area
+        largest[: COUNT // 2, column(name)] = area  # of those that read less clearly
     # Small areas find small changes: the score falls with the area, and does not care for more.
     f1 = np.broadcast_to(-np.array(AREAS, float), (15, len(THRESHOLDS), len(AREAS)))
     return Reactions(largest, agreement, f1, np.tile([0.95, 0.72, 0.63], 5))
@@ -46,14 +46,14 @@ def test_clear_pictures_are_not_punished_for_the_faint_ones():
     calibration = choose(reactions(500, largest_at_jpeg70=100), bound=0.05)
     pristine, clear, faint = calibration.points
     assert [pristine.minimum_area, clear.minimum_area, faint.minimum_area] == [32, 128, 512]
-    assert pristine.minimum_agreement == pytest.approx(0.76, abs=1e-3)
-    assert clear.minimum_agreement == pytest.approx(0.66, abs=1e-3)
+    assert pristine.minimum_agreement == pytest.approx(0.75, abs=1e-3)
+    assert clear.minimum_agreement == pytest.approx(0.64, abs=1e-3)
     assert faint.minimum_agreement == pytest.approx(0.622, abs=1e-3)  # 5 % read more faintly
     assert calibration.minimum_agreement == faint.minimum_agreement
     assert calibration.reached <= 0.05
     assert calibration.point(0.8) == pristine
     assert calibration.point(0.7) == clear
-    assert calibration.point(0.65) == calibration.point(0.1) == faint
+    assert calibration.point(0.63) == calibration.point(0.1) == faint
 
 
 def test_alarms_within_the_bound_are_spent_and_reported():
@@ -76,16 +76,29 @@ def test_what_is_chosen_on_half_of_the_pictures_is_tried_on_the_other_half():
 
 
 def test_copies_too_faint_for_any_point_are_not_judged():
-    calibration = choose(reactions(100_000), bound=0.05)
-    assert calibration.minimum_agreement > 0.65, "all but 5 % of those after JPEG 50 are left out"
+    found = reactions(0)
+    faint = column("jpeg:50")
+    found.largest[:8, faint] = 100_000  # the faintest fifth of them
+    calibration = choose(found, bound=0.05)
+    assert calibration.minimum_agreement > np.quantile(found.agreement[:, faint], 0.1)
     assert calibration.reached <= 0.05
     assert calibration.frames == {"512": COUNT}
-    assert "0.5x, jpeg:50" in calibration.processing
+    assert set(calibration.kept) == set(calibrate.NAMES)
+    assert calibration.beyond == {}
+
+
+def test_processing_that_no_point_is_good_for_is_named():
+    found = reactions(0)
+    found.largest[::3, PROCESSING.index((1.0, "webp:60"))] = 100_000
+    calibration = choose(found, bound=0.05)
+    assert calibration.beyond == {"1x, webp:60": pytest.approx(14 / 40)}
+    assert len(calibration.kept) == len(PROCESSING) - 1
+    assert calibration.reached == 0
 
 
 def test_a_bound_that_cannot_be_kept_is_an_error():
     found = reactions(0)
-    found.largest[:, column("none")] = 100_000
+    found.largest[:] = 100_000
     with pytest.raises(ConfigError, match="no working point"):
         choose(found, bound=0.05)
 
@@ -148,7 +161,7 @@ def test_one_picture_is_measured_on_its_frame(guard, key, photograph, other_phot
     line = calibrate.measure(guard.engine, key, unit)
     assert (line["side"], line["pixels"]) == (192, 192 * 192)
     assert len(line["agreement"]) == len(line["largest"]) == len(PROCESSING)
-    assert line["agreement"][0] > 0.9 > line["agreement"][column("jpeg:40")]
+    assert line["agreement"][0] > 0.85 > line["agreement"][column("jpeg:40")]
     assert len(line["tampered"]) == len(calibrate.TAMPERING)
     found = Reactions.together([line])
     assert found.f1.max(axis=(1, 2)).max() > 0.9

@@ -87,5 +87,6 @@ def test_the_whole_command_writes_both_files(tmp_path, request, monkeypatch, cap
 
 def test_one_picture_is_not_enough(tmp_path, request):
     data = request.config.rootpath / "tests/data"
+    folders = ["--data", str(data), "--validation", str(data), "--out", str(tmp_path)]
     with pytest.raises(ConfigError, match="expected two photographs or more"):
-        copies.main(["--data", str(data), "--out", str(tmp_path), "--pictures", "1"])
+        copies.main([*folders, "--pictures", "1"])

@@ -4,9 +4,10 @@ On training pictures only, small squares and whole photographs, on the frames of
 Untouched copies go through ordinary processing. How clearly each reads, the share of beacon signs
 that agree, sorts them: the share stated as bound, or more where nothing else keeps to it, may read
 too faintly to be judged at all under the worst processing; the others are faint, clear or pristine,
-parted by what no picture exceeds after JPEG 50 and after JPEG 85. From the faint to the pristine,
-of the points at which at most the bound shows any region, whatever the processing, the one with the
-best F1 on tampered pictures is taken.
+parted by the median after JPEG 50 and after JPEG 85. From the faint to the pristine, of the points
+at which at most the bound shows any region, whatever the processing, the one with the best F1 on
+tampered pictures is taken. Processing under which no point keeps to the bound is named in the
+record, with the share that does show a region.
 
     imuge calibrate --data ../shared/data/train --whole DIR
 
@@ -91,6 +92,9 @@ SQUARES: tuple[Detail, ...] = ("normal", "fine")
 WHOLES: tuple[Detail, ...] = ("normal", "robust", "normal", "fine")
 COMMAND = "imuge calibrate --data ../shared/data/train --whole DIR"
 JOURNAL = "calibration.journal.jsonl"
+
+
+NAMES = tuple(f"{scale:g}x, {saved}" for scale, saved in PROCESSING)
 
 
 def column(chain_text: str) -> int:
@@ -336,22 +340,49 @@ def choose(
     Raises:
         ConfigError: no point tried stays within the bound.
     """
-    points = _best_points(reactions, bound)
+    kept = _within_reach(reactions, bound)
+    points = _best_points(reactions, bound, kept)
     half = np.arange(len(reactions.agreement)) % 2 == 0
     others = [
-        alarms(reactions.of(~chosen), _best_points(reactions.of(chosen), bound))
+        alarms(reactions.of(~chosen), _best_points(reactions.of(chosen), bound, kept))[kept]
         for chosen in (half, ~half)
     ]
+    found = dict(zip(NAMES, alarms(reactions, points).tolist(), strict=True))
     return Calibration(
         points=points,
         bound=bound,
-        reached=float(alarms(reactions, points).max()),
+        reached=max(found[NAMES[i]] for i in kept),
         held_out=float(np.mean(others, axis=0).max()),
         pictures=len(reactions.agreement),
         frames=dict(frames),
-        processing=tuple(f"{scale:g}x, {saved}" for scale, saved in PROCESSING),
+        kept={NAMES[i]: found[NAMES[i]] for i in kept},
+        beyond={name: found[name] for i, name in enumerate(NAMES) if i not in kept},
         command=command,
     )
+
+
+def _within_reach(reactions: Reactions, bound: float) -> list[int]:
+    """The processing under which points can keep to the bound on all pictures and on both halves.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    half = np.arange(len(reactions.agreement)) % 2 == 0
+    parts = (reactions, reactions.of(half), reactions.of(~half))
+    # What the strictest point tried lets through, whatever it costs.
+    strictest = (reactions.largest[:, :, -1] >= AREAS[-1]).mean(0)
+    kept = list(range(len(PROCESSING)))
+    while True:
+        try:
+            for part in parts:
+                _best_points(part, bound, kept)
+        except ConfigError:
+            worst = max(kept, key=lambda i: float(strictest[i]))
+            if strictest[worst] == 0 or len(kept) == 1:
+                raise
+            kept.remove(worst)
+        else:
+            return kept
 
 
 def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.float64]:
@@ -373,20 +404,27 @@ def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.f
     return shares
 
 
-def _best_points(reactions: Reactions, bound: float) -> tuple[WorkingPoint, ...]:
-    """The best point for each clarity, the clearest first.
+def _best_points(
+    reactions: Reactions, bound: float, kept: Sequence[int]
+) -> tuple[WorkingPoint, ...]:
+    """The best point for each clarity, the clearest first, that keeps to the bound.
 
     Copies that read more faintly than the share stated as bound are too faint under the worst
     processing; so are more, where no point would keep to the bound otherwise.
 
+    Args:
+        reactions: Of these pictures.
+        bound: Share of them that may show any region.
+        kept: Numbers of the processing that must keep to it.
+
     Raises:
-        ConfigError: none does, however faint a copy may be called too faint.
+        ConfigError: no point does, however faint a copy may be called too faint.
     """
-    edges = [float(reactions.agreement[:, column(name)].max()) for name in CLEARER_THAN]
-    low = float(np.quantile(reactions.agreement, bound, axis=0).min())
+    edges = [float(np.median(reactions.agreement[:, column(name)])) for name in CLEARER_THAN]
+    low = float(np.quantile(reactions.agreement[:, kept], bound, axis=0).min())
     while True:
         try:
-            return _points_from([low, *edges], reactions, bound)
+            return _points_from([low, *edges], reactions, bound, kept)
         except ConfigError:
             low += FAINTNESS_STEP
             if low >= edges[0]:
@@ -394,37 +432,42 @@ def _best_points(reactions: Reactions, bound: float) -> tuple[WorkingPoint, ...]
 
 
 def _points_from(
-    lows: Sequence[float], reactions: Reactions, bound: float
+    lows: Sequence[float], reactions: Reactions, bound: float, kept: Sequence[int]
 ) -> tuple[WorkingPoint, ...]:
     """The best point for each clarity from these on, the clearest first."""
     points: list[WorkingPoint] = []
-    spent = np.zeros(len(PROCESSING))
+    spent = np.zeros(len(kept))
     for low, high in zip(lows, [*lows[1:], 1.01], strict=True):
-        point, found = _best_point(reactions, low, high, bound - spent)
+        point, found = _best_point(reactions, (low, high), bound - spent, kept)
         points.insert(0, point)
         spent += found
     return tuple(points)
 
 
 def _best_point(
-    reactions: Reactions, low: float, high: float, room: NDArray[np.float64]
+    reactions: Reactions,
+    between: tuple[float, float],
+    room: NDArray[np.float64],
+    kept: Sequence[int],
 ) -> tuple[WorkingPoint, NDArray[np.float64]]:
-    """The best point for pictures that read from `low` to below `high`, and its alarms.
+    """The best point for copies that read so clearly, and its alarms.
 
-    Alarms and the room for them are shares of all pictures, for each processing.
+    Alarms and the room for them are shares of all pictures, for each processing that is kept.
     """
-    inside = (reactions.agreement >= low) & (reactions.agreement < high)
+    low, high = between
+    agreement, largest = reactions.agreement[:, kept], reactions.largest[:, kept]
+    inside = (agreement >= low) & (agreement < high)
     tampered = (reactions.tampered_agreement >= low) & (reactions.tampered_agreement < high)
     best: tuple[float, WorkingPoint, NDArray[np.float64]] | None = None
     for i, threshold in enumerate(THRESHOLDS):
         for j, area in enumerate(AREAS):
-            alarms = ((reactions.largest[:, :, i] >= area) & inside).mean(0)
+            found = ((largest[:, :, i] >= area) & inside).mean(0)
             score = float(reactions.f1[tampered, i, j].mean()) if tampered.any() else 0.0
-            if (alarms <= room + 1e-9).all() and (best is None or score > best[0]):
+            if (found <= room + 1e-9).all() and (best is None or score > best[0]):
                 point = WorkingPoint(
                     minimum_agreement=round(low, 3), threshold=threshold, minimum_area=area
                 )
-                best = (score, point, alarms)
+                best = (score, point, found)
     if best is None:
         raise ConfigError(f"no working point keeps false alarms within {room.max():.1%}")
     return best[1], best[2]

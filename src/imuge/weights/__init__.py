@@ -54,12 +54,13 @@ class Calibration(_Record):
     """The working points, and what they were set from."""
 
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
-    bound: float  # share of untouched pictures with any region under the worst processing
-    reached: float  # the same, as found on the calibration pictures
+    bound: float  # share of untouched pictures that may show any region, under any processing
+    reached: float  # the most of those kept to it, as found on the calibration pictures
     held_out: float  # and as points chosen on half of them reached on the other half
     pictures: int
     frames: dict[str, int]  # how many of them were published on frames of each side
-    processing: tuple[str, ...]  # scale of the copy, and what it was saved as
+    kept: dict[str, float]  # processing under which the bound was kept, and the share found
+    beyond: dict[str, float]  # and those under which no point keeps it
     command: str
 
     @field_validator("points")
