@@ -77,13 +77,13 @@ def _copy_rows(
     copies: dict[str, Any],
 ) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
     """Size of the photographs, processing, and the rows tampered with and untouched."""
-    found = []
+    found: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
     for group, facts in copies["groups"].items():
         low, high = facts["longer_sides"]
         size = f"{low}" if low == high else f"{low} to {high}"
         for process in WANTED[group]:
-            pair = (row_of(facts["rows"], process, kind) for kind in ("splice", UNTOUCHED))
-            found.append((size, process, *pair))
+            changed = row_of(facts["rows"], process, "splice")
+            found.append((size, process, changed, row_of(facts["rows"], process, UNTOUCHED)))
     return found
 
 

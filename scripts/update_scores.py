@@ -125,7 +125,7 @@ def pages() -> dict[Path, dict[str, str]]:
 
 def pictures() -> dict[Path, str]:
     """The plots that the pages show."""
-    svgs = {}
+    svgs: dict[Path, str] = {}
     if (SCORES / "bench.json").exists():
         drawn = plots(load("bench"))
         svgs |= {path_of(title): drawn[title] for title in PLOTS}
