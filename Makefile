@@ -1,5 +1,7 @@
 # Everything a person or CI does here. `make help` lists it.
-PYTHON ?= python3.11
+# The first of these that is there and new enough (3.11), unless you name one: make setup PYTHON=...
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
@@ -20,23 +22,25 @@ help: ## Show this list
 setup: $(CORE) ## Make .venv with the imuge command in it (no torch)
 
 $(CORE): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo 'imuge needs Python 3.11 or newer, and none was found; name one: make setup PYTHON=/path/to/python3' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/pip install --constraint constraints.txt --editable .
 	touch $@
+	@echo 'The command is $(BIN)/imuge; try: $(BIN)/imuge doctor'
 
 $(SERVE): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve]'
+	$(BIN)/pip install --constraint constraints.txt --editable '.[serve]'
 	touch $@
 
 $(DEV): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray,registry,postgres,c2pa]'
+	$(BIN)/pip install --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray,registry,postgres,c2pa]'
 	touch $@
 
 $(DOCS): $(CORE)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs,serve]'
+	$(BIN)/pip install --constraint constraints.txt --editable '.[docs,serve]'
 	touch $@
 
-demo: setup ## Immunize, tamper, re-save as JPEG 70 and verify a bundled photograph
+demo: setup ## Immunize, tamper, scale, re-save as JPEG and verify a bundled photograph
 	$(BIN)/imuge demo --out $(OUT)/demo
 
 serve: $(SERVE) ## Run the service and its page on http://127.0.0.1:8000

@@ -22,7 +22,7 @@ from scipy import ndimage
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.scores import psnr_db
-from imuge.demo import LEFT, RIGHT, host_photograph
+from imuge.demo import PALM, host_photograph
 from imuge.engine.canvas import to_canvas
 from imuge.guard import Guard
 from imuge.keys import TEMPLATE_CHANNELS, Geometry, Key, Message, template
@@ -92,9 +92,9 @@ class Story:
         self.keying = code_keying(options, KEY, IMAGE_ID, self.canvas.grid, len(self.code))
         self.published = embed(self.guard.engine, self.canvas, self.code, KEY, IMAGE_ID)
         outline = Image.new("1", self.host.shape[1::-1])
-        ImageDraw.Draw(outline).polygon(LEFT + RIGHT, fill=1)
+        ImageDraw.Draw(outline).polygon(PALM, fill=1)
         self.mask = np.array(outline)
-        # As in the demo: the model of the Space Shuttle is retouched away.
+        # As in the demo: a palm leaf is retouched away.
         random = np.random.default_rng(0)
         self.forged = tamper(self.published, "inpaint", mask=self.mask, rng=random).picture
 

@@ -1,10 +1,12 @@
 """Errors are one line that a terminal shows and does not obey."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imuge.errors import ImageError, ImugeError, KeyFileError, shown
+from imuge.errors import ImageError, ImugeError, KeyFileError, shown, to_install
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,23 @@ def test_any_text_is_one_printable_line(text):
         assert message.splitlines() in ([message], [])
         assert "\x1b" not in message
         message.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        (None, "pip install 'imuge[heif]'"),
+        ({"url": "https://example.org/imuge.whl"}, "pip install 'imuge[heif]'"),
+        ({"url": "file:///a%20b/imuge", "dir_info": {}}, "pip install '/a b/imuge[heif]'"),
+        ({"url": "file:///i", "dir_info": {"editable": True}}, "pip install -e '/i[heif]'"),
+        ({"url": "file:///i.whl", "archive_info": {}}, "pip install '/i.whl[heif]'"),
+    ],
+)
+def test_an_extra_is_installed_from_where_imuge_came(monkeypatch, origin, command):
+    class Found:
+        def read_text(self, name):
+            assert name == "direct_url.json"
+            return None if origin is None else json.dumps(origin)
+
+    monkeypatch.setattr("imuge.errors.metadata.distribution", lambda _: Found())
+    assert to_install("heif") == command

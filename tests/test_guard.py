@@ -309,7 +309,7 @@ def test_a_key_can_be_named_for_one_call(guard, key, photograph, tmp_path):
 def test_the_record_is_stable_json(guard, forged):
     verdict = guard.verify(forged[0])
     record = verdict.to_dict()
-    assert record["schema"] == "imuge.verdict/1"
+    assert record["schema"] == "imuge.verdict/2"
     assert list(record) == [
         "schema",
         "verdict",

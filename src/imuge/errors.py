@@ -17,7 +17,11 @@ Messages say what came, what was wanted and what to do, in one sentence that fit
 names may hold line ends and the escape sequences of terminals: errors show them escaped.
 """
 
+import json
+import shlex
 import unicodedata
+from importlib import metadata
+from urllib.parse import unquote, urlsplit
 
 _JOINERS = "\u200c\u200d"  # inside words of some scripts, and inside emoji
 _ESCAPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, directions, surrogates, line ends
@@ -38,6 +42,19 @@ def _safe(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # how Python holds a byte that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
+
+
+def to_install(extra: str) -> str:
+    """The command that adds an extra to imuge as it is installed here: by name, or by its path."""
+    try:
+        origin = json.loads(metadata.distribution("imuge").read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        origin = {}
+    parts = urlsplit(origin.get("url", ""))
+    if parts.scheme != "file":
+        return f"pip install 'imuge[{extra}]'"
+    editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
+    return f"pip install {editable}{shlex.quote(f'{unquote(parts.path)}[{extra}]')}"
 
 
 class ImugeError(Exception):

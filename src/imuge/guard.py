@@ -5,7 +5,9 @@ copy ──── load ─► verify ──────────────�
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar, overload
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imuge.engine import Engine, Progress
+from imuge.engine.steps import step
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.image import (
     Limits,
@@ -29,9 +32,13 @@ from imuge.image import (
     to_pil,
 )
 from imuge.keys import Key, find_key, new_image_id
-from imuge.protection.embed import prepare, publish
-from imuge.protection.frame import DETAILS, Detail
-from imuge.protection.receive import SEARCHES, Search, receive
+from imuge.protection.embed import Host, prepare, publish
+from imuge.protection.frame import DETAILS as DETAILS
+from imuge.protection.frame import Detail as Detail
+from imuge.protection.frame import published_frame
+from imuge.protection.receive import SEARCHES as SEARCHES
+from imuge.protection.receive import Search as Search
+from imuge.protection.receive import receive
 from imuge.protection.verify import verify, with_hidden_copy, with_recovered
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release
@@ -44,6 +51,17 @@ PictureType = TypeVar("PictureType", bound=AnyPicture)
 # template, and another chance.
 DRAWS = 3
 STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
+THINNEST = 32  # frame pixels across: a strip's frame has too few blocks beside each other
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A picture that reads back as it should."""
+
+    picture: Picture
+    file: bytes | None
+    image_id: int
+    verdict: Verdict
 
 
 class Guard:
@@ -60,7 +78,8 @@ class Guard:
         device: "cpu", or "cuda" where onnxruntime-gpu is installed; None means "cpu".
         limits: The sizes of pictures taken; None means those of `imuge.image.Limits`. A `Picture`
             has its own.
-        progress: Called with the step's name and the share of it that is done, 0..1.
+        progress: Called with a step's name and the share of it that is done, 0..1; the steps of
+            each call are those of `imuge.engine.steps`.
 
     Raises:
         KeyFileError: a key is missing, malformed or readable by others.
@@ -96,6 +115,7 @@ class Guard:
                 "got both; give these to Engine"
             )
         self.engine = engine
+        self._progress = engine.progress
 
     @overload
     def immunize(
@@ -138,7 +158,8 @@ class Guard:
             image: A path, the bytes of a file, a binary file object, a PIL image, or an array
                 (H, W, 3) or (H, W, 4), uint8, RGB(A); or a `Picture` that `imuge.image.load` has
                 read. From 128x128 pixels to 200 megapixels.
-            strength: Scales the change; more survives more and is seen sooner.
+            strength: Scales what the networks add, 1 being what they were tuned with: twice as
+                much survives rougher treatment and is seen sooner. The pilot stays as it is.
             detail: Which frame it is published on: "robust" for channels that scale down hard,
                 "normal", or "fine" for those that never scale.
             key: The key to immunize with this time; None means the guard's first.
@@ -162,9 +183,7 @@ class Guard:
         """
         keys = self._keys_with(key)
         chosen = keys[0]
-        if not STRENGTHS[0] <= strength <= STRENGTHS[1]:
-            low, high = STRENGTHS
-            raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
+        check_strength(strength)
         if detail not in DETAILS:
             raise ConfigError(f"expected a detail of {', '.join(DETAILS)}, got {detail!r}")
         if not chosen.can_recover:
@@ -172,38 +191,71 @@ class Guard:
                 f"key {chosen.name} is verify-only and cannot immunize; use the full key"
             )
         is_file = not isinstance(image, Image.Image | np.ndarray)
-        picture = _read(image, self.limits)
-        warnings = picture.notes
+        with step(self._progress, "decode"):
+            picture = _read(image, self.limits)
+        _check_shape(picture, detail)
+        warnings, write, codings = picture.notes, None, [False]
         if is_file:
-            check_output(picture, format)
+            if check_output(picture, format) == "JPEG" and picture.jpeg is not None:
+                codings = [True, False]
             warnings += losses(picture, format, metadata)
+            write = partial(encode, format=format, metadata=metadata)
         if not replace:
-            self._refuse_protected(picture, keys)
-        host = prepare(self.engine, picture.samples, detail)
-        for _ in range(DRAWS):
-            image_id = new_image_id()
-            pixels = publish(
-                self.engine, picture.samples, host, chosen, image_id, strength=strength
-            )
-            made = picture.with_pixels(pixels)
-            file = encode(made, format=format, metadata=metadata) if is_file else None
-            checked = load(file, limits=picture.limits) if file is not None else made
-            verdict = verify(self.engine, checked, [chosen], recover=False, search="off")
-            if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
-                break
-        else:
-            raise _unreadable(verdict, strength)
+            with step(self._progress, "look"):
+                self._refuse_protected(picture, keys)
+        with step(self._progress, "frame"):
+            host = prepare(self.engine, picture.samples, detail)
+        made = self._published(picture, host, chosen, strength, write, codings)
         return Immunized(
-            image=_as_given(image, made, file, metadata),
-            file=file,
+            image=_as_given(image, made.picture, made.file, metadata),
+            file=made.file,
             key_name=chosen.name,
             key_id=chosen.key_id,
-            image_id=f"{image_id:012x}",
+            image_id=f"{made.image_id:012x}",
             strength=strength,
-            psnr_db=_psnr_db(picture.pixels, checked.pixels),
-            verdict=verdict,
+            psnr_db=_psnr_db(picture.pixels, made.verdict.image),
+            verdict=made.verdict,
             warnings=warnings,
         )
+
+    def _published(
+        self,
+        picture: Picture,
+        host: Host,
+        key: Key,
+        strength: float,
+        write: Callable[..., bytes] | None,
+        codings: Sequence[bool],
+    ) -> "_Published":
+        """Publish under one image id after the other, until what was made reads back.
+
+        Args:
+            picture: As it came.
+            host: Prepared from it.
+            key: To immunize with.
+            strength: Of the change.
+            write: Makes the file; None where pixels are all that is wanted.
+            codings: Whether a JPEG is written as it came, best first; only the last is tried again.
+
+        Raises:
+            ProtectionError: none reads back.
+        """
+        for draw in range(DRAWS):
+            image_id = new_image_id()
+            with step(self._progress, "add"):
+                pixels = publish(
+                    self.engine, picture.samples, host, key, image_id, strength=strength
+                )
+            made = picture.with_pixels(pixels)
+            for as_it_came in codings if draw == 0 else codings[-1:]:
+                with step(self._progress, "write"):
+                    file = None if write is None else write(made, as_it_came=as_it_came)
+                with step(self._progress, "verify"):
+                    checked = made if file is None else load(file, limits=picture.limits)
+                    verdict = verify(self.engine, checked, [key], recover=False, search="off")
+                if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
+                    return _Published(made, file, image_id, verdict)
+        raise _unreadable(verdict, strength)
 
     def verify(
         self,
@@ -229,14 +281,13 @@ class Guard:
         """
         if search not in SEARCHES:
             raise ConfigError(f"expected a search of {', '.join(SEARCHES)}, got {search!r}")
-        return verify(
-            self.engine,
-            _read(image, self.limits),
-            self.keys,
-            recover=recover,
-            hidden_copy=hidden_copy,
-            search=search,
-        )
+        with step(self._progress, "decode"):
+            picture = _read(image, self.limits)
+        with step(self._progress, "find"):
+            verdict = verify(self.engine, picture, self.keys, recover=False, search=search)
+        if recover:
+            verdict = self.recover(verdict)
+        return self.hidden_copy(verdict) if hidden_copy else verdict
 
     @overload
     def recover(self, image: Verdict) -> Verdict: ...
@@ -260,7 +311,8 @@ class Guard:
             ConfigError: the verdict was made elsewhere, or with other weights.
         """
         if isinstance(image, Verdict):
-            return with_recovered(self.engine, image)
+            with step(self._progress, "reconstruct"):
+                return with_recovered(self.engine, image)
         picture = _read(image, self.limits)
         verdict = verify(self.engine, picture, self.keys)
         if verdict.verdict not in ("intact", "tampered"):
@@ -283,7 +335,8 @@ class Guard:
         Raises:
             ConfigError: the verdict was made elsewhere, or with other weights.
         """
-        return with_hidden_copy(self.engine, verdict)
+        with step(self._progress, "hidden copy"):
+            return with_hidden_copy(self.engine, verdict)
 
     def _keys_with(self, key: AnyKey | None) -> list[Key]:
         """All keys to look with, the one to immunize with first."""
@@ -303,6 +356,17 @@ class Guard:
             )
 
 
+def check_strength(strength: float) -> None:
+    """Refuse a strength that no picture can be immunized with; callers ask this before long work.
+
+    Raises:
+        ConfigError: it is out of range.
+    """
+    low, high = STRENGTHS
+    if not low <= strength <= high:
+        raise ConfigError(f"expected a strength from {low} to {high}, got {strength}")
+
+
 def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:
     if isinstance(image, Picture):
         return image
@@ -311,6 +375,18 @@ def _read(image: AnyPicture | Picture, limits: Limits) -> Picture:
     if isinstance(image, Image.Image):
         return from_pil(image, limits=limits)
     return load(image, limits=limits)
+
+
+def _check_shape(picture: Picture, detail: Detail) -> None:
+    """Refuse strips, before anything is computed."""
+    height, width = picture.samples.shape[:2]
+    frame = published_frame(width, height, detail)
+    if min(frame.size) < THINNEST:
+        raise ImageError(
+            f"the picture is {width}×{height} pixels, too thin to carry its protection: the "
+            f"shorter side needs to be at least 1/{frame.side // THINNEST} of the longer; cut it "
+            "into parts and immunize each"
+        )
 
 
 def _as_given(

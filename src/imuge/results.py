@@ -6,6 +6,7 @@ says pixels.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -27,9 +28,23 @@ EXIT_STATUS: dict[Finding, int] = {
     "foreign": 12,
     "unprotected": 13,
 }
-SCHEMA = "imuge.verdict/1"
+# Of several pictures the first of these that was found counts: a stray file hides no alarm.
+GRAVEST_FIRST: tuple[Finding, ...] = (
+    "tampered",
+    "foreign",
+    "degraded",
+    "unprotected",
+    "intact",
+)
+SCHEMA = "imuge.verdict/2"
 
 PictureType = TypeVar("PictureType")
+
+
+def gravest_status(findings: Iterable[Finding]) -> int:
+    """The exit status for several pictures: that of the gravest finding, 0 where there is none."""
+    found = set(findings)
+    return next((EXIT_STATUS[word] for word in GRAVEST_FIRST if word in found), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +88,8 @@ class Verdict:
     tag_p: float | None  # false-acceptance probability of the authentication tag, corrected
     identity_p: float | None  # probability of both at once, corrected once
     layout_p: float | None  # probability of a layout agreement this good by chance
-    corrected_for: dict[str, int]  # how many keys and geometries were tried
-    tampered_area: float
+    corrected_for: dict[str, int]  # how many keys and alignments were tried
+    tampered_area: float | None  # None where nothing could be judged
     regions: tuple[Region, ...]  # largest first
     hidden_copy: HiddenCopyCheck
     hidden_copy_agreement: float | None  # correlation of 16x16 averages, -1..1
@@ -118,8 +133,8 @@ class Verdict:
         return record
 
     def to_json(self) -> str:
-        """`to_dict` as indented JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        """`to_dict` as indented JSON text, in ASCII: any terminal and any log can take it."""
+        return json.dumps(self.to_dict(), indent=2)
 
 
 def _record(item: Region | Geometry) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from PIL import Image
 from imuge.attacks.resave import (
     PLATFORMS,
     STEPS,
+    Change,
     Encoder,
     Step,
+    carried,
     parse_chain,
     resave,
     resave_to_bytes,
@@ -16,8 +18,10 @@ from imuge.attacks.resave import (
 from imuge.errors import ConfigError, ImageError
 
 NUMBERS = {"long-edge": 100, "median": 3, "resize": 0.7, "resize-back": 0.5, "crop": 0.8}
+NUMBERS |= {"rotate": 3, "pad": 8}
 QUIET = {"gamma": 1, "brightness": 1, "contrast": 1, "saturation": 1, "sharpen": 0, "noise": 0}
 QUIET |= {"crop": 1, "resize": 1, "resize-back": 1, "long-edge": 500, "png": 0}
+QUIET |= {"rotate": 0, "stretch": 1}
 
 
 def _decoded(data):
@@ -179,3 +183,41 @@ def test_a_picture_too_large_for_the_format_is_an_image_error():
 def test_other_kinds_of_array_are_refused(picture):
     with pytest.raises(ImageError, match="uint8 RGB"):
         resave(picture[..., 0], parse_chain("none"))
+
+
+MOVES = [name for name, kind in STEPS.items() if isinstance(kind, Change) and kind.moves]
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_the_truth_goes_where_the_pixels_go(name):
+    picture = np.full((120, 160, 3), 40, np.uint8)
+    picture[20:70, 30:90] = 220
+    mask = picture[..., 0] > 128
+    chain = (Step("resize", 0.8), _step(name), Step("flip"))
+    moved, truth = resave(picture, chain, seed=5), carried(mask, chain, seed=5)
+    assert truth.shape == moved.shape[:2]
+    seen = (moved[..., 0] > 128) & (moved[..., 0] < 250)  # a rim of white is no change
+    assert (seen == truth).mean() > 0.98
+    assert truth.any()
+
+
+def test_a_mask_stays_where_nothing_moves():
+    mask = np.zeros((64, 64), bool)
+    mask[10:20, 5:50] = True
+    assert (carried(mask, parse_chain("jpeg:50,blur:2,noise:3")) == mask).all()
+
+
+def test_quarter_turns_are_exact_and_clockwise(picture):
+    turned = resave(picture, parse_chain("rotate:90"))
+    assert (turned == np.rot90(picture, -1)).all()
+    assert (resave(picture, parse_chain("rotate:-90")) == np.rot90(picture)).all()
+    assert (resave(turned, parse_chain("rotate:90,rotate:180")) == picture).all()
+
+
+@pytest.mark.parametrize("degrees", [-30, -1, 0.2, 4, 44, 60, 135])
+@pytest.mark.parametrize("shape", [(100, 300, 3), (200, 200, 3), (300, 100, 3)])
+def test_a_turned_picture_shows_none_of_what_lies_outside(degrees, shape):
+    white = np.full(shape, 255, np.uint8)
+    turned = resave(white, (Step("rotate", degrees),))
+    assert turned.min() > 200  # black corners would be 0
+    assert turned.size > 0.1 * white.size

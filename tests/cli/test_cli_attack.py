@@ -49,6 +49,20 @@ def test_the_chain_runs_and_its_last_encoder_writes_the_file(folder, imuge):
         assert (image.format, image.size) == ("PNG", (80, 64))
 
 
+def test_the_truth_moves_with_the_picture(folder, imuge):
+    arguments = ["plain.png", "--tamper", "fill", "--area", "0.2", "--seed", "3"]
+    imuge("attack", *arguments, "-o", "a.png", "--mask-out", "a-mask.png")
+    chain = ["--then", "rotate:90,flip,pad:8,jpeg:90"]
+    result = imuge("attack", *arguments, *chain, "-o", "b.jpg", "--mask-out", "b-mask.png")
+    assert result.exit_code == 0
+    here, there = (pixels((folder / f"{name}-mask.png").read_bytes()) for name in "ab")
+    assert there.shape == (176, 144)
+    assert (there[8:-8, 8:-8] == np.fliplr(np.rot90(here, -1))).all()
+    assert not there[:8].any()
+    with Image.open(folder / "b.jpg") as picture:
+        assert picture.size == (144, 176)
+
+
 def test_what_it_did_is_found(imuge, held):
     arguments = ["protected.png", "-o", "copy.jpg", "--tamper", "fill", "--area", "0.15"]
     assert imuge("attack", *arguments, "--then", "jpeg:80").exit_code == 0

@@ -35,7 +35,7 @@ BAD = {
     "empty.png": (lambda _: b"", "is empty (0 bytes)"),
     "tiny.png": (lambda _: png_header(1, 1), "1×1 pixels"),
     "giant.png": (lambda _: png_header(20000, 20000), "pixels, above the limit"),
-    "folder.png": (None, "cannot read folder.png: it is a directory"),
+    "folder.png": (None, "is a folder; all of it is done by: imuge batch "),
     "missing.png": (None, "cannot read missing.png: there is no such file"),
 }
 

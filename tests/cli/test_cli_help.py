@@ -55,16 +55,16 @@ def test_tracebacks_never_show_local_variables():
 def test_too_little_memory_is_one_sentence_and_the_others_go_on(imuge, monkeypatch):
     sound = cli_verify._verify_one
 
-    def greedy(guard, source, out, *, overwrite):
+    def greedy(guard, source, *rest, **options):
         if source.name == "plain.png":
             raise MemoryError
-        return sound(guard, source, out, overwrite=overwrite)
+        return sound(guard, source, *rest, **options)
 
     monkeypatch.setattr(cli_verify, "_verify_one", greedy)
     result = imuge("verify", "plain.png", "protected.png")
     assert result.exit_code == FAILED
     assert result.stderr.startswith("imuge: plain.png: there is not enough memory")
-    assert result.stdout.startswith("protected.png: No change was found")
+    assert result.stdout.startswith("protected.png: intact: No change was found")
 
 
 @pytest.mark.parametrize("name", ["plain", "Imuge.v1", "../x.y", "a.b.c"])

@@ -1,10 +1,12 @@
 """`imuge immunize`: which key, which file, and never over what is there."""
 
 import io
+import json
 import stat
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from imuge.cli.terminal import FAILED, USAGE
 from imuge.image.sniff import identify
@@ -169,3 +171,50 @@ def test_wrong_usage_ends_with_2_and_changes_nothing(folder, imuge, arguments, c
     assert complaint in result.stderr
     assert result.stderr.count("expected a strength") <= 1
     assert names(folder) == before
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(("detail", "side"), [("robust", 256), ("normal", 256), ("fine", 384)])
+def test_detail_names_the_frame(folder, imuge, other_photograph, detail, side):
+    large = np.kron(other_photograph[:200], np.ones((2, 2, 1), np.uint8))[:, :400]
+    Image.fromarray(large).save(folder / "large.png")
+    assert imuge("immunize", "large.png", "--detail", detail).exit_code == 0
+    verdict = json.loads(imuge("verify", "large.immunized.png", "--json").stdout)
+    assert (verdict["verdict"], max(verdict["geometry"]["frame"])) == ("intact", side)
+
+
+@pytest.mark.usefixtures("held")
+def test_a_jpeg_keeps_its_coding_where_it_reads_back(folder, imuge, other_photograph):
+    large = np.kron(other_photograph, np.ones((2, 2, 1), np.uint8))
+    Image.fromarray(large).save("photo.jpg", quality=92, progressive=True, subsampling="4:2:0")
+    assert imuge("immunize", "photo.jpg").exit_code == 0
+    with Image.open("photo.jpg") as before, Image.open("photo.immunized.jpg") as after:
+        assert after.quantization == before.quantization
+        assert JpegImagePlugin.get_sampling(after) == JpegImagePlugin.get_sampling(before) == 2
+        assert after.info.get("progressive")
+    coarse = folder / "coarse.jpg"
+    Image.fromarray(other_photograph).save(coarse, quality=20)
+    assert imuge("immunize", "coarse.jpg").exit_code == 0
+    with Image.open("coarse.immunized.jpg") as fine:
+        assert JpegImagePlugin.get_sampling(fine) == 0
+        assert max(fine.quantization[0]) < 30
+
+
+@pytest.mark.parametrize("arguments", [["/nope.jpg"], ["plain.png", "--strength", "9"]])
+def test_what_cannot_begin_makes_no_key(imuge, arguments):
+    assert imuge("immunize", *arguments).exit_code in (FAILED, USAGE)
+    assert not key_folder().exists()
+
+
+@pytest.mark.usefixtures("held")
+def test_a_strip_is_refused_in_one_sentence_before_any_work(folder, imuge, monkeypatch):
+    Image.new("RGB", (9000, 130), "gray").save(folder / "strip.png")
+    monkeypatch.setattr("imuge.guard.prepare", None)
+    result = imuge("immunize", "strip.png")
+    assert result.exit_code == FAILED
+    assert "9000×130 pixels, too thin to carry its protection" in result.stderr
+    Image.new("RGB", (40_000, 1), "gray").save(folder / "line.png")
+    for command in ("immunize", "verify"):
+        result = imuge(command, "line.png")
+        assert result.exit_code == FAILED
+        assert "40000×1 pixels, and imuge needs at least 128" in result.stderr

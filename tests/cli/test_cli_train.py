@@ -35,4 +35,4 @@ def test_without_torch_it_says_what_to_install(command):
     run = [sys.executable, "-c", WITHOUT_TORCH, *command.split()]
     done = subprocess.run(run, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "torch, which is not installed: pip install 'imuge[train]'" in done.stderr
+    assert "torch, which is not installed: pip install " in done.stderr

@@ -4,7 +4,9 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from imuge.cli.terminal import FAILED, USAGE
 from imuge.cli.verify import REPORT_ENDINGS
@@ -23,8 +25,9 @@ def scripted(monkeypatch, any_verdict):
     """A guard that finds in each file what the file's stem says."""
 
     class Scripted:
-        def __init__(self, keys, progress):
+        def __init__(self, keys, limits, progress):
             assert keys
+            assert limits
             progress("reveal", 0.5)
 
         def verify(self, source, **_):
@@ -46,13 +49,15 @@ def test_the_verdict_is_the_exit_status(imuge, finding):
 @pytest.mark.parametrize(
     ("stems", "status"),
     [
-        (["foreign", "intact", "tampered"], 12),
-        (["intact", "unprotected", "degraded"], 13),
+        (["foreign", "intact", "tampered"], 10),
+        (["degraded", "foreign", "unprotected"], 12),
+        (["intact", "unprotected", "degraded"], 11),
+        (["intact", "unprotected"], 13),
         (["foreign", "failed", "intact"], FAILED),
         (["failed", "failed"], FAILED),
     ],
 )
-def test_of_several_the_highest_counts_and_a_failure_above_all(imuge, stems, status):
+def test_of_several_the_gravest_counts_and_a_failure_above_all(imuge, stems, status):
     files = [f"{stem}.png" for stem in stems]
     result = imuge("verify", *files)
     assert result.exit_code == status
@@ -70,7 +75,7 @@ def test_an_untouched_copy_gives_one_sentence(imuge):
     result = imuge("verify", "protected.png")
     assert result.exit_code == 0
     assert re.fullmatch(
-        "No change was found since this picture was protected with key default, beyond "
+        "intact: No change was found since this picture was protected with key default, beyond "
         r"re-saving and what is smaller than about \d+x\d+ pixels\.\n",
         result.stdout,
     )
@@ -82,7 +87,7 @@ def test_a_change_gives_the_sentence_first_and_the_region_below(imuge):
     result = imuge("verify", "tampered.png")
     assert result.exit_code == EXIT_STATUS["tampered"]
     first, second = result.stdout.splitlines()
-    assert first.startswith("1 region (")
+    assert first.startswith("tampered: 1 region (")
     assert second.startswith("  1. ")
     assert " pixels at (" in second
 
@@ -101,7 +106,7 @@ def test_json_is_the_verdicts_and_so_is_the_file(folder, imuge, guard):
         "sentence": expected["sentence"].replace("key test", "key default"),
     }
     assert (folder / "report" / "tampered.verdict.json").read_text() == result.stdout
-    assert result.stdout.startswith('{\n  "schema": "imuge.verdict/1",\n  "verdict": "tampered"')
+    assert result.stdout.startswith('{\n  "schema": "imuge.verdict/2",\n  "verdict": "tampered"')
 
 
 @pytest.mark.usefixtures("held")
@@ -111,6 +116,7 @@ def test_the_report_is_where_it_is_said_to_be(folder, imuge):
     assert "Reports: some/report" in result.stderr
     written = {path.name for path in (folder / "some/report").iterdir()}
     assert {f"tampered.{ending}" for ending in REPORT_ENDINGS} <= written
+    assert "protected.mask.png" in written
     known = {f"{stem}.{ending}" for stem in ("tampered", "protected") for ending in REPORT_ENDINGS}
     assert written <= known
 
@@ -187,3 +193,75 @@ def test_an_earlier_report_is_kept_unless_asked(imuge, folder):
     assert page.read_text() == "the earlier one"
     assert imuge("verify", "protected.png", "--out", "r", "--overwrite").exit_code == 0
     assert page.read_text() != "the earlier one"
+
+
+@pytest.mark.usefixtures("held")
+def test_unprotected_says_null_and_writes_no_mask(imuge, folder):
+    result = imuge("verify", "plain.png", "--json", "--out", "r")
+    assert result.exit_code == EXIT_STATUS["unprotected"]
+    verdict = json.loads(result.stdout)
+    assert (verdict["tampered_area"], verdict["geometry"]) == (None, None)
+    assert sorted(path.name for path in (folder / "r").iterdir()) == [
+        "plain.report.html",
+        "plain.verdict.json",
+    ]
+    assert imuge("verify", "plain.png").stdout.startswith("unprotected: No protection of key")
+
+
+@pytest.mark.usefixtures("held")
+def test_what_was_found_is_told_though_the_report_cannot_be_written(imuge, monkeypatch):
+    def full(*_, **__):
+        raise ImageError("the disk is full")
+
+    monkeypatch.setattr("imuge.cli.verify.write_report", full)
+    result = imuge("verify", "tampered.png", "--out", "r")
+    assert result.exit_code == FAILED
+    assert result.stdout.startswith("tampered: 1 region (")
+    assert "the disk is full" in result.stderr
+    both = imuge("verify", "tampered.png", "protected.png", "--out", "r", "--json")
+    assert [record["verdict"] for record in json.loads(both.stdout)] == ["tampered", "intact"]
+    assert [record["error"] for record in json.loads(both.stdout)] == ["the disk is full"] * 2
+
+
+@pytest.mark.usefixtures("held")
+def test_an_earlier_report_is_spoken_of_before_any_work(imuge, folder, monkeypatch):
+    (folder / "r").mkdir()
+    (folder / "r" / "tampered.report.html").write_text("the earlier one")
+    monkeypatch.setattr("imuge.cli.verify.Guard", None)  # nothing is computed
+    result = imuge("verify", "protected.png", "tampered.png", "--out", "r")
+    assert result.exit_code == FAILED
+    assert "holds a report on tampered already" in result.stderr
+
+
+@pytest.mark.usefixtures("held")
+def test_names_with_control_characters_are_shown_escaped(imuge, folder):
+    name = "a\x1b[31mred\n.png"
+    (folder / name).write_bytes((folder / "protected.png").read_bytes())
+    result = imuge("verify", name, "plain.png")
+    assert "\x1b" not in result.output
+    assert result.stdout.startswith("a\\x1b[31mred\\n.png: intact: ")
+    table = imuge("verify", "--json", name, "caf\u00e9.png").stdout
+    assert table.isascii()
+    assert [record["file"] for record in json.loads(table)] == [name, "caf\u00e9.png"]
+
+
+@pytest.mark.usefixtures("held")
+def test_a_part_is_found_by_searching_and_not_without(imuge, folder, guard, other_photograph):
+    large = np.kron(other_photograph, np.ones((2, 2, 1), np.uint8))
+    published = guard.immunize(large).image
+    Image.fromarray(np.ascontiguousarray(np.rot90(published))).save(folder / "turned.png")
+    found = imuge("verify", "turned.png", "--json")
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["geometry"]["turn"] in (90, -90)
+    assert "is turned by" in imuge("verify", "turned.png", "--out", "r").stdout
+    assert "<svg" in (folder / "r" / "turned.report.html").read_text()
+    assert imuge("verify", "turned.png", "--search", "off").exit_code == 13
+    assert imuge("verify", "turned.png", "--search", "wide").exit_code == USAGE
+
+
+@pytest.mark.usefixtures("held")
+def test_the_limit_can_be_lowered_and_raised(imuge):
+    result = imuge("verify", "protected.png", "--max-megapixels", "0.02")
+    assert result.exit_code == FAILED
+    assert "160×128 = 20,480 pixels, above the limit of 20,000" in result.stderr
+    assert imuge("verify", "protected.png", "--max-megapixels", "0.021").exit_code == 0

@@ -44,10 +44,10 @@ def test_the_case_is_the_one_that_is_told():
     ]
     answers = dict(shown)
     assert "2 regions" in answers["imuge verify suspicious.jpg --key newsdesk --out report"]
-    assert answers["imuge verify resaved.jpg"].startswith("No change was found")
-    assert answers["imuge verify cropped.jpg"].startswith("No protection")
-    assert answers["imuge verify small.jpg"].startswith("No protection")
-    assert answers["imuge verify small-back.png"].startswith("No change was found")
+    assert answers["imuge verify resaved.jpg"].startswith("intact: No change was found")
+    assert answers["imuge verify cropped.jpg"].startswith("unprotected: No protection")
+    assert answers["imuge verify small.jpg"].startswith("unprotected: No protection")
+    assert answers["imuge verify small-back.png"].startswith("intact: No change was found")
     assert (
         "is protected with key newsdesk already"
         in answers["imuge immunize suspicious.jpg -o laundered.jpg --key newsdesk"]

@@ -103,8 +103,8 @@ def test_only_the_beacon_decides(guard, small, keyed):
 
 @pytest.fixture(scope="module")
 def turned(copy):
-    """By a quarter, clockwise, and mirrored before."""
-    return np.ascontiguousarray(np.rot90(copy[:, ::-1], -1))
+    """By a quarter clockwise, and then mirrored."""
+    return np.ascontiguousarray(np.rot90(copy, -1)[:, ::-1])
 
 
 def test_search_off_takes_copies_to_be_whole_and_upright(guard, published, copy, turned):

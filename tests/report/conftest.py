@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from imuge.results import Region, Verdict
+from imuge.results import Geometry, Region, Verdict
 
 HEIGHT, WIDTH = 120, 160
+UPRIGHT = Geometry(
+    frame=(128, 96),
+    scale=0.8,
+    turn=0,
+    mirrored=False,
+    stretch=1.0,
+    outline=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
+    share=1.0,
+    placed_by="pilot",
+)
 BOXES = ((96, 60, 136, 90), (10, 5, 20, 15))
 
 
@@ -45,8 +55,13 @@ def make_verdict():
             "small_spots": 0,
             "tag_p": 1.6e-7 if found else None,
             "layout_p": 0.0 if found else None,
-            "corrected_for": {"keys": 2, "geometries": 31},
-            "tampered_area": float(mask.mean()) if tampered else 0.0,
+            "corrected_for": {"keys": 2, "alignments": 31},
+            "tampered_area": float(mask.mean())
+            if tampered
+            else 0.0
+            if finding == "intact"
+            else None,
+            "geometry": UPRIGHT if found else None,
             "regions": regions if tampered else (),
             "hidden_copy": "agrees" if tampered else "not checked",
             "hidden_copy_agreement": 0.98 if tampered else None,

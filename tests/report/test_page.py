@@ -138,7 +138,7 @@ def test_many_regions_are_listed_up_to_a_limit(make_verdict):
 
 def test_numbers_name_what_they_were_corrected_for(make_verdict):
     text = _read(make_verdict(warnings=("Small changes may be missed.",))).text
-    for part in ("3.2 × 10−41", "keys 2, geometries 31", "below 10−300", "ab" * 32, "0c" * 32):
+    for part in ("3.2 × 10−41", "keys 2, alignments 31", "below 10−300", "ab" * 32, "0c" * 32):
         assert part in text
     for part in ("newsdesk-2026", "1f0a77c3", "imuge.base-1", "2026-11-20 09:30 UTC"):
         assert part in text

@@ -1,4 +1,7 @@
+import base64
+import io
 import json
+import re
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +11,7 @@ from PIL import Image
 from imuge.errors import ImageError
 from imuge.report.pictures import RECONSTRUCTION
 from imuge.report.write import write_report
-from imuge.results import EXIT_STATUS
+from imuge.results import EXIT_STATUS, Region
 
 ALWAYS = ["p.verdict.json", "p.mask.png", "p.overlay.png"]
 
@@ -52,17 +55,50 @@ def test_the_record_is_the_verdicts_own(finding, make_verdict, tmp_path):
     assert json.loads(text) == verdict.to_dict()
 
 
-def test_an_earlier_reconstruction_is_not_left_beside_a_verdict_without_one(make_verdict, tmp_path):
+def test_no_earlier_mask_and_reconstruction_stay_beside_a_verdict_without_one(
+    make_verdict, tmp_path
+):
     write_report(make_verdict(), tmp_path, "p")
     write_report(make_verdict("unprotected"), tmp_path, "p", overwrite=True)
     assert not (tmp_path / "p.recovered.png").exists()
     assert not (tmp_path / "p.hidden-copy.png").exists()
+    assert not (tmp_path / "p.mask.png").exists()
 
 
 def test_no_reconstruction_no_file(make_verdict, tmp_path):
-    paths = write_report(make_verdict("unprotected"), tmp_path, "p")
+    paths = write_report(make_verdict("intact"), tmp_path, "p")
     assert [path.name for path in paths] == [*ALWAYS, "p.report.html"]
     assert set(np.unique(_open(tmp_path / "p.mask.png"))) == {0}
+
+
+@pytest.mark.parametrize("finding", ["unprotected", "degraded", "foreign"])
+def test_where_nothing_was_judged_there_is_no_mask(finding, make_verdict, tmp_path):
+    paths = write_report(make_verdict(finding), tmp_path, "p")
+    assert [path.name for path in paths] == ["p.verdict.json", "p.report.html"]
+    assert json.loads(paths[0].read_text())["tampered_area"] is None
+    assert "could not be judged" in paths[1].read_text()
+
+
+def test_the_page_stays_small_and_leads_to_the_full_pictures(make_verdict, tmp_path):
+    rng = np.random.default_rng(3)
+    image = np.kron(rng.integers(0, 256, (300, 400, 3)), np.ones((10, 10, 1))).astype(np.uint8)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[1000:1500, 1000:1800] = True
+    region = Region(
+        box=(1000, 1000, 1800, 1500), area_pixels=400_000, area=1 / 30, mean_probability=0.9
+    )
+    verdict = make_verdict(
+        width=4000, height=3000, image=image, mask=mask, recovered=image, hidden_copy_image=image,
+        regions=(region,),
+    )  # fmt: skip
+    page = write_report(verdict, tmp_path, "a b#1")[-1]
+    assert page.stat().st_size < 6_000_000
+    text = page.read_text()
+    for ending in ("overlay", "recovered", "hidden-copy"):
+        assert f'href="a%20b%231.{ending}.png"' in text
+    for address in re.findall(r"data:image/jpeg;base64,([^\"]+)", text):
+        with Image.open(io.BytesIO(base64.b64decode(address))) as shown:
+            assert max(shown.size) <= 1600
 
 
 def test_an_earlier_report_is_kept_unless_asked(make_verdict, tmp_path):

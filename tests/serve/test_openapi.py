@@ -68,7 +68,15 @@ def test_the_document_lists_every_operation_and_all_that_can_happen():
     work = found["POST /v1/immunize"]
     assert {"202", "401", "403", "408", "413", "415", "422", "503", "504"} <= set(work["responses"])
     form = work["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(form["properties"]) == {"file", "strength", "format", "metadata", "replace", "key"}
+    assert set(form["properties"]) == {
+        "file",
+        "strength",
+        "detail",
+        "format",
+        "metadata",
+        "replace",
+        "key",
+    }
 
 
 def test_the_codes_of_errors_are_a_closed_list():

@@ -147,6 +147,8 @@ def test_another_key_can_be_named(guard, key, plain):
         (IMMUNIZE, {"weights": "/etc/passwd"}),
         (IMMUNIZE, {"url": "http://127.0.0.1/"}),
         (IMMUNIZE, {"strength": ["1", "2"]}),
+        (IMMUNIZE, {"detail": "coarse"}),
+        (VERIFY, {"search": "wide"}),
         (VERIFY, {"recover": "1"}),
         (VERIFY, {"key": "00000000"}),
     ],

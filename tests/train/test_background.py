@@ -161,5 +161,11 @@ def test_a_log_without_a_checkpoint_is_of_no_run(settings, tmp_path):
     (out / "checkpoints" / ".step-00000010.abcd").mkdir(parents=True)
     (out / "log.jsonl").write_text('{"step": 2, "kind": "train"}\n{"st')
     work(background(settings, out, steps=2))
-    assert [json.loads(line)["step"] for line in read(out / "log.jsonl").splitlines()] == [2]
+    records = [json.loads(line) for line in read(out / "log.jsonl").splitlines()]
+    assert [(record["step"], record["kind"]) for record in records] == [
+        (2, "train"),
+        (2, "validation"),
+    ]
+    assert {"f1/avif60", "recovered/webp70", "false_area/none"} <= records[-1].keys()
+    assert read(out / "release.json").count("f1/") == 6
     assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-00000002"]

@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from imuge.train.architectures import read_config
 from imuge.train.run import VARIANTS
 
 ASKING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"}
@@ -29,7 +30,8 @@ OWN = {name: table["model"] for name, table in ABLATIONS.items() if "model" in t
 EVERY_OPTION = {
     "model": {"code_evidence": True, "keyed_signs": True, "template_scales": (1, 1, 2, 2, 4, 4)},
     "tamper": {"patched_hosts": 0.5},
-    "curriculum": {"context_masking": 0.2},
+    "curriculum": {"context_masking": 0.2, "protected_again": 0.4, "cropped": 0.3},
+    "publication": {"shaped": 0.7, "pilot": 0.8},
 }
 
 
@@ -106,7 +108,9 @@ def test_every_ablation_trains(make_run, change):
 
 def test_every_option_trains(make_run):
     run = make_run(
-        **EVERY_OPTION | {"curriculum": {"context_masking": 0.3, "attack_steps": 1}},
+        **EVERY_OPTION
+        | {"curriculum": EVERY_OPTION["curriculum"] | {"attack_steps": 1}}
+        | {"distort": {"chains": {"grown-jpeg": 1, "webp+misalign": 1, "avif": 1, "none": 2}}},
         losses={"template": 0.1},
     )
     for _ in range(3):
@@ -121,6 +125,112 @@ def test_the_recoverer_sees_no_picture_where_it_must_not(make_run):
     seen = run.look()
     assert seen.context.min() == 1
     assert (seen.erased.amax((1, 2, 3)) > 0).float().mean() < 1, "the untouched keep their code"
+
+
+def hide_something(run):
+    """New couplings do nothing yet."""
+    for block in run.system.inn.blocks:
+        torch.nn.init.normal_(block.phi.conv3.weight, std=0.05)
+        torch.nn.init.normal_(block.eta.conv3.weight, std=0.05)
+
+
+def test_a_forger_embeds_again_what_was_published(make_run):
+    run = make_run(
+        curriculum={"protected_again": 1.0, "attack_steps": 1},
+        tamper={"rewrite": 0.0, "degrade": 0.0, "untouched": 0.2, "soft_edges": 0.0},
+        distort={"chains": {"none": 1}},
+    )
+    draw = run._draw(0)
+    plain = dataclasses.replace(draw, again=draw.again[:0])
+    hide_something(run)
+    system = run.system.eval()
+    with torch.no_grad():
+        again, once = run._trial.run(draw), run._trial.run(plain)
+        assert torch.equal(again.mask, once.mask), "it is not as published, protected or not"
+        untouched = draw.tampering.groups[-1].tolist()
+        assert sorted(draw.again.tolist() + untouched) == list(range(8))
+        changed = (again.received != once.received).any(1, keepdim=True)
+        assert not changed[again.mask == 0].any()
+        assert changed[again.mask > 0].float().mean() > 0.2
+        # Inside the edit the picture is that of the published payload embedded over it.
+        number = int(draw.again[0])
+        payload = system.reveal(once.published[number : number + 1])
+        edited = once.received[number : number + 1]
+        marked, _ = system.embed(edited, payload, edited.new_ones(()))
+        inside = again.mask[number].expand(3, -1, -1) > 0
+        error = (again.received[number] - marked[0])[inside].abs()
+        assert error.mean() < 1.5 / 255
+
+
+def test_of_a_part_only_what_came_back_is_judged(make_run):
+    run = make_run(
+        model={"code_evidence": True},
+        curriculum={"cropped": 1.0, "attack_steps": 1},
+        tamper={"untouched": 0.0},
+    )
+    hide_something(run)
+    seen_by_localizer = []
+    run.system.localizer.register_forward_pre_hook(
+        lambda _, inputs: seen_by_localizer.append(inputs)
+    )
+    draw = dataclasses.replace(run._draw(0), clued=torch.ones(8, 1, 1, 1))
+    draw = dataclasses.replace(draw, windows=torch.tensor([[16, 64, 0, 44]]).expand(8, -1))
+    run._trial.eval()
+    seen = run._trial.run(draw)
+    template = draw.layout.template
+    assert torch.equal(seen.revealed[:, -6:, :2], template[:, :, :2])
+    assert torch.equal(seen.revealed[:, -6:, :, 5:], template[..., 5:])
+    assert not torch.equal(seen.revealed[:, -6:, 2:, :5], template[:, :, 2:, :5])
+    assert (seen.revealed[:, :-6, :2] == 0).all()
+    assert (seen.erased[:, :, :2] == 1).all()
+    assert (seen.erased[..., 5:] == 1).all()
+    # A clue is missing exactly where the code lay outside.
+    lost = torch.ones(8, 2, 8, 8)
+    lost[:, :, 2:, :5] = 0
+    home = torch.stack(
+        [lost[:, k].flatten(1).gather(1, draw.layout.inverses[:, k]) for k in (0, 1)]
+    )
+    clues = seen_by_localizer[0][3].flatten(2)
+    for k in (0, 1):
+        missing = home[k][:, None].expand(-1, 12, -1) > 0
+        for part in (clues[:, 12 * k : 12 * k + 12], clues[:, 24 + 12 * k : 36 + 12 * k]):
+            assert (part[missing] == 0).all()
+            assert (part[~missing] != 0).float().mean() > 0.9
+    rim = torch.ones(8, 1, 64, 64)
+    rim[:, :, 24:, :36] = 0
+    assert (seen.mask[rim > 0] == 0).all()
+    assert seen.mask.sum() > 0
+    seen.logits.sum().backward()
+    assert (seen.logits[rim > 0] == -20).all()
+    assert torch.equal(seen.received[:, :, :16], seen.received[:, :, 16:32].flip(2))
+
+
+def test_what_stays_hidden_as_it_was_is_not_judged(make_run):
+    run = make_run(optimization={"parts": ("localizer", "recoverer")})
+    draw = run._draw(0)
+    louder = dataclasses.replace(run.config.losses, structure=100.0, null=100.0, payload=100.0)
+    before = run._trial(draw, auxiliary=False).loss
+    object.__setattr__(run._trial.config, "losses", louder)
+    assert torch.equal(run._trial(draw, auxiliary=False).loss, before)
+
+
+@pytest.mark.slow
+def test_fifty_steps_on_copies_of_frames_make_the_loss_fall(make_run):
+    mix = read_config(ROOT / "configs" / "imuge_next.toml")
+    run = make_run(
+        **{name: dataclasses.asdict(getattr(mix, name)) for name in ("publication", "distort")},
+        model={"code_evidence": True},
+        tamper={"untouched": 0.25, "degrade": 0.08},
+        curriculum={"protected_again": 0.12, "cropped": 0.12, "attack_steps": 1},
+        optimization={"parts": ("localizer", "recoverer"), "half_on_processors": True},
+    )
+    losses = []
+    for _ in range(50):
+        run.sums.zero_()
+        run.step(False)
+        losses.append(float(run.sums[0]))
+    assert float(run.state.skipped) == 0
+    assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
 
 
 def test_looking_changes_nothing(make_run):

@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 import torch
 
+from imuge.errors import ConfigError
 from imuge.train.config import Fidelity, Optimization
 from imuge.train.updates import TrainState, Updater
 
@@ -106,3 +107,28 @@ def test_fidelity_counts_more_below_the_target_and_less_above(state):
     assert moved(1000, 39) > 100 > moved(1000, 41)
     assert moved(1000, 20) == moved(1000, 30), "an error counts for 2 dB at most"
     assert moved(1000, float("nan")) == 100
+
+
+def test_a_rate_that_can_be_cut_anywhere_falls_at_the_end_of_every_cycle(state):
+    settings = Optimization(
+        learning_rate=0.1, warmup_steps=5, cycle_steps=100, decay_share=0.2, last_learning_rate=0.05
+    )
+
+    def rate(count, progress=0.0):
+        state.count.fill_(count)
+        state.progress.fill_(progress)
+        return float(state.learning_rate(settings))
+
+    assert rate(0) == pytest.approx(0.02)
+    for whole in (rate(50), rate(79), rate(150, progress=0.99)):
+        assert whole == pytest.approx(0.1)
+    assert rate(90) == pytest.approx(0.1 * (0.05 + 0.95 / 2))
+    assert 0.005 < rate(99) < 0.011
+    assert rate(100) == pytest.approx(0.1)
+    assert rate(199) == pytest.approx(rate(99))
+
+
+@pytest.mark.parametrize("change", [{"cycle_steps": -1}, {"decay_share": 0}, {"decay_share": 1.1}])
+def test_a_schedule_that_cannot_be_is_refused(change):
+    with pytest.raises(ConfigError, match="cycle_steps"):
+        Optimization(**change)

@@ -3,9 +3,13 @@
 A chain is written as `jpeg:70,resize:0.7,webp:80` and runs from left to right:
 
     jpeg:Q  jpeg444:Q  webp:Q  avif:Q  png       encode and decode again
-    resize:F  resize-back:F  long-edge:N  crop:F    scale, scale and back, shrink to fit, cut
+    resize:F  resize-back:F  long-edge:N            scale, scale and back, shrink to fit
+    crop:F  rotate:D  flip  stretch:F  pad:N        cut, turn clockwise, mirror, widen, white rim
+    screenshot                                      shown on a phone between two bars, and taken
     blur:S  median:N  sharpen:A  noise:S            filters; sigmas in pixels and grey levels
     brightness:B  contrast:C  saturation:S  gamma:G    tones; 1 changes nothing
+
+What moves pixels, `moves` below, moves a mask of the truth with them.
 
 A platform's name, such as `facebook`, stands for its chain; `none` is the empty one.
 """
@@ -17,14 +21,17 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
+from imuge.attacks import moves
 from imuge.attacks.picture import check_picture
 from imuge.errors import ConfigError, ImageError
 from imuge.results import Pixels
 
 Filter: TypeAlias = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
+HALF = 127  # grey level of a mask above which a pixel that was scaled counts
 EXAMPLE = "jpeg:70,resize:0.7,webp:80"
 
 # Long edges: Facebook, Instagram and Twitter from the test table of phototacopodcast.com, WhatsApp
@@ -84,8 +91,9 @@ class Change:
     """A change of size, sharpness or tone."""
 
     apply: Filter
-    limits: tuple[float, float]
+    limits: tuple[float, float] | None
     whole: bool = False
+    moves: bool = False  # pixels to other places; such a change takes grey pictures, too
 
 
 def parse_chain(text: str) -> tuple[Step, ...]:
@@ -124,6 +132,25 @@ def resave(picture: Pixels, chain: Sequence[Step], *, seed: int = 0) -> Pixels:
     return np.array(image)
 
 
+def carried(mask: NDArray[np.bool_], chain: Sequence[Step], *, seed: int = 0) -> NDArray[np.bool_]:
+    """Move the truth about a picture as a chain moves its pixels.
+
+    Args:
+        mask: (H, W), True where the picture was tampered with before the chain.
+        chain: Steps from `parse_chain`.
+        seed: That of the chain.
+
+    Returns:
+        (H', W'), of the size `resave` gives; what the chain adds around a picture is False.
+    """
+    image = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
+    for index, step in enumerate(chain):
+        kind = STEPS[step.name]
+        if isinstance(kind, Change) and kind.moves:
+            image = kind.apply(image, step.value, np.random.default_rng((seed, index)))
+    return np.asarray(image) > HALF
+
+
 def resave_to_bytes(picture: Pixels, chain: Sequence[Step], *, seed: int = 0) -> EncodedFile:
     """Run a chain and return the file its last encoder wrote, so that nothing is encoded twice.
 
@@ -147,7 +174,9 @@ def _parse_step(text: str) -> Step:
     kind = STEPS[name]
     if kind.limits is None:
         if colon:
-            raise ConfigError(f"{name} takes no number, got {text!r}; an example is {EXAMPLE},png")
+            raise ConfigError(
+                f"{name} takes no number, got {text!r}; an example is {EXAMPLE},{name}"
+            )
         return Step(name)
     low, high = kind.limits
     try:
@@ -162,25 +191,8 @@ def _parse_step(text: str) -> Step:
     return Step(name, value)
 
 
-def _resize(image: Image.Image, factor: float, _rng: np.random.Generator) -> Image.Image:
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return image.resize(size, Image.Resampling.BICUBIC)
-
-
 def _resize_back(image: Image.Image, factor: float, rng: np.random.Generator) -> Image.Image:
-    return _resize(image, factor, rng).resize(image.size, Image.Resampling.BICUBIC)
-
-
-def _long_edge(image: Image.Image, edge: float, rng: np.random.Generator) -> Image.Image:
-    return _resize(image, min(1, edge / max(image.size)), rng)
-
-
-def _crop(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
-    """Keep a window of `share` of each side, somewhere."""
-    width, height = max(1, round(image.width * share)), max(1, round(image.height * share))
-    left = int(rng.integers(image.width - width + 1))
-    top = int(rng.integers(image.height - height + 1))
-    return image.crop((left, top, left + width, top + height))
+    return moves.resize(image, factor, rng).resize(image.size, Image.Resampling.BICUBIC)
 
 
 def _blur(image: Image.Image, sigma: float, _rng: np.random.Generator) -> Image.Image:
@@ -232,10 +244,15 @@ STEPS: dict[str, Encoder | Change] = {
     "webp": Encoder(format="WEBP", suffix=".webp"),
     "avif": Encoder(format="AVIF", suffix=".avif"),
     "png": PNG,
-    "resize": Change(_resize, (0.05, 4)),
+    "resize": Change(moves.resize, (0.05, 4), moves=True),
     "resize-back": Change(_resize_back, (0.05, 4)),
-    "long-edge": Change(_long_edge, (16, 65_500), whole=True),
-    "crop": Change(_crop, (0.05, 1)),
+    "long-edge": Change(moves.long_edge, (16, 65_500), whole=True, moves=True),
+    "crop": Change(moves.crop, (0.05, 1), moves=True),
+    "rotate": Change(moves.rotate, (-180, 180), moves=True),
+    "flip": Change(moves.flip, None, moves=True),
+    "stretch": Change(moves.stretch, (0.25, 4), moves=True),
+    "pad": Change(moves.pad, (1, 4096), whole=True, moves=True),
+    "screenshot": Change(moves.screenshot, None, moves=True),
     "blur": Change(_blur, (0.1, 20)),
     "median": Change(_median, (2, 15), whole=True),
     "sharpen": Change(_sharpen, (0, 5)),

@@ -230,8 +230,8 @@ class _Builder:
     folder: OutputFolder
 
     def __call__(self) -> Work[PictureTask, Record]:
-        worker = Worker(Guard(self.keys, threads=self.threads), self.spec)
-        return _FileWorker(worker, self.folder)
+        guard = Guard(self.keys, threads=self.threads, limits=self.spec.limits)
+        return _FileWorker(Worker(guard, self.spec), self.folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from imuge.batch.listing import Found, Listing
 from imuge.batch.tasks import BatchSpec, PictureTask
 from imuge.errors import ConfigError
-from imuge.guard import STRENGTHS
+from imuge.guard import check_strength
 from imuge.image import FORMATS, SUFFIXES, format_for
 
 WORK_FOLDER = ".imuge-batch"  # below the output folder: the lock, and files on their way
@@ -33,7 +33,7 @@ def make_plan(listing: Listing, spec: BatchSpec) -> BatchPlan:
         ConfigError: a name leads out of the output folder, two pictures would be written to one
             place, or a setting is out of range.
     """
-    _check_strength(spec.strength, "--strength")
+    check_strength(spec.strength)
     tasks = sorted((_task(found, spec) for found in listing.found), key=lambda task: task.name)
     _refuse_collisions(tasks)
     for ending in {PurePosixPath(task.name).suffix.lower() for task in tasks} & SUFFIXES.keys():
@@ -48,7 +48,10 @@ def _task(found: Found, spec: BatchSpec) -> PictureTask:
             f"{found.shown}: strength and metadata are for immunize; leave them out to verify"
         )
     if found.strength is not None:
-        _check_strength(found.strength, found.shown)
+        try:
+            check_strength(found.strength)
+        except ConfigError as error:
+            raise ConfigError(f"{found.shown}: {error}") from error
     return PictureTask(
         name=_name(found, spec),
         source=found.source,
@@ -56,12 +59,6 @@ def _task(found: Found, spec: BatchSpec) -> PictureTask:
         strength=found.strength,
         metadata=found.metadata,
     )
-
-
-def _check_strength(strength: float, where: str) -> None:
-    low, high = STRENGTHS
-    if not low <= strength <= high:
-        raise ConfigError(f"{where}: expected a strength from {low} to {high}, got {strength}")
 
 
 def _name(found: Found, spec: BatchSpec) -> str:

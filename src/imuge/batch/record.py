@@ -27,7 +27,7 @@ class Record:
     key_id: str | None = None
     image_id: str | None = None
     psnr_db: float | None = None  # immunize
-    tampered_area: float | None = None  # verify: a fraction of the picture
+    tampered_area: float | None = None  # verify: a fraction, None: not judged
     width: int | None = None
     height: int | None = None
     seconds: float = 0.0  # of work, reading and encoding included

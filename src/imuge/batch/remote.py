@@ -68,7 +68,10 @@ class ActorSetup:
             ImugeError: keys, models or imuge itself differ from those where the batch began.
         """
         guard = Guard(
-            [reference.key() for reference in self.keys], threads=self.threads, device=self.device
+            [reference.key() for reference in self.keys],
+            threads=self.threads,
+            device=self.device,
+            limits=self.spec.limits,
         )
         here = (__version__, guard.engine.sha256)
         if here != (self.tool_version, self.model_sha256):

@@ -8,7 +8,7 @@ from typing import Any, cast
 from imuge.batch.plan import BatchPlan
 from imuge.batch.record import FAILED, Record
 from imuge.batch.tasks import Command
-from imuge.results import EXIT_STATUS, Finding
+from imuge.results import Finding, gravest_status
 
 SCHEMA = "imuge.batch-summary/1"
 SHOWN = 10  # failures, and files left out, that are named; the manifest has all failures
@@ -56,12 +56,12 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """Of a signal 128 and its number; 1 if any picture failed; else the highest verdict."""
+        """Of a signal 128 and its number; 1 if any picture failed; else the gravest verdict's."""
         if self.signal is not None:
             return SIGNAL_STATUS + self.signal
         if self.outcomes.get(FAILED) or self.remaining:
             return ERROR_STATUS
-        return max((EXIT_STATUS.get(cast("Finding", word), 0) for word in self.outcomes), default=0)
+        return gravest_status(cast("Finding", word) for word in self.outcomes)
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as `--json` prints it."""

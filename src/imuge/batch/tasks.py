@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from imuge.image import MetadataPolicy
+from imuge.image import MAX_PIXELS, Limits, MetadataPolicy
+from imuge.protection.frame import Detail
+from imuge.protection.receive import Search
 
 Command: TypeAlias = Literal["immunize", "verify"]
 ReportChoice: TypeAlias = Literal["none", "tampered", "all"]
@@ -15,10 +17,18 @@ class BatchSpec:
 
     command: Command
     strength: float = 1.0  # immunize: 0.25..3
+    detail: Detail = "normal"  # immunize
     replace: bool = False  # immunize: also what is protected already
     metadata: MetadataPolicy = "keep"  # immunize
     format: str | None = None  # immunize: as in `imuge.image.SUFFIXES`; None means by the ending
     reports: ReportChoice = "none"  # verify: for which pictures a report is written
+    search: Search = "quick"  # verify
+    max_pixels: int = MAX_PIXELS  # of a picture
+
+    @property
+    def limits(self) -> Limits:
+        """What is taken, as `Guard` and `load` want it."""
+        return Limits(max_pixels=self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ class Worker:
         made = self._guard.immunize(
             data,
             self._spec.strength if task.strength is None else task.strength,
+            detail=self._spec.detail,
             replace=self._spec.replace,
             format=SUFFIXES.get(PurePosixPath(task.name).suffix.lower()),
             metadata=task.metadata or self._spec.metadata,
@@ -83,7 +84,7 @@ class Worker:
     def _verify(self, task: PictureTask, data: bytes, begun: Record) -> Finished:
         if self._spec.reports != "none":
             check_report_name(Path(), PurePosixPath(task.name).name, overwrite=True)
-        picture = load(data)
+        picture = load(data, limits=self._spec.limits)
         verdict, reported = self._judge(picture)
         files = _report(task, picture, verdict) if reported else {}
         record = replace(
@@ -92,7 +93,7 @@ class Worker:
             verdict=verdict.verdict,
             key_id=verdict.key_id,
             image_id=verdict.image_id,
-            tampered_area=round(verdict.tampered_area, 6),
+            tampered_area=_rounded(verdict.tampered_area),
             width=verdict.width,
             height=verdict.height,
             warnings=[*_misnamed(task, data), *verdict.warnings],
@@ -106,7 +107,8 @@ class Worker:
         report.
         """
         every = self._spec.reports == "all"
-        verdict = self._guard.verify(picture, recover=every, hidden_copy=every)
+        search = self._spec.search
+        verdict = self._guard.verify(picture, recover=every, hidden_copy=every, search=search)
         if self._spec.reports == "tampered" and verdict.verdict == "tampered":
             return self._guard.hidden_copy(self._guard.recover(verdict)), True
         return verdict, every
@@ -129,6 +131,10 @@ def _misnamed(task: PictureTask, data: bytes) -> list[str]:
     if SUFFIXES.get(suffix.lower(), content) == content:
         return []
     return [f"the file is {content} although its name ends in {suffix}"]
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)
 
 
 def sha256(data: bytes) -> str:

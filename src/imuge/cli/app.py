@@ -30,7 +30,8 @@ from imuge.cli.terminal import (
 )
 from imuge.cli.verify import verify
 from imuge.demo import run_demo
-from imuge.errors import ConfigError, ImugeError
+from imuge.engine.steps import DEMO, Plan
+from imuge.errors import ConfigError, ImugeError, to_install
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -121,7 +122,7 @@ def demo(
     """
     if out.is_dir() and any(out.iterdir()) and not (out / "demo.key").exists():
         raise ConfigError(f"{out} holds other files, which stay as they are; name a new folder")
-    with progress(1) as steps:
+    with progress(1, Plan(DEMO)) as steps:
         verdict = run_demo(out, say=say, progress=steps.step)
     typer.echo(verdict.sentence)
 
@@ -134,7 +135,7 @@ def demo(
 def train(context: typer.Context) -> None:
     """Train networks from photographs (for developers).
 
-    imuge train --help lists its options. Needs torch: pip install 'imuge[train]'.
+    imuge train --help lists its options. Needs the extra [train].
     """
     try:
         from imuge.train.__main__ import main as run_training
@@ -217,7 +218,7 @@ def export(
 ) -> None:
     """Turn trained weights into a release (for developers).
 
-    Writes the ONNX graphs and their record. Needs torch: pip install 'imuge[train]'.
+    Writes the ONNX graphs and their record. Needs the extra [train].
     """
     if not re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", name):
         raise ConfigError(f"expected a name such as imuge.v1 (a-z, 0-9 and _), got {name!r}")
@@ -233,6 +234,4 @@ def export(
 
 
 def _not_installed(what: str, error: ModuleNotFoundError) -> ImugeError:
-    return ImugeError(
-        f"{what} needs {error.name}, which is not installed: pip install 'imuge[train]'"
-    )
+    return ImugeError(f"{what} needs {error.name}, which is not installed: {to_install('train')}")

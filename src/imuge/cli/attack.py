@@ -7,7 +7,15 @@ import numpy as np
 import typer
 
 from imuge.attacks.masks import Mask
-from imuge.attacks.resave import EXAMPLE, PLATFORMS, Step, parse_chain, resave, resave_to_bytes
+from imuge.attacks.resave import (
+    EXAMPLE,
+    PLATFORMS,
+    Step,
+    carried,
+    parse_chain,
+    resave,
+    resave_to_bytes,
+)
 from imuge.attacks.retouch import KINDS, tamper
 from imuge.cli.terminal import (
     STREAM,
@@ -17,7 +25,7 @@ from imuge.cli.terminal import (
     say,
     write_output,
 )
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, shown
 from imuge.image import SUFFIXES, Limits, encode, format_for, from_array, load
 from imuge.report.pictures import png
 from imuge.results import Pixels
@@ -55,15 +63,17 @@ MaskOption = Annotated[
     typer.Option(
         metavar="M",
         readable=False,
-        help="Also write the truth, a PNG: 255 where --tamper changed the picture.",
+        help="Also write the truth, a PNG: 255 where --tamper changed the picture, moved as "
+        "--then moves it.",
     ),
 ]
 ThenOption = Annotated[
     str | None,
     typer.Option(
         metavar="CHAIN",
-        help=f"Then re-save, scale or filter with real encoders, such as {EXAMPLE}, "
-        f"or as on {', '.join(PLATFORMS)}.",
+        help=f"Then re-save, scale, cut, turn or filter with real encoders, such as {EXAMPLE} "
+        "or crop:0.6,rotate:90,flip,stretch:1.1,pad:8,screenshot, or as on "
+        f"{', '.join(PLATFORMS)}.",
     ),
 ]
 OverwriteOption = Annotated[
@@ -102,10 +112,13 @@ def attack(
         pixels, mask = forged.picture, forged.mask
     write_output(output, _attacked_file(pixels, output, chain, seed), overwrite=overwrite)
     if mask_out is not None:
-        truth = png(np.where(mask, np.uint8(255), np.uint8(0)))
+        moved = carried(mask, chain, seed=seed)
+        truth = png(np.where(moved, np.uint8(255), np.uint8(0)))
         write_output(mask_out, truth, overwrite=overwrite)
     if output != STREAM:
-        say(f"{output}: {mask.mean():.1%} of the picture changed; re-saved: {then or 'none'}")
+        say(
+            f"{shown(output)}: {mask.mean():.1%} of the picture changed; re-saved: {then or 'none'}"
+        )
 
 
 def _parse_tampering(text: str | None) -> tuple[str | None, Path | None]:

@@ -15,9 +15,12 @@ from imuge.batch.record import FAILED as FAILED_OUTCOME
 from imuge.batch.record import IMMUNIZED
 from imuge.batch.summary import SHOWN, Summary
 from imuge.batch.tasks import BatchSpec, ReportChoice
+from imuge.cli.immunize import DetailOption, StrengthOption
 from imuge.cli.keys import KeyOption, keys_to_immunize, keys_to_verify
-from imuge.cli.terminal import complain, console, one_sentence, say
-from imuge.errors import ConfigError, ImugeError
+from imuge.cli.terminal import PixelsOption, complain, console, limits_of, one_sentence, say
+from imuge.cli.verify import SearchOption
+from imuge.errors import ConfigError, ImugeError, shown, to_install
+from imuge.guard import check_strength
 from imuge.image import MetadataPolicy
 from imuge.keys import Key, key_path
 from imuge.keys.folder import KEY_FILE_VARIABLE
@@ -79,7 +82,8 @@ def batch_immunize(
     source: Source,
     out: OutOption,
     key: KeyOption = None,
-    strength: Annotated[float, typer.Option(metavar="F", help="From 0.25 to 3.")] = 1.0,
+    strength: StrengthOption = 1.0,
+    detail: DetailOption = "normal",
     replace: Annotated[
         bool, typer.Option("--replace", help="Immunize again what is protected already.")
     ] = False,
@@ -98,6 +102,7 @@ def batch_immunize(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
+    max_megapixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Protect many pictures.
@@ -108,10 +113,13 @@ def batch_immunize(
     spec = BatchSpec(
         command="immunize",
         strength=strength,
+        detail=detail,
         replace=replace,
         metadata=metadata,
         format=None if format is None else format.upper(),
+        max_pixels=limits_of(max_megapixels).max_pixels,
     )
+    check_strength(strength)
     settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
@@ -121,8 +129,7 @@ def batch_immunize(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
-    if engine == "local":
-        check_source(Path(source))  # a batch that cannot begin makes no first key
+    _check_where(where)  # before a first key is made
     _run(where, spec, keys_to_immunize(key), key or [], settings, as_json=as_json)
 
 
@@ -135,6 +142,7 @@ def batch_verify(
     reports: Annotated[
         ReportChoice, typer.Option(help="Which pictures get a report in DIR.")
     ] = "tampered",
+    search: SearchOption = "quick",
     glob: GlobOption = None,
     processes: ProcessesOption = None,
     threads: ThreadsOption = 1,
@@ -144,14 +152,20 @@ def batch_verify(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
+    max_megapixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell of many pictures whether and where they were changed.
 
-    Every verdict is a line of DIR/manifest.jsonl. Exit status: that of the highest verdict, as
+    Every verdict is a line of DIR/manifest.jsonl. Exit status: that of the gravest verdict, as
     for imuge verify; 1 if any picture failed; 130 or 143 if stopped.
     """
-    spec = BatchSpec(command="verify", reports=reports)
+    spec = BatchSpec(
+        command="verify",
+        reports=reports,
+        search=search,
+        max_pixels=limits_of(max_megapixels).max_pixels,
+    )
     settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
@@ -161,6 +175,7 @@ def batch_verify(
         overwrite=overwrite,
     )
     where = _Where(source, out, engine, address, gpus)
+    _check_where(where)  # before a first key is made
     _run(where, spec, keys_to_verify(key), key or [], settings, as_json=as_json)
 
 
@@ -188,12 +203,11 @@ def _run(
     if where.engine == "ray":
         summary = _run_ray(where, spec, keys, named, settings, meter)
     else:
-        _refuse_what_only_ray_can(where)
         summary = run_local(Path(where.source), Path(where.out), spec, keys, settings, meter)
     for line in remarks(summary):
         say(line)
     for name, error in summary.errors.items():
-        complain(f"{name}: {error}")
+        complain(f"{shown(name)}: {error}")
     if (more := summary.outcomes.get(FAILED_OUTCOME, 0) - len(summary.errors)) > 0:
         say(f"{more} more failed; the manifest names them all.")
     typer.echo(json.dumps(summary.to_dict(), indent=2) if as_json else sentence(summary))
@@ -202,7 +216,10 @@ def _run(
     raise typer.Exit(summary.exit_status)
 
 
-def _refuse_what_only_ray_can(where: _Where) -> None:
+def _check_where(where: _Where) -> None:
+    """Refuse what only Ray can, and a source that is not there."""
+    if where.engine == "ray":
+        return
     for place in (where.source, where.out):
         if "://" in place:
             raise ConfigError(f"{place} is reached with --engine ray; give a path, or that")
@@ -210,6 +227,7 @@ def _refuse_what_only_ray_can(where: _Where) -> None:
         raise ConfigError("--address and --gpus are for --engine ray; add it, or leave them out")
     if Path(where.out).exists() and not Path(where.out).is_dir():
         raise ConfigError(f"expected a folder for --out, got the file {where.out}")
+    check_source(Path(where.source))
 
 
 def _run_ray(
@@ -225,7 +243,7 @@ def _run_ray(
         from imuge.batch.remote import KeyReference
     except ModuleNotFoundError as error:
         raise ImugeError(
-            f"--engine ray needs {error.name}, which is not installed: pip install 'imuge[ray]'"
+            f"--engine ray needs {error.name}, which is not installed: {to_install('ray')}"
         ) from error
     # Every machine reads the keys itself: those named as they were named, others by their names.
     chosen: list[str | None] = [_key_everywhere(name) for name in named]
@@ -258,7 +276,7 @@ def remarks(summary: Summary) -> list[str]:
     """What a person wants to know beside the result."""
     lines = []
     if summary.skipped:
-        names = [f"{name} ({why})" for name, why in list(summary.skipped.items())[:SHOWN]]
+        names = [f"{shown(name)} ({why})" for name, why in list(summary.skipped.items())[:SHOWN]]
         more = len(summary.skipped) - len(names)
         rest = f" and {more} more" if more > 0 else ""
         lines.append(f"Left out {len(summary.skipped)}: {'; '.join(names)}{rest}")
@@ -279,4 +297,5 @@ def sentence(summary: Summary) -> str:
     if summary.remaining:
         counts.append(f"{summary.remaining} left to do")
     noun = "picture" if summary.pictures == 1 else "pictures"
-    return f"{summary.pictures} {noun}: {', '.join(counts) or 'nothing to do'}. {summary.manifest}"
+    what = ", ".join(counts) or "nothing to do"
+    return f"{summary.pictures} {noun}: {what}. {shown(summary.manifest)}"

@@ -76,7 +76,7 @@ def bench(
 
     Immunizes photographs, publishes, tampers, scales, re-saves and verifies them through real
     files, and writes tables, plots and examples. --peers adds forensics, inpainting and
-    watermarks of others. Needs pip install 'imuge[bench]'.
+    watermarks of others. Needs the extra [bench].
     """
     if context.invoked_subcommand is not None:
         return

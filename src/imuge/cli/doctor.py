@@ -13,7 +13,7 @@ from PIL import features
 
 from imuge import __version__
 from imuge.engine import available_threads
-from imuge.errors import ImugeError
+from imuge.errors import ImugeError, to_install
 from imuge.guard import Guard
 from imuge.keys import key_folder, new_key, scan_keys
 from imuge.weights import load_release, release_folder
@@ -46,7 +46,7 @@ def _formats() -> Iterator[str]:
     yield from ("JPEG", "PNG", "TIFF")
     for name in ("webp", "avif"):
         yield name.upper() if features.check(name) else f"no {name.upper()}: Pillow lacks it"
-    yield "HEIF" if find_spec("pillow_heif") else "no HEIF: pip install 'imuge[heif]'"
+    yield "HEIF" if find_spec("pillow_heif") else f"no HEIF: {to_install('heif')}"
 
 
 def _checked(what: str, look: Callable[[], Iterator[Line]]) -> Iterator[Line]:

@@ -17,12 +17,15 @@ from imuge.cli.terminal import (
     progress,
     read_source,
     refuse_existing,
+    refuse_folder,
     say,
     write_stdout,
 )
-from imuge.errors import ConfigError
-from imuge.guard import Guard
+from imuge.engine.steps import IMMUNIZE, Plan
+from imuge.errors import ConfigError, ImageError, shown
+from imuge.guard import Guard, check_strength
 from imuge.image import SUFFIXES, format_for
+from imuge.protection.frame import Detail
 
 MetadataChoice = Literal["keep", "no-gps", "none"]
 
@@ -45,7 +48,16 @@ OutputOption = Annotated[
 StrengthOption = Annotated[
     float,
     typer.Option(
-        metavar="F", help="From 0.25 to 3: more survives rougher treatment and is seen sooner."
+        metavar="F",
+        help="From 0.25 to 3, times what is added to the picture: more survives rougher "
+        "treatment and is seen sooner.",
+    ),
+]
+DetailOption = Annotated[
+    Detail,
+    typer.Option(
+        help="How fine a change can be found: robust for channels that scale down hard, fine for "
+        "those that never scale."
     ),
 ]
 ReplaceOption = Annotated[
@@ -69,6 +81,7 @@ class _ImmunizeOptions:
 
     output: Path | None
     strength: float
+    detail: Detail
     replace: bool
     metadata: MetadataChoice
     overwrite: bool
@@ -80,6 +93,7 @@ def immunize(
     output: OutputOption = None,
     key: KeyOption = None,
     strength: StrengthOption = 1.0,
+    detail: DetailOption = "normal",
     replace: ReplaceOption = False,
     metadata: MetadataOption = "keep",
     overwrite: OverwriteOption = False,
@@ -94,12 +108,19 @@ def immunize(
     Every output is read back and verified before it is written.
     """
     _check_outputs(sources, output)
+    check_strength(strength)
     options = _ImmunizeOptions(
-        output=output, strength=strength, replace=replace, metadata=metadata, overwrite=overwrite
+        output=output,
+        strength=strength,
+        detail=detail,
+        replace=replace,
+        metadata=metadata,
+        overwrite=overwrite,
     )
+    _refuse_if_none_is_there(sources)  # before a first key is made
     keys = keys_to_immunize(key)
     failed = False
-    with progress(len(sources)) as steps:
+    with progress(len(sources), Plan(IMMUNIZE)) as steps:
         guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
@@ -125,6 +146,17 @@ def _check_outputs(sources: list[Path], output: Path | None) -> None:
         raise ConfigError(f"two pictures would be written to {twice[0]}; immunize them apart")
 
 
+def _refuse_if_none_is_there(sources: list[Path]) -> None:
+    """Say that there is nothing to do.
+
+    Raises:
+        ImageError: no source exists.
+    """
+    if not any(source == STREAM or source.exists() for source in sources):
+        names = ", ".join(map(str, sources))
+        raise ImageError(f"cannot read {names}: there is no such file")
+
+
 def _target(source: Path, output: Path | None) -> Path:
     if output is None:
         return source.parent / f"{source.stem}.immunized{source.suffix}"
@@ -132,6 +164,7 @@ def _target(source: Path, output: Path | None) -> Path:
 
 
 def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None:
+    refuse_folder(source, "immunize")
     target = _target(source, options.output)
     refuse_existing(target, overwrite=options.overwrite)
     if target == STREAM:
@@ -143,6 +176,7 @@ def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None
     made = guard.immunize(
         read_source(source),
         options.strength,
+        detail=options.detail,
         replace=options.replace,
         format=chosen,
         metadata=options.metadata,
@@ -154,6 +188,6 @@ def _immunize_one(guard: Guard, source: Path, options: _ImmunizeOptions) -> None
         return
     made.save(target, overwrite=options.overwrite)
     say(
-        f"{target}: immunized with key {made.key_name} ({made.key_id}), image {made.image_id}, "
-        f"{made.psnr_db:.1f} dB; read back and intact"
+        f"{shown(target)}: immunized with key {made.key_name} ({made.key_id}), "
+        f"image {made.image_id}, {made.psnr_db:.1f} dB; read back and intact"
     )

@@ -9,8 +9,7 @@ import typer
 from imuge.cli.keys import KeyOption, keys_to_immunize
 from imuge.cli.terminal import one_sentence, say
 from imuge.engine.engine import available_threads
-from imuge.errors import ConfigError, ImugeError
-from imuge.image import MAX_PIXELS
+from imuge.errors import ConfigError, ImugeError, to_install
 
 MEGABYTE = 2**20
 LOOPBACK_NAMES = {"localhost"}
@@ -159,6 +158,8 @@ def _is_address(host: str) -> bool:
 
 def _pixels(megapixels: float) -> int:
     """The limit in pixels; 24.4 megapixels, as people round it, is the 24-megapixel frame."""
+    from imuge.serve.limits import MAX_PIXELS
+
     wanted = round(megapixels * 1e6)
     return MAX_PIXELS if abs(wanted - MAX_PIXELS) < 50_000 else wanted
 
@@ -170,7 +171,7 @@ def _share_of_threads(workers: int) -> int:
 
 def _not_installed(error: ModuleNotFoundError) -> ImugeError:
     return ImugeError(
-        f"the service needs {error.name}, which is not installed: pip install 'imuge[serve]'"
+        f"the service needs {error.name}, which is not installed: {to_install('serve')}"
     )
 
 

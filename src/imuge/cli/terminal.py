@@ -16,9 +16,17 @@ from typing import Annotated, Any, ParamSpec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
-from imuge.errors import ConfigError, ImageError, ImugeError
+from imuge.engine.steps import Plan
+from imuge.errors import ConfigError, ImageError, ImugeError, shown
 from imuge.files import reason, write_atomically
 from imuge.image.limits import MAX_BYTES, MAX_PIXELS, Limits
 
@@ -33,8 +41,8 @@ PixelsOption = Annotated[
     typer.Option(
         "--max-megapixels",
         metavar="N",
-        min=0.1,
-        help="Take pictures of up to so many megapixels instead of 24.",
+        min=0.01,
+        help=f"Take pictures of up to so many megapixels. [default: {MAX_PIXELS / 1e6:g}]",
     ),
 ]
 
@@ -94,13 +102,13 @@ def explain(error: ImugeError | MemoryError | OSError) -> str:
     if isinstance(error, OSError):
         if error.errno == errno.EPIPE:
             raise error
-        return f"cannot use {error.filename or 'standard output'}: {reason(error)}"
+        return f"cannot use {shown(error.filename or 'standard output')}: {reason(error)}"
     return NO_MEMORY if isinstance(error, MemoryError) else str(error)
 
 
 def label(source: Path) -> str:
     """Name a source as people know it."""
-    return "standard input" if source == STREAM else str(source)
+    return "standard input" if source == STREAM else shown(source)
 
 
 def read_source(source: Path) -> Path | bytes:
@@ -120,6 +128,18 @@ def read_source(source: Path) -> Path | bytes:
     if len(data) > MAX_BYTES:
         raise ImageError(f"standard input has more than {MAX_BYTES // 2**20} MiB; use less")
     return data
+
+
+def refuse_folder(source: Path, command: str) -> None:
+    """Name the command that takes a folder.
+
+    Raises:
+        ImageError: `source` is one.
+    """
+    if source != STREAM and source.is_dir():
+        raise ImageError(
+            f"{source} is a folder; all of it is done by: imuge batch {command} {source} --out DIR"
+        )
 
 
 def write_stdout(data: bytes) -> None:
@@ -151,7 +171,7 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
         ImageError: `target` exists and may not be replaced.
     """
     if target != STREAM and target.exists() and not overwrite:
-        raise ImageError(f"{target} exists and is not replaced; use --overwrite or another -o")
+        raise ImageError(f"{target} exists and is not replaced; use --overwrite or another name")
 
 
 @dataclass(slots=True)
@@ -165,14 +185,15 @@ class Outcome:
 class Steps:
     """Works through files: shows how far it has come, and lets one fail without the others."""
 
-    def __init__(self, bars: Progress, files: TaskID | None, step: TaskID) -> None:
-        self._bars, self._files, self._step = bars, files, step
+    def __init__(self, bars: Progress, files: TaskID | None, step: TaskID, plan: Plan) -> None:
+        self._bars, self._files, self._step, self._plan = bars, files, step, plan
         self._name = ""
 
     @contextmanager
     def file(self, source: Path) -> Iterator[Outcome]:
         """Work on one file; a failure is reported and kept, wrong usage ends everything."""
-        self._name = "" if source == STREAM else source.name
+        self._name = "" if source == STREAM else shown(source.name)
+        self._plan.begin()
         self._bars.update(self._step, description=escape(self._name), completed=0)
         outcome = Outcome()
         try:
@@ -181,15 +202,16 @@ class Steps:
             raise
         except (ImugeError, MemoryError, OSError) as error:
             outcome.error = explain(error)
-            known = str(source) in outcome.error and source != STREAM
+            known = shown(source) in outcome.error and source != STREAM
             complain(outcome.error if known else f"{label(source)}: {outcome.error}")
         if self._files is not None:
             self._bars.advance(self._files)
 
     def step(self, name: str, share: float) -> None:
-        """The engine's progress: a step's name and how much of it is done, 0..1."""
+        """The guard's progress: a step's name and how much of it is done, 0..1."""
+        done = self._plan.reached(name, share)
         text = f"{self._name}: {name}" if self._name else name
-        self._bars.update(self._step, description=escape(text), completed=share)
+        self._bars.update(self._step, description=escape(text), completed=done)
 
     def answer(self, text: str) -> None:
         """Print a result on standard output while the bars, if any, are out of the way."""
@@ -199,9 +221,14 @@ class Steps:
 
 
 @contextmanager
-def progress(count: int) -> Iterator[Steps]:
+def progress(count: int, plan: Plan) -> Iterator[Steps]:
     """Show progress over `count` files; silent where standard error is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),  # moves within a long step, too
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(
         *columns,
         console=console,
@@ -210,4 +237,4 @@ def progress(count: int) -> Iterator[Steps]:
         disable=not console.is_terminal,
     ) as bars:
         files = bars.add_task(f"{count} files", total=count) if count > 1 else None
-        yield Steps(bars, files, bars.add_task("", total=1.0))
+        yield Steps(bars, files, bars.add_task("", total=1.0), plan)

@@ -18,13 +18,16 @@ from imuge.cli.terminal import (
     one_sentence,
     progress,
     read_source,
+    refuse_folder,
     say,
 )
-from imuge.errors import ConfigError
+from imuge.engine.steps import REPORT, VERDICT, Plan, step
+from imuge.errors import ConfigError, shown
 from imuge.guard import Guard
-from imuge.image import described, load
+from imuge.image import Picture, described, load
+from imuge.protection.receive import Search
 from imuge.report.write import check_report_name, write_report
-from imuge.results import Verdict
+from imuge.results import Finding, Verdict, gravest_status
 
 # What `write_report` may write beside the page; tests/test_cli_verify.py holds the two together.
 REPORT_ENDINGS = (
@@ -54,6 +57,13 @@ ReportOption = Annotated[
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace earlier reports of the same names.")
 ]
+SearchOption = Annotated[
+    Search,
+    typer.Option(
+        help="How far to look: off takes a copy to be whole and upright; quick also finds parts, "
+        "quarter turns and mirror images; full turns to 45 degrees, too, in seconds more."
+    ),
+]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the verdict as JSON; for several pictures a list of them."),
@@ -65,6 +75,7 @@ def verify(
     sources: Sources,
     key: KeyOption = None,
     out: ReportOption = None,
+    search: SearchOption = "quick",
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     max_megapixels: PixelsOption = None,
@@ -76,43 +87,49 @@ def verify(
 
     \b
     Exit status:
-       0  intact       protected; no change beyond normal re-saving was found
+       0  intact       protected; no change beyond re-saving, scaling, cropping was found
       10  tampered     protected; parts of it were changed
       11  degraded     protected, but too damaged to say more
       12  foreign      the protection belongs to another picture
       13  unprotected  no protection of these keys was found
        1  a picture or key could not be used        2  wrong usage
-    Of several pictures the highest counts, and 1 if any failed.
+    Of several pictures the first counts in the order tampered, foreign, degraded,
+    unprotected, intact, and 1 if any failed.
     """  # noqa: D301 - \b is click's mark for a paragraph to leave as it is
-    _check_reports(sources, out)
+    if sources.count(STREAM) > 1:
+        raise ConfigError("standard input can be read once only")
+    _check_reports(sources, out, overwrite=overwrite)
     keys = keys_to_verify(key)
-    failed, status = False, 0
+    failed = False
+    findings: list[Finding] = []
     records: list[dict[str, Any]] = []
-    with progress(len(sources)) as steps:
+    with progress(len(sources), Plan(VERDICT if out is None else REPORT)) as steps:
         guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:
             with steps.file(source) as outcome:
-                verdict = _verify_one(guard, source, out, overwrite=overwrite)
-                status = max(status, verdict.exit_status)
+                verdict, picture = _verify_one(guard, source, search, steps, report=out is not None)
+                findings.append(verdict.verdict)
                 outcome.record = verdict.to_dict()
+                # Before the report is written: what was found is told, whatever the disk says.
                 if not as_json:
                     _show(verdict, source, steps, several=len(sources) > 1)
                 elif len(sources) == 1:
                     steps.answer(verdict.to_json())
+                if out is not None and picture is not None:
+                    with step(steps.step, "report"):
+                        _report(verdict, picture, source, out, overwrite=overwrite)
             failed |= outcome.error is not None
             records.append(_record(source, outcome))
     if as_json and len(sources) > 1:
-        typer.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(records, indent=2))
     if out is not None and any("error" not in record for record in records):
         one = out / f"{_name(sources[0])}.report.html"
-        say(f"Report: {one}" if len(sources) == 1 else f"Reports: {out}")
-    raise typer.Exit(FAILED if failed else status)
+        say(f"Report: {shown(one)}" if len(sources) == 1 else f"Reports: {shown(out)}")
+    raise typer.Exit(FAILED if failed else gravest_status(findings))
 
 
-def _check_reports(sources: list[Path], out: Path | None) -> None:
-    """Refuse inputs whose reports would replace each other, or an input."""
-    if sources.count(STREAM) > 1:
-        raise ConfigError("standard input can be read once only")
+def _check_reports(sources: list[Path], out: Path | None, *, overwrite: bool) -> None:
+    """Refuse reports that would replace each other, an input or an earlier one."""
     if out is None:
         return
     names = [_name(source) for source in sources]
@@ -123,18 +140,27 @@ def _check_reports(sources: list[Path], out: Path | None) -> None:
     for path in reports:
         if path.resolve() in inputs:
             raise ConfigError(f"the report would replace the picture {path}; give another --out")
+    for name in names:
+        check_report_name(out, name, overwrite=overwrite)
 
 
-def _verify_one(guard: Guard, source: Path, out: Path | None, *, overwrite: bool) -> Verdict:
-    """The verdict, with its report written where one is wanted."""
-    if out is None:
-        return guard.verify(read_source(source), recover=False)
-    check_report_name(out, _name(source), overwrite=overwrite)
-    picture = load(read_source(source), limits=guard.limits)
-    verdict = guard.verify(picture, hidden_copy=True)
+def _verify_one(
+    guard: Guard, source: Path, search: Search, steps: Steps, *, report: bool
+) -> tuple[Verdict, Picture | None]:
+    """The verdict and, for a report, the picture with all that a report shows of it."""
+    refuse_folder(source, "verify")
+    if not report:
+        return guard.verify(read_source(source), recover=False, search=search), None
+    with step(steps.step, "decode"):
+        picture = load(read_source(source), limits=guard.limits)
+    return guard.verify(picture, hidden_copy=True, search=search), picture
+
+
+def _report(
+    verdict: Verdict, picture: Picture, source: Path, out: Path, *, overwrite: bool
+) -> None:
     facts = {"File": label(source) if source == STREAM else source.name} | described(picture)
     write_report(verdict, out, _name(source), file_facts=facts, overwrite=overwrite)
-    return verdict
 
 
 def _name(source: Path) -> str:
@@ -142,15 +168,14 @@ def _name(source: Path) -> str:
 
 
 def _record(source: Path, outcome: Outcome) -> dict[str, Any]:
-    if outcome.error is not None:
-        return {"file": str(source), "error": outcome.error}
-    return {"file": str(source), **outcome.record}
+    failure = {} if outcome.error is None else {"error": outcome.error}
+    return {"file": str(source), **failure, **outcome.record}
 
 
 def _show(verdict: Verdict, source: Path, steps: Steps, *, several: bool) -> None:
-    """The sentence, the regions below it, and warnings on standard error."""
+    """The verdict, the regions below it, and warnings on standard error."""
     prefix = f"{label(source)}: " if several else ""
-    lines = [prefix + verdict.sentence]
+    lines = [f"{prefix}{verdict.verdict}: {verdict.sentence}"]
     for number, region in enumerate(verdict.regions, 1):
         left, top, right, bottom = region.box
         lines.append(

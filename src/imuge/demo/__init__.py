@@ -1,6 +1,6 @@
 """The main job on a bundled photograph, step by step, as a newcomer would do it.
 
-astronaut.jpg ─ immunize ─► protected.jpg ─ tamper, JPEG 70 ─► suspicious.jpg ─ verify ─► report
+beach.jpg ─ immunize ─► protected.jpg ─ tamper, scale, JPEG ─► suspicious.jpg ─ verify ─► report
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from imuge.attacks.resave import parse_chain, resave_to_bytes
 from imuge.attacks.retouch import tamper
 from imuge.engine import Progress
+from imuge.engine.steps import step
 from imuge.errors import ImageError
 from imuge.files import reason, write_atomically
 from imuge.guard import Guard
@@ -21,19 +22,30 @@ from imuge.keys import new_key, write_key
 from imuge.report.write import write_report
 from imuge.results import Pixels, Verdict
 
-# Around the model of the Space Shuttle behind the astronaut, in pixels.
-LEFT = ((344, 290), (344, 196), (372, 150), (372, 60), (384, 0))
-RIGHT = ((462, 0), (478, 180), (478, 290))
-AFTERWARDS = "jpeg:70"
+# Around the palm leaf before the sky, in pixels.
+PALM = (
+    (1007, 0),
+    (1007, 163),
+    (1037, 252),
+    (1059, 319),
+    (1126, 370),
+    (1170, 437),
+    (1215, 437),
+    (1252, 296),
+    (1400, 178),
+    (1593, 44),
+    (1593, 0),
+)
+AFTERWARDS = "long-edge:1280,jpeg:75"
 
 
 def host_file() -> bytes:
-    """The bundled photograph, a JPEG of 512x512 pixels."""
-    return (resources.files(__package__) / "astronaut.jpg").read_bytes()
+    """The bundled photograph, a JPEG of 1920x1299 pixels."""
+    return (resources.files(__package__) / "beach.jpg").read_bytes()
 
 
 def host_photograph() -> Pixels:
-    """The bundled photograph's pixels, (512, 512, 3)."""
+    """The bundled photograph's pixels, (1299, 1920, 3)."""
     return load(host_file()).pixels
 
 
@@ -64,19 +76,21 @@ def run_demo(out: Path, *, say: Callable[[str], None], progress: Progress | None
 
     pixels = load(protected).pixels
     outline = Image.new("1", pixels.shape[1::-1])
-    ImageDraw.Draw(outline).polygon(LEFT + RIGHT, fill=1)
-    forged = tamper(pixels, "inpaint", mask=np.array(outline), rng=np.random.default_rng(0))
-    say(f"2. Tampered: the shuttle was retouched away, {forged.mask.mean():.1%} of the picture")
+    ImageDraw.Draw(outline).polygon(PALM, fill=1)
+    with step(progress, "tamper"):
+        forged = tamper(pixels, "inpaint", mask=np.array(outline), rng=np.random.default_rng(0))
+    say(f"2. Tampered: a palm leaf was retouched away, {forged.mask.mean():.1%} of the picture")
 
     suspicious = out / "suspicious.jpg"
     write_atomically(
         suspicious, resave_to_bytes(forged.picture, parse_chain(AFTERWARDS)).data, overwrite=True
     )
-    say(f"3. Re-saved as JPEG of quality 70: {suspicious}")
+    say(f"3. Scaled to 1280 pixels and re-saved as JPEG of quality 75: {suspicious}")
 
     verdict = guard.verify(suspicious, hidden_copy=True)
-    files = write_report(
-        verdict, out, suspicious.stem, file_facts={"File": suspicious.name}, overwrite=True
-    )
+    with step(progress, "report"):
+        files = write_report(
+            verdict, out, suspicious.stem, file_facts={"File": suspicious.name}, overwrite=True
+        )
     say(f"4. Verified; open the report in a browser: {files[-1]}")
     return verdict

@@ -73,6 +73,11 @@ class Engine:
         """The record of the release in use."""
         return self._release.record
 
+    @property
+    def progress(self) -> Progress | None:
+        """What is told how far a step has come."""
+        return self._progress
+
     @cached_property
     def sha256(self) -> str:
         """One hash for all graphs in use."""

@@ -20,7 +20,7 @@ from imuge.image import deep, leftovers, metadata, sniff
 from imuge.image.containers import iso_turn, webp_chunks
 from imuge.image.formats import FORMATS
 from imuge.image.limits import Limits
-from imuge.image.picture import Metadata, Picture, Samples, neutral
+from imuge.image.picture import JpegCoding, Metadata, Picture, Samples, neutral
 from imuge.image.png import Parts
 
 _TURNS = {
@@ -32,6 +32,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_UPRIGHT = {1, 2, 3, 4}  # orientations that keep rows rows
 _CONVERTED = {
     "1": "black and white",
     "L": "grey",
@@ -89,6 +90,7 @@ def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     turned = tags.get(_ORIENTATION_TAG, 1) if tags is not None else 1
     name = "JPEG" if image.format == "MPO" else image.format
+    coding = _jpeg_coding(image) if isinstance(image, JpegImagePlugin.JpegImageFile) else None
     # Pillow-heif turns by the container, and has set the EXIF orientation to 1.
     contained = iso_turn(sniff.iso_meta(file.data)) if image.format == "HEIF" else 1
     if not file.is_deep:
@@ -118,7 +120,31 @@ def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
         notes=(*notes, *taken_out),
         sha256=hashlib.sha256(file.data).hexdigest() if file.data else "",
         limits=limits,
+        jpeg=coding if coding is None or turned in _UPRIGHT else _turned(coding),
     )
+
+
+def _jpeg_coding(image: JpegImagePlugin.JpegImageFile) -> JpegCoding | None:
+    """How a colour JPEG was coded; None where Pillow cannot code another alike."""
+    sampling = JpegImagePlugin.get_sampling(image)
+    if image.mode != "RGB" or sampling < 0 or image.info.get("adobe_transform", 1) != 1:
+        return None
+    used = sorted({component[3] for component in image.layer})
+    if any(number not in image.quantization for number in used) or len(used) > 2:
+        return None
+    return JpegCoding(
+        tables=tuple(tuple(image.quantization[number]) for number in used),
+        subsampling=sampling,
+        progressive=bool(image.info.get("progressive")),
+    )
+
+
+def _turned(coding: JpegCoding) -> JpegCoding | None:
+    """The coding of a picture whose rows became columns; 4:2:2 would need 4:4:0."""
+    if coding.subsampling == 1:
+        return None
+    across = (np.reshape(table, (8, 8)).T.ravel().tolist() for table in coding.tables)
+    return replace(coding, tables=tuple(map(tuple, across)))
 
 
 def check_kind(image: Image.Image, file: File) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MIN_SIDE = 128
-MAX_PIXELS = 6048 * 4032  # the frame of 24-megapixel cameras
+MAX_PIXELS = 200_000_000  # the largest cameras that people carry
 MAX_BYTES = 512 * 2**20
 
 

@@ -5,6 +5,7 @@ A file is judged by its content alone; whatever is wrong with it comes out as on
 
 import io
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from imuge.errors import ImageError, TooLargeError
+from imuge.errors import ImageError
 from imuge.files import reason
 from imuge.image import deep, heif, jpeg, png, sniff, tiff
 from imuge.image.containers import without_exif
@@ -24,6 +25,7 @@ from imuge.image.formats import SUFFIXES
 from imuge.image.limits import DEFAULT, Limits
 from imuge.image.picture import Picture, Samples, neutral
 
+_PILLOWS_GUARD = threading.Lock()
 _TYPES = (np.uint8, np.uint16)
 _NO_EXIF = "the EXIF data is damaged and is dropped"
 _NO_END = "the JPEG lacks its end mark, though no pixel; it has one now"
@@ -165,15 +167,15 @@ def _opened(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, list[s
 
 
 def _open(data: bytes, kind: str, limits: Limits) -> Image.Image:
-    """Read the header; Pillow's own guard against giant pictures comes first."""
-    try:
-        return Image.open(io.BytesIO(data), formats=(kind,))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        safe = Image.MAX_IMAGE_PIXELS or limits.max_pixels
-        raise TooLargeError(
-            f"the picture has more than {safe:,} pixels, above the limit of "
-            f"{min(safe, limits.max_pixels):,}; scale it down"
-        ) from error
+    """Read the header, under our limit instead of Pillow's, which is one for the whole process."""
+    with _PILLOWS_GUARD:
+        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(io.BytesIO(data), formats=(kind,))
+        finally:
+            Image.MAX_IMAGE_PIXELS = theirs
+    sniff.check_size(*image.size, limits)
+    return image
 
 
 @contextmanager
@@ -182,7 +184,6 @@ def _guarded(kind: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except ImageError:
         raise

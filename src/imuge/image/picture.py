@@ -38,6 +38,15 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JpegCoding:
+    """How a JPEG was coded, so that another of the same size and fidelity can be."""
+
+    tables: tuple[tuple[int, ...], ...]  # of quantization, 64 numbers each, row by row
+    subsampling: int  # 0: 4:4:4, 1: 4:2:2, 2: 4:2:0, Pillow's numbers
+    progressive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One photograph, upright, with what its file said about it.
 
@@ -50,6 +59,7 @@ class Picture:
         notes: What was converted or left behind on the way in, one plain sentence each.
         sha256: Of the file's bytes, in hex; "" for a picture that came from memory.
         limits: Those it was read under; what is made of it is read back under the same.
+        jpeg: How it was coded; None for other formats, and for unusual JPEGs.
     """
 
     samples: Samples
@@ -60,6 +70,7 @@ class Picture:
     notes: tuple[str, ...]
     sha256: str
     limits: Limits = DEFAULT
+    jpeg: JpegCoding | None = None
 
     @property
     def bits(self) -> int:

@@ -1,6 +1,6 @@
 """Encode a picture in one of the known formats; nothing is written to disk here.
 
-JPEG  quality 95, full colour resolution (4:4:4)
+JPEG  quality 95, full colour resolution (4:4:4); where asked, as the source was coded
 PNG   lossless, with 16 bits where the picture has them (this needs pyvips)
 WebP  lossless where the source was, else quality 95 (always 4:2:0), alpha lossless
 TIFF  lossless, deflate, with 16 bits where the picture has them
@@ -106,6 +106,7 @@ def encode(
     *,
     format: str | None = None,  # noqa: A002
     metadata: MetadataPolicy = "keep",
+    as_it_came: bool = False,
 ) -> bytes:
     """Encode `picture` as a whole file.
 
@@ -118,6 +119,8 @@ def encode(
             text, though not a place that a caption names in words, nor what a camera maker may
             hide in its own notes; "none" leaves out EXIF, XMP, IPTC, comments and text. The
             colour profile stays where it fits the format: without it the colours would change.
+        as_it_came: Whether a JPEG is coded as the one it was read from: the same quantization,
+            subsampling and scans, so that the file grows no more than it must.
 
     Raises:
         ImageError: The format is unknown or cannot hold this picture.
@@ -126,6 +129,8 @@ def encode(
     chosen = check_output(picture, format)
     blocks = _fitting(select(picture.metadata, metadata), chosen)
     try:
+        if chosen == "JPEG":
+            return _jpeg(picture, blocks, as_it_came=as_it_came)
         return _WRITERS[chosen](picture, blocks)
     except ImageError:
         raise
@@ -192,7 +197,15 @@ def _fitting(blocks: Metadata, chosen: str) -> Metadata:
     )
 
 
-def _jpeg(picture: Picture, blocks: Metadata) -> bytes:
+def _jpeg(picture: Picture, blocks: Metadata, *, as_it_came: bool = False) -> bytes:
+    coding = picture.jpeg if as_it_came else None
+    quality: dict[str, object] = {"quality": 95, "subsampling": "4:4:4"}
+    if coding is not None:
+        quality = {
+            "qtables": [list(table) for table in coding.tables],
+            "subsampling": coding.subsampling,
+            "progressive": coding.progressive or None,
+        }
     extra = [_segment(0xE1, body) for body in blocks.extended_xmp]
     extra += [_segment(0xFE, body) for body in blocks.comments]
     resources, room = blocks.iptc or b"", _SEGMENT_BYTES - len(PHOTOSHOP)
@@ -208,9 +221,8 @@ def _jpeg(picture: Picture, blocks: Metadata) -> bytes:
         xmp=blocks.xmp,
         extra=b"".join(extra) or None,
         dpi=blocks.dpi,
-        quality=95,
-        subsampling="4:4:4",
         optimize=True,
+        **quality,
     )
 
 
@@ -274,7 +286,6 @@ def _heif(picture: Picture, blocks: Metadata) -> bytes:
 
 
 _WRITERS = {
-    "JPEG": _jpeg,
     "PNG": _png,
     "WEBP": _webp,
     "TIFF": _tiff,

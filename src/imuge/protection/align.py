@@ -47,6 +47,9 @@ COHERENT = 3.5  # standard deviations from which a window has a say; unshifted c
 PHASE_SPREAD = 1.0  # radians beyond which a wave is an outlier
 PLAIN_SPREAD = 0.5  # frame pixels at the corners, of what rounding does to the shape of a copy
 SNAP = 0.35  # frame pixels at the corners below which a copy is taken to lie edge to edge
+DOUBT = 0.15  # mean standard deviations by which windows may prefer a placement to a plainer one
+NUDGE, NUDGE_STEP = 0.8, 0.1  # frame pixels
+STRETCHES = 1 + 0.0004 * np.arange(-3, 4)
 # Warping
 STRAIGHT = 0.02  # frame pixels of skew across a copy that are no turn
 EDGE = 0.02  # frame pixels of a frame's pixel that a copy must cover to show it
@@ -233,6 +236,38 @@ def refined(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
             placement, matrix=placement.matrix + linear, offset=placement.offset + shift
         )
     return placement
+
+
+def straightened(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
+    """The upright placement of one scale that is nearest, where the waves say hardly less for it.
+
+    Most parts are cut, not turned; of a small one the phases alone tell a turn only roughly.
+    """
+    middle = np.array([placement.width, placement.height]) / 2
+    at = placement.matrix @ middle + placement.offset
+    steps = np.arange(-NUDGE, NUDGE + NUDGE_STEP / 2, NUDGE_STEP)
+    found = []
+    for stretch in STRETCHES:
+        matrix = placement.orientation * placement.scale * stretch
+        offset = at - matrix @ middle
+        score, x, y = shifts(amplitudes(seen, keyed, matrix, offset), keyed, steps, steps, most=1)[
+            0
+        ]
+        found.append((score, replace(placement, matrix=matrix, offset=offset + np.array([x, y]))))
+    plain = max(found, key=lambda one: one[0])[1]
+    return plain if hardly_worse(seen, keyed, plain, placement) else placement
+
+
+def hardly_worse(seen: Spectrum, keyed: Waves, plain: Placement, placement: Placement) -> bool:
+    """Whether the waves say hardly less for a plainer placement, in every part of a copy.
+
+    Windows are asked each for itself: in the whole, the middle outshouts corners that are off.
+    """
+    for_plain, best = (
+        np.mean([coherence(one) for one in local_amplitudes(seen, keyed, place)[1]])
+        for place in (plain, placement)
+    )
+    return bool(for_plain > best - DOUBT)
 
 
 def local_amplitudes(

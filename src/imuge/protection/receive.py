@@ -20,7 +20,16 @@ from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
 from imuge.image.picture import Samples
 from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read, template
-from imuge.protection.align import SNAP, Placement, candidates, edge_to_edge, refined, warp
+from imuge.protection.align import (
+    SNAP,
+    Placement,
+    candidates,
+    edge_to_edge,
+    hardly_worse,
+    refined,
+    straightened,
+    warp,
+)
 from imuge.protection.fine_align import fine_aligned
 from imuge.protection.frame import (
     LARGEST_SIDE,
@@ -29,15 +38,7 @@ from imuge.protection.frame import (
     size_named,
     whole_frame,
 )
-from imuge.protection.pilot import (
-    ORIENTATIONS,
-    Spectrum,
-    Waves,
-    amplitudes,
-    coherence,
-    spectrum,
-    waves,
-)
+from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
 
 Array: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -47,7 +48,6 @@ SEARCHES: tuple[Search, ...] = get_args(Search)
 MOST_PLACES = 4  # of each key that are read
 MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
 NEAR = 4.0  # frame pixels at the corners within which a copy may lie edge to edge
-DOUBT = 0.5  # standard deviations that the waves of a whole copy may prefer another place
 UNSURE_SIDE = 192  # of a frame up to which the waves may be too few to be found
 SEEN = 250.0  # of 255: a frame's pixel of which less is seen is no evidence
 QUICK_TURNS = np.radians(np.arange(-1.0, 1.01, 0.25))
@@ -154,9 +154,11 @@ def _by_waves(
         places = candidates(seen, keyed, width, height, turns=turns, most=MOST_PLACES)
         found += [(place.score, key, keyed, place.placement) for place in places]
     for _, key, keyed, rough in sorted(found, key=lambda one: -one[0]):
-        placement = refined(seen, keyed, rough)
+        placement = straightened(seen, keyed, refined(seen, keyed, rough))
         edges = _edges(placement, [(side, side) for side in SIDES])
-        if edges is not None and _whole(seen, keyed, placement, edges[0]):
+        if edges is not None and (
+            _apart(edges[0], placement) < SNAP or hardly_worse(seen, keyed, edges[0], placement)
+        ):
             placement, size = edges
             if search == "off" and placement.matrix[0, 0] <= 0:
                 continue
@@ -207,20 +209,6 @@ def _edges(
 def _apart(one: Placement, other: Placement) -> float:
     """Frame pixels, along an axis, by which two placements differ at the worst corner."""
     return float(np.abs(one.corners() - other.corners()).max())
-
-
-def _whole(seen: Spectrum, keyed: Waves, placement: Placement, edges: Placement) -> bool:
-    """Whether a copy lies edge to edge: the waves say hardly less for it than for their own place.
-
-    A small copy's few waves place it a pixel off; a row that was cut they notice.
-    """
-    if _apart(edges, placement) < SNAP:
-        return True
-    for_edges, best = (
-        coherence(amplitudes(seen, keyed, place.matrix, place.offset))
-        for place in (edges, placement)
-    )
-    return for_edges > best - DOUBT
 
 
 def _window(placement: Placement) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -282,6 +270,11 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
             placement = edges[0]
         else:
             placement = _finely(engine, copy, best, placement)
+    elif place.waves is None and reading.message is not None:
+        # Nobody has looked yet whether it really is whole: a row less would accuse it.
+        better = _finely(engine, copy, best, placement)
+        placement = better if _apart(better, placement) > SNAP else placement
+    if placement is not place.placement or place.size != size:
         canvas = _canvas(engine, copy, placement, size)
         revealed = engine.reveal(canvas.image)
     return Received(

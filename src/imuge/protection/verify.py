@@ -223,7 +223,7 @@ def _verdict(
         identity_p=reading.identity_p,
         layout_p=None if evidence is None else evidence.layout_p,
         corrected_for={"keys": len(keys), "alignments": received.alignments},
-        tampered_area=sum(region.area for region in regions),
+        tampered_area=None if found is None else sum(region.area for region in regions),
         regions=regions,
         hidden_copy="not checked" if comparison is None else comparison.check,
         hidden_copy_agreement=None if comparison is None else comparison.correlation,

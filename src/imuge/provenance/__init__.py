@@ -6,7 +6,7 @@ to the manifest kept by the registry. Needs the extra `[c2pa]`; making test cert
 
 from typing import TYPE_CHECKING
 
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, to_install
 from imuge.provenance.certificates import make_test_certificates
 from imuge.provenance.claims import Mark
 from imuge.provenance.credentials import Credentials
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> object:
             raise
         raise ConfigError(
             "Content Credentials need c2pa-python, which is not installed; "
-            "run: pip install 'imuge[c2pa]'"
+            f"run: {to_install('c2pa')}"
         ) from error
     where = signing if name in {"Signed", "sign"} else reading
     found: object = getattr(where, name)

@@ -7,7 +7,7 @@ at publication. Receipts and grids need nothing beyond imuge itself; `Registry` 
 
 from typing import TYPE_CHECKING
 
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, to_install
 from imuge.registry.evidence import (
     GridComparison,
     compare_grids,
@@ -60,6 +60,6 @@ def __getattr__(name: str) -> object:
             raise
         raise ConfigError(
             f"the registry needs {error.name}, which is not installed; "
-            "run: pip install 'imuge[registry]'"
+            f"run: {to_install('registry')}"
         ) from error
     return Registry

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from imuge.errors import ConfigError, RegistryError
+from imuge.errors import ConfigError, RegistryError, to_install
 from imuge.files import reason
 from imuge.registry.places import Address
 
@@ -65,7 +65,7 @@ class Database:
         except ModuleNotFoundError as error:
             raise ConfigError(
                 "a registry on PostgreSQL needs psycopg, which is not installed; "
-                "run: pip install 'imuge[postgres]'"
+                f"run: {to_install('postgres')}"
             ) from error
 
     @property

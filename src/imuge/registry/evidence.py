@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, to_install
 from imuge.registry.records import GRID_SIDE, Evidence
 
 THUMBNAIL_SIDE = 256
@@ -111,7 +111,7 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> tuple[bytes, int]:
         import pdqhash
     except ImportError as error:
         raise ConfigError(
-            "the registry needs pdqhash, which is not installed; run: pip install 'imuge[registry]'"
+            f"the registry needs pdqhash, which is not installed; run: {to_install('registry')}"
         ) from error
     bits, quality = pdqhash.compute(np.ascontiguousarray(pixels))
     return np.packbits(np.asarray(bits, np.uint8)).tobytes(), int(quality)

@@ -1,8 +1,10 @@
 """The lower half of the page: numbers, warnings, what the file says, and what none of it proves."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
+from imuge.report import geometry
 from imuge.report.text import count, percent, probability, safe
 from imuge.results import Verdict
 
@@ -24,11 +26,14 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
         "Layout: chance of an agreement this good by luck": probability(verdict.layout_p),
         "Key": _key(verdict),
         "Image id, drawn at protection": _code(verdict.image_id),
-        "Changed area": percent(verdict.tampered_area),
+        "Changed area": "could not be judged"
+        if verdict.tampered_area is None
+        else percent(verdict.tampered_area),
         "A pixel speaks for a change above": "not looked for"
         if verdict.threshold is None
         else f"probability {verdict.threshold:g}",
-        "A region is reported from so many of them": _least_region(verdict),
+        "Smallest change that would be seen here": _least_region(verdict),
+        **geometry.rows(verdict.geometry),
         "Size": f"{verdict.width:,} × {verdict.height:,} pixels",
         "SHA-256 of the file checked": _code(verdict.input_sha256, "not a file: pixels only"),
         "Model": safe(verdict.model),
@@ -43,8 +48,12 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
 def _least_region(verdict: Verdict) -> str:
     if verdict.minimum_area is None:
         return "not looked for"
+    side = math.ceil(math.sqrt(verdict.minimum_area))
     share = verdict.minimum_area / (verdict.width * verdict.height)
-    return f"{count(verdict.minimum_area, 'pixel')} <small>{percent(share)} of the picture</small>"
+    return (
+        f"about {side:,} × {side:,} pixels of this copy "
+        f"<small>{count(verdict.minimum_area, 'pixel')}, {percent(share)} of the picture</small>"
+    )
 
 
 def _key(verdict: Verdict) -> str:

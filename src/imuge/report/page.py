@@ -1,15 +1,19 @@
 """One self-contained page about one verdict: no script, no request, nothing to install.
 
-From top to bottom: the sentence; before and after; where it changed; the hidden copy; the numbers;
-warnings; what the file says; what none of it proves. Pictures are previews inside the page.
+From top to bottom: the sentence; before and after; where it changed; the place in what was
+published; the hidden copy; the numbers; warnings; what the file says; what none of it proves.
+Pictures are previews inside the page; where the full ones lie beside it, they lead there.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import resources
 from string import Template
+from types import MappingProxyType
+from urllib.parse import quote
 
 from imuge.report import facts
+from imuge.report.geometry import drawing_section
 from imuge.report.overlay import MOST_NUMBERED, overlay
 from imuge.report.pictures import crop_around, preview
 from imuge.report.text import count, percent, safe
@@ -25,7 +29,7 @@ BADGES: dict[Finding, tuple[str, str, str]] = {  # sign, name, meaning
     "intact": (
         "✓",
         "Intact",
-        "Protected with this key; no change found beyond normal re-saving.",
+        "Protected with this key; no change found beyond re-saving, scaling and cropping.",
     ),
     "tampered": (
         "!",
@@ -76,7 +80,13 @@ $sections
 
 
 def build_page(
-    verdict: Verdict, name: str, *, file_facts: Mapping[str, str], made: datetime
+    verdict: Verdict,
+    name: str,
+    *,
+    file_facts: Mapping[str, str],
+    made: datetime,
+    drawn: Pixels | None = None,
+    beside: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Build the page.
 
@@ -85,15 +95,19 @@ def build_page(
         name: What the picture is called.
         file_facts: What the file says about itself, as label and text; escaped here.
         made: When the report was made, with a time zone.
+        drawn: What `overlay` made of the verdict; None makes it here.
+        beside: Names of files that will lie beside the page: "overlay", "recovered",
+            "hidden-copy".
 
     Returns:
         The whole page as HTML text.
     """
     sections = [
         _verdict_section(verdict, name),
-        _comparison_section(verdict),
-        _places_section(verdict),
-        _hidden_copy_section(verdict),
+        _comparison_section(verdict, beside),
+        _places_section(verdict, drawn, beside),
+        drawing_section(verdict),
+        _hidden_copy_section(verdict, beside),
         facts.numbers_section(verdict, made),
         facts.warnings_section(verdict),
         facts.file_section(file_facts),
@@ -126,14 +140,19 @@ def _verdict_section(verdict: Verdict, name: str) -> str:
     )
 
 
-def _comparison_section(verdict: Verdict) -> str:
+def _comparison_section(verdict: Verdict, beside: Mapping[str, str]) -> str:
     """Show before and after; without a reconstruction, or a change, there is nothing to compare."""
     if verdict.verdict != "tampered" or verdict.recovered is None:
         return ""
     received, before = (preview(p, LARGE) for p in (verdict.image, verdict.recovered))
     small = (
         _figure(preview(verdict.image, MEDIUM), "The picture as it was received", RECEIVED),
-        _figure(preview(verdict.recovered, MEDIUM), "The reconstructed picture", BEFORE),
+        _figure(
+            preview(verdict.recovered, MEDIUM),
+            "The reconstructed picture",
+            BEFORE,
+            beside.get("recovered"),
+        ),
     )
     return (
         "<section><h2>Before and after</h2>"
@@ -158,13 +177,17 @@ def _first_split(verdict: Verdict) -> float:
     return min(85, max(15, 50 * (left + right) / verdict.width))
 
 
-def _figure(address: str, alt: str, caption: str) -> str:
-    return f'<figure><img src="{address}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+def _figure(address: str, alt: str, caption: str, full: str | None = None) -> str:
+    """A preview with its caption; it leads to the full picture where that lies beside the page."""
+    image = f'<img src="{address}" alt="{alt}">'
+    if full is not None:
+        image = f'<a href="{quote(full.encode("utf-8", "surrogateescape"))}">{image}</a>'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _places_section(verdict: Verdict) -> str:
+def _places_section(verdict: Verdict, drawn: Pixels | None, beside: Mapping[str, str]) -> str:
     """Show the marked picture and the list of regions, or just the picture."""
-    if not verdict.regions and not verdict.mask.any():
+    if verdict.tampered_area is None or (not verdict.regions and not verdict.mask.any()):
         figure = _figure(preview(verdict.image, LARGE), "The picture as it was received", RECEIVED)
         return f'<section class="single"><h2>The picture</h2>{figure}</section>'
     caption = (
@@ -172,7 +195,10 @@ def _places_section(verdict: Verdict) -> str:
         "picture, tinted and outlined; the numbers are those of the table"
     )
     figure = _figure(
-        preview(overlay(verdict), LARGE), "The picture with the changed regions marked", caption
+        preview(overlay(verdict) if drawn is None else drawn, LARGE),
+        "The picture with the changed regions marked",
+        caption,
+        beside.get("overlay"),
     )
     return f'<section class="single"><h2>Where it changed</h2>{figure}{_table(verdict)}</section>'
 
@@ -225,7 +251,7 @@ def _place(region: Region, verdict: Verdict) -> str:
     return f"{row} {column}".strip().capitalize() or "Centre"
 
 
-def _hidden_copy_section(verdict: Verdict) -> str:
+def _hidden_copy_section(verdict: Verdict, beside: Mapping[str, str]) -> str:
     if verdict.verdict == "unprotected":
         return ""
     likeness = verdict.hidden_copy_agreement
@@ -245,6 +271,7 @@ def _hidden_copy_section(verdict: Verdict) -> str:
             preview(verdict.hidden_copy_image, MEDIUM),
             "The whole picture as the hidden code alone describes it",
             "The whole picture as the hidden code alone tells it: a rough reconstruction",
+            beside.get("hidden-copy"),
         )
     return (
         '<section><h2>The hidden copy</h2><div class="beside-text">'

@@ -3,7 +3,7 @@
 NAME.report.html       the page for people
 NAME.verdict.json      the record for programs, as `--json` prints it
 NAME.mask.png          one grey channel: 255 where the picture changed, 0 elsewhere
-NAME.overlay.png       the picture with the regions marked
+NAME.overlay.png       the picture with the regions marked; both only where that could be judged
 NAME.recovered.png     what was there before, where a reconstruction exists
 NAME.hidden-copy.png   the picture as the hidden code alone tells it, where it was decoded
 """
@@ -23,7 +23,7 @@ from imuge.report.pictures import RECONSTRUCTION, png
 from imuge.results import Verdict
 
 LONGEST_NAME = 200  # bytes; file systems take 255 with the ending
-OPTIONAL = {"recovered.png", "hidden-copy.png"}
+OPTIONAL = {"mask.png", "overlay.png", "recovered.png", "hidden-copy.png"}
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,8 +39,8 @@ def write_report(
     """Write everything known about a verdict into `folder`.
 
     A report is evidence, so an earlier one under the same name is kept unless `overwrite` says
-    otherwise. Where it is replaced, a reconstruction that this verdict does not have is removed: it
-    would be taken for this picture's.
+    otherwise. Where it is replaced, a mask or reconstruction that this verdict does not have is
+    removed: it would be taken for this picture's.
 
     Args:
         verdict: What was found.
@@ -80,16 +80,24 @@ def report_files(
     made: datetime | None = None,
 ) -> dict[str, bytes]:
     """Give what `write_report` writes, by the ending of each file's name, the page last."""
-    page = build_page(verdict, name, file_facts=file_facts, made=made or datetime.now(UTC))
-    contents = {
-        "verdict.json": f"{verdict.to_json()}\n".encode("utf-8", "replace"),
-        "mask.png": png(np.where(verdict.mask, np.uint8(255), np.uint8(0))),
-        "overlay.png": png(overlay(verdict)),
-    }
+    contents = {"verdict.json": f"{verdict.to_json()}\n".encode("ascii")}
+    drawn = None
+    if verdict.tampered_area is not None:
+        drawn = overlay(verdict)
+        contents["mask.png"] = png(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
+        contents["overlay.png"] = png(drawn)
     if verdict.recovered is not None:
         contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
         contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    page = build_page(
+        verdict,
+        name,
+        file_facts=file_facts,
+        made=made or datetime.now(UTC),
+        drawn=drawn,
+        beside={ending.removesuffix(".png"): f"{name}.{ending}" for ending in contents},
+    )
     contents["report.html"] = page.encode("utf-8", "replace")
     return contents
 

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Collection, Mapping
 
-from imuge.guard import STRENGTHS
+from imuge.guard import DETAILS, SEARCHES, STRENGTHS
 from imuge.image import FORMATS
 from imuge.serve.refusals import Refusal
 from imuge.serve.tasks import JobTask
 
-IMMUNIZE_FIELDS = ("strength", "format", "metadata", "replace", "key")
-VERIFY_FIELDS = ("recover", "hidden_copy")
+IMMUNIZE_FIELDS = ("strength", "detail", "format", "metadata", "replace", "key")
+VERIFY_FIELDS = ("recover", "hidden_copy", "search")
 METADATA = ("keep", "no-gps", "none")
 BOOLEANS = {"true": True, "false": False}
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
@@ -40,6 +40,7 @@ def immunize_task(
         kind="immunize",
         max_pixels=max_pixels,
         strength=_strength(fields.get("strength", "1")),
+        detail=_choice(fields, "detail", DETAILS, "normal"),  # type: ignore[arg-type]
         format=_choice(fields, "format", FORMATS, None),
         metadata=_choice(fields, "metadata", METADATA, "keep"),  # type: ignore[arg-type]
         replace=_boolean(fields, "replace", default=False),
@@ -60,6 +61,7 @@ def verify_task(
         max_pixels=max_pixels,
         recover=_boolean(fields, "recover", default=True),
         hidden_copy=_boolean(fields, "hidden_copy", default=False),
+        search=_choice(fields, "search", SEARCHES, "quick"),  # type: ignore[arg-type]
         coarse=coarse,
         files=files,
     )

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 
 from imuge.errors import ConfigError
-from imuge.image import MAX_PIXELS
 
+MAX_PIXELS = 6048 * 4032  # the frame of 24-megapixel cameras, for which memory and times are set
 MULTIPART_ROOM = 64 * 2**10  # bytes a body may have beyond its picture: boundaries and fields
 
 
@@ -45,11 +45,6 @@ class Limits:
             value = getattr(self, item.name)
             if value < 0 or (value == 0 and item.name not in may_be_zero):
                 raise ConfigError(f"expected {item.name} to be above 0, got {value}")
-        if self.max_pixels > MAX_PIXELS:
-            raise ConfigError(
-                f"expected max_pixels of at most {MAX_PIXELS:,}, which is what imuge takes, "
-                f"got {self.max_pixels:,}"
-            )
 
     @property
     def max_body_bytes(self) -> int:

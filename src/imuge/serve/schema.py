@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imuge.guard import DETAILS, SEARCHES
 from imuge.image import FORMATS
 from imuge.serve.form_fields import METADATA
 from imuge.serve.refusals import STATUS
@@ -87,10 +88,25 @@ class RegionFacts(_Answer):
     mean_probability: float
 
 
+class GeometryFacts(_Answer):
+    """How the copy lies in what was published; none of it is tampering."""
+
+    frame: tuple[int, int] = Field(description="Width and height of the published frame.")
+    scale: float = Field(description="Frame pixels for each of the copy's.")
+    turn: float = Field(description="Degrees clockwise.")
+    mirrored: bool
+    stretch: float = Field(description="Wider than published, over higher; 1 where alike.")
+    outline: list[tuple[float, float]] = Field(
+        description="The copy's corners as fractions of what was published."
+    )
+    share: float = Field(description="Of what was published that the copy shows.")
+    placed_by: Literal["pilot", "edges"]
+
+
 class VerdictRecord(_Answer):
     """What one picture says about itself; never that it is authentic."""
 
-    schema_: Literal["imuge.verdict/1"] = Field(alias="schema")
+    schema_: Literal["imuge.verdict/2"] = Field(alias="schema")
     verdict: Literal["intact", "tampered", "degraded", "foreign", "unprotected"]
     sentence: str
     key_name: str | None
@@ -101,10 +117,11 @@ class VerdictRecord(_Answer):
     identity_p: float | None
     layout_p: float | None
     corrected_for: dict[str, int]
-    tampered_area: float
+    tampered_area: float | None = Field(description="null where nothing could be judged.")
     regions: list[RegionFacts]
     hidden_copy: Literal["agrees", "disagrees", "not checked"]
     hidden_copy_agreement: float | None
+    geometry: GeometryFacts | None = Field(description="null where no message was read.")
     width: int
     height: int
     model: str
@@ -193,7 +210,15 @@ IMMUNIZE_FORM = form(
             "minimum": 0.25,
             "maximum": 3,
             "default": 1,
-            "description": "More survives rougher treatment and is seen sooner.",
+            "description": "Times what is added: more survives rougher treatment and is seen "
+            "sooner.",
+        },
+        "detail": {
+            "type": "string",
+            "enum": list(DETAILS),
+            "default": "normal",
+            "description": "robust for channels that scale down hard, fine for those that never "
+            "scale.",
         },
         "format": {
             "type": "string",
@@ -221,6 +246,13 @@ VERIFY_FORM = form(
             **BOOLEAN,
             "default": "false",
             "description": "Render the whole hidden copy, for a person to look at.",
+        },
+        "search": {
+            "type": "string",
+            "enum": list(SEARCHES),
+            "default": "quick",
+            "description": "off: whole and upright copies; quick: also parts, quarter turns and "
+            "mirror images; full: turns to 45 degrees, too.",
         },
     },
 )

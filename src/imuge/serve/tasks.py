@@ -21,7 +21,7 @@ from imuge.errors import (
     TooLargeError,
     UnsupportedError,
 )
-from imuge.guard import Guard
+from imuge.guard import Detail, Guard, Search
 from imuge.image import FORMATS, Limits, MetadataPolicy, Picture, heif, load, sniff
 from imuge.keys import Key
 from imuge.report.overlay import overlay
@@ -46,12 +46,14 @@ class JobTask:
     kind: Kind
     max_pixels: int
     strength: float = 1.0
+    detail: Detail = "normal"
     format: str | None = None
     metadata: MetadataPolicy = "keep"
     replace: bool = False
     key: str | None = None  # 8 hexadecimal digits; None is the service's first key
     recover: bool = True
     hidden_copy: bool = False
+    search: Search = "quick"
     coarse: bool = False  # the answer of the role verify-coarse
     files: bool = False  # whether the files beside the verdict are wanted
 
@@ -158,6 +160,7 @@ def _immunize(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     made = guard.immunize(
         picture,
         task.strength,
+        detail=task.detail,
         key=_key(guard, task.key),
         replace=task.replace,
         format=task.format,
@@ -201,7 +204,7 @@ def _key(guard: Guard, key_id: str | None) -> Key | None:
 def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     recover = task.recover and not task.coarse
     hidden_copy = task.hidden_copy and not task.coarse
-    verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy)
+    verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy, search=task.search)
     return Outcome(
         record=coarse_record(verdict) if task.coarse else verdict.to_dict(),
         verdict=verdict.verdict,
@@ -214,11 +217,13 @@ def _evidence(verdict: Verdict) -> list[File]:
     """The report and the pictures of one verdict; nothing in them comes from the file's name."""
     # By the hash a report can be told apart; the name a file had is no business of a service.
     name = f"sha256-{(verdict.input_sha256 or '')[:12]}"
-    page = build_page(verdict, name, file_facts={}, made=datetime.now(UTC))
-    pictures = {
-        "mask": png(np.where(verdict.mask, np.uint8(255), np.uint8(0))),
-        "overlay": png(overlay(verdict)),
-    }
+    pictures: dict[str, bytes] = {}
+    drawn = None
+    if verdict.tampered_area is not None:
+        drawn = overlay(verdict)
+        pictures["mask"] = png(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
+        pictures["overlay"] = png(drawn)
+    page = build_page(verdict, name, file_facts={}, made=datetime.now(UTC), drawn=drawn)
     if verdict.recovered is not None:
         pictures["recovered"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:

@@ -52,6 +52,7 @@ class Background:
     data: Path
     validation: Path
     threads: int = 2
+    niceness: int = 19  # the lowest priority
     steps: int | None = None  # None: the config's
     checkpoint_minutes: float = CHECKPOINT_MINUTES
 
@@ -83,7 +84,14 @@ def start(run: Background) -> str:
     if (holder := running(run.out)) is not None:
         return f"the run in {run.out} goes on already, as process {holder}; log: {_log(run.out)}"
     _copy_source(run.out)
-    command = [*_lowest_priority(), sys.executable, "-m", __spec__.name, "work", *run.arguments()]
+    command = [
+        *_modestly(run.niceness),
+        sys.executable,
+        "-m",
+        __spec__.name,
+        "work",
+        *run.arguments(),
+    ]
     environment = os.environ | ENVIRONMENT | {"OMP_NUM_THREADS": str(run.threads)}
     environment["PYTHONPATH"] = str((run.out / "source").resolve())
     process = _spawn(command, environment, _log(run.out))
@@ -228,9 +236,9 @@ def _copy_source(out: Path) -> None:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def _lowest_priority() -> list[str]:
+def _modestly(niceness: int) -> list[str]:
     ionice = ["ionice", "-c", "3"] if shutil.which("ionice") else []
-    return ["nice", "-n", "19", *ionice]
+    return ["nice", "-n", str(niceness), *ionice]
 
 
 def _log(out: Path) -> Path:
@@ -265,6 +273,7 @@ def _background(given: argparse.Namespace) -> Background:
         data=given.data,
         validation=given.validate,
         threads=given.threads,
+        niceness=given.nice,
         steps=given.steps,
         checkpoint_minutes=given.checkpoint_minutes,
     )
@@ -286,6 +295,7 @@ def _parser() -> argparse.ArgumentParser:
         for option in ("--config", "--init", "--data", "--validate"):
             command.add_argument(option, type=Path, required=True)
         command.add_argument("--threads", type=int, default=2)
+        command.add_argument("--nice", type=int, default=19, help="less takes more from others")
         command.add_argument("--steps", type=int, help="length of the run (default: config)")
         command.add_argument("--checkpoint-minutes", type=float, default=CHECKPOINT_MINUTES)
     return parser

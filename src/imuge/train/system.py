@@ -20,7 +20,6 @@ from imuge.model.weights_files import save_weights
 from imuge.train.architectures import parse_config
 from imuge.train.checkpoint import DIGITS, Checkpoint, check_architecture
 from imuge.train.config import TrainConfig
-from imuge.train.frames import describe_on_frames, validate_on_frames
 from imuge.train.journal import Terminal
 from imuge.train.loop import Loop, find_stored, settle_config
 from imuge.train.options import SystemRunOptions
@@ -129,6 +128,9 @@ class SystemTraining(Trainable):
         """Score the averaged weights."""
         networks = self._run.averaged_system()
         if self._on_frames:
+            # Here: a bare source tree trains without what the product's frames need.
+            from imuge.train.frames import validate_on_frames
+
             assert isinstance(networks, System), "only our networks are validated on frames"
             return validate_on_frames(networks.cpu(), pictures)
         return validate(networks, pictures, self._run.device)
@@ -136,6 +138,8 @@ class SystemTraining(Trainable):
     def describe_scores(self, scores: Mapping[str, float]) -> str:
         """Fidelity, localization, recovery and false alarms."""
         if self._on_frames:
+            from imuge.train.frames import describe_on_frames
+
             return describe_on_frames(scores)
         return (
             f"{scores['psnr']:.1f} dB, SSIM {scores['ssim']:.3f}, "

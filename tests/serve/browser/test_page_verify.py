@@ -206,7 +206,7 @@ def test_the_result_is_downloaded_as_json(verifying, pictures):
     verify(page, pictures / "immunized.png")
     page.find("a[download='immunized.verdict.json']").click()
     record = json.loads(page.downloaded("immunized.verdict.json").read_text())
-    assert (record["schema"], record["verdict"]) == ("imuge.verdict/1", "intact")
+    assert (record["schema"], record["verdict"]) == ("imuge.verdict/2", "intact")
 
 
 def test_a_copy_from_the_clipboard(verifying, pictures):

@@ -1,4 +1,5 @@
 import random
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from imuge.train.attacks.jpeg import SIMULATORS
 from imuge.train.attacks.rounding import round_to_8_bits
 
 CPU = torch.device("cpu")
-CHANGING = [chain for chain in CHAINS if chain != "none"]
+THROUGH_FILES = ["webp", "avif", "grown-jpeg", "grown-webp+misalign", "grown-avif+jpeg"]
+EVERY = [*CHAINS, *THROUGH_FILES]
+CHANGING = [chain for chain in EVERY if chain != "none"]
 
 
 class NoSync(TorchDispatchMode):
@@ -62,14 +65,41 @@ def test_every_chain_changes_the_picture_and_lets_gradients_through(batch, chain
     assert (picture.grad != 0).float().mean() > 0.25  # a median drops most pixels
 
 
-@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("chain", EVERY)
 def test_next_to_nothing_happens_at_level_0(batch, chain):
     result = distort(batch, drawn(DistortMix(chains={chain: 1}), batch, level=0))
-    if "jpeg" in chain:
+    if {"jpeg", "webp", "avif"} & set(re.split(r"[+-]", chain.replace("444", ""))):
         error = 255 * (result - batch).abs()
         assert error.mean() < 5
     else:
         torch.testing.assert_close(result, batch, rtol=0, atol=1.01 / 255)
+
+
+def test_a_recorded_copy_is_about_what_the_encoder_makes(photograph):
+    many = to_batch(photograph)
+    real = drawn(DistortMix(chains={"grown-jpeg": 1}), many, seed=4)
+    simulated = drawn(DistortMix(chains={"grown-jpeg": 1}, real_encoders=False), many, seed=4)
+    assert torch.equal(real.values, simulated.values)
+    with NoSync():
+        recorded = distort(many, simulated)
+    saved = distort(many, real)
+    damage = (saved - many).flatten()
+    assert torch.corrcoef(torch.stack([damage, (recorded - many).flatten()]))[0, 1] > 0.9
+    assert 255 * (recorded - saved).abs().mean() < 1
+
+
+def test_a_recorded_copy_lets_gradients_through(batch):
+    mix = DistortMix(chains={"grown-jpeg": 1}, real_encoders=False)
+    picture = batch.clone().requires_grad_()
+    result = distort(picture, drawn(mix, batch))
+    (result * torch.rand_like(result)).sum().backward()
+    assert torch.isfinite(picture.grad).all()
+    assert (picture.grad != 0).float().mean() > 0.9
+
+
+def to_batch(photograph, side=128):
+    squares = np.stack([photograph[:side, :side], photograph[-side:, -side:]])
+    return torch.from_numpy(squares).movedim(3, 1) / 255
 
 
 def test_none_only_rounds(batch):
@@ -80,7 +110,8 @@ def test_none_only_rounds(batch):
 
 @pytest.mark.parametrize("name", DRAWING)
 def test_numbers_fill_their_range_at_level_1_and_are_mildest_at_level_0(name):
-    mix, many = DistortMix(), torch.empty(2000, 3, 1, 1)
+    mix = DistortMix(chains=dict.fromkeys(EVERY, 1))
+    many = torch.empty(2000, 3, 1, 1)
     low, high = getattr(mix, name)
     full = values_of(drawn(mix, many), name)
     assert full.min() >= low - 1e-3

@@ -5,7 +5,16 @@ import pytest
 
 from imuge.errors import ConfigError
 from imuge.settings import parse_settings
-from imuge.train.attacks.distort_mix import CHAINS, DRAWING, STEPS, DistortMix, plan, steps_of
+from imuge.train.attacks.distort_mix import (
+    CHAINS,
+    DRAWING,
+    ENCODED,
+    GROWN_JPEG,
+    STEPS,
+    DistortMix,
+    plan,
+    steps_of,
+)
 
 
 def test_a_table_changes_what_it_names_and_nothing_else():
@@ -27,8 +36,22 @@ def test_a_mix_survives_json():
     )
 
 
-def test_the_default_mix_has_every_step():
-    assert {step for chain in CHAINS for step in steps_of(chain)} == STEPS.keys()
+def test_the_default_mix_has_every_step_that_can_be_recorded():
+    recordable = STEPS.keys() - ENCODED - {GROWN_JPEG}
+    assert {step for chain in CHAINS for step in steps_of(chain)} == recordable
+    assert not DistortMix().uses_files
+
+
+@pytest.mark.parametrize("step", sorted(ENCODED | {GROWN_JPEG}))
+def test_steps_through_files_are_known_as_such(step):
+    assert DistortMix(chains={f"noise+{step}": 1, "none": 1}).uses_files
+    assert not DistortMix(chains={step: 0, "none": 1}).uses_files
+
+
+def test_only_the_grown_jpeg_has_a_simulator():
+    assert not DistortMix(chains={GROWN_JPEG: 1}, real_encoders=False).uses_files
+    with pytest.raises(ConfigError, match="real_encoders for the steps grown-webp, which"):
+        DistortMix(chains={"grown-webp+jpeg": 1, "avif": 0}, real_encoders=False)
 
 
 @pytest.mark.parametrize(

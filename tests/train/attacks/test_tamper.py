@@ -13,13 +13,20 @@ from imuge.settings import parse_settings
 from imuge.train.attacks.fill import local_means, push_pull
 from imuge.train.attacks.shapes import ShapeBank
 from imuge.train.attacks.tamper import patch_hosts, tamper
-from imuge.train.attacks.tamper_draw import KINDS, TamperDraw, TamperMix, draw_tampering, join
+from imuge.train.attacks.tamper_draw import (
+    KINDS,
+    TamperDraw,
+    TamperMix,
+    draw_tampering,
+    join,
+    visible_groups,
+)
 
 SIDE = 64
 BATCH = 8
 SETTINGS = ("splice", "splice_protected", "copy_move", "fill", "constant", "overlay", "colour")
-SETTINGS = (*SETTINGS, "rewrite")
-FLOORS = dict.fromkeys(SETTINGS, 0.05) | {"fill": 0.02, "rewrite": 0.003}
+SETTINGS = (*SETTINGS, "rewrite", "degrade")
+FLOORS = dict.fromkeys(SETTINGS, 0.05) | {"fill": 0.02, "rewrite": 0.003, "degrade": 0.005}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +118,28 @@ def test_unscaled_copies_are_exact_and_come_from_16_pixels_away_or_more(bank, ho
         torch.testing.assert_close(got[inside], wanted[inside], rtol=0, atol=1e-4)
         far = [16 <= step <= SIDE - 16 for step in (down, across)]
         assert far[0] or (far[1] and not draw.mirrored[number])
+
+
+def test_a_place_is_degraded_in_three_ways_that_leave_its_content(bank, hosts, published):
+    draw = _draw(_mix(degrade=1.0), bank, batch=BATCH, seed=5, chooser=random.Random(1))
+    sharp = published.clone().requires_grad_()
+    forgery = tamper(hosts, sharp, draw, bank)
+    inside = forgery.mask > 0
+    for kind in ("soften", "median", "recompress"):
+        group = draw.groups[KINDS.index(kind)]
+        assert len(group), "every way occurs"
+        where = inside[group].expand(-1, 3, -1, -1)
+        change = (forgery.picture[group] - published[group])[where]
+        assert 0.003 < change.abs().mean() < 0.08
+    forgery.picture.sum().backward()
+    outside = ~inside.expand_as(published)
+    assert (sharp.grad[outside] == 1).all()
+
+
+def test_content_that_is_seen_differs_in_some_kinds_and_not_in_others(bank):
+    draw = _draw(_mix(splice=1.0, rewrite=1.0, degrade=1.0, untouched=0.2), bank)
+    shown = torch.cat(visible_groups(draw))
+    assert sorted(shown.tolist()) == sorted(draw.groups[KINDS.index("splice")].tolist())
 
 
 def test_rewrite_is_the_host_with_little_noise(bank, hosts, published):

@@ -14,7 +14,7 @@ from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.trials import AnyContestant
 from imuge.bench.peers import PEERS
 from imuge.engine import Engine
-from imuge.errors import ConfigError, WeightsError
+from imuge.errors import ConfigError, WeightsError, to_install
 from imuge.keys import Key
 from imuge.protection.frame import Detail
 from imuge.weights import load_release, read_record, release_folder
@@ -120,7 +120,6 @@ def _networks(name: str, path: Path, threads: int) -> AnyContestant:
         from imuge.bench.contestant_networks import NetworksContestant
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"--model {name} needs {error.name}, which is not installed; "
-            "run: pip install 'imuge[train]'"
+            f"--model {name} needs {error.name}, which is not installed; run: {to_install('train')}"
         ) from error
     return NetworksContestant(name, path, threads=threads)

@@ -27,7 +27,7 @@ from imuge.bench.grid.trials import AnyContestant, Row, Subject
 from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.peers import BIT_MARKS
 from imuge.bench.pictures import Photograph, longer_sides, photographs
-from imuge.errors import ConfigError, ImugeError
+from imuge.errors import ConfigError, ImugeError, to_install
 from imuge.files import reason, write_atomically
 
 SCHEMA = "imuge.bench/1"
@@ -96,7 +96,7 @@ def _require_plots() -> None:
     except ModuleNotFoundError as error:
         raise ConfigError(
             "imuge bench draws plots with matplotlib, which is not installed; "
-            "run: pip install 'imuge[bench]'"
+            f"run: {to_install('bench')}"
         ) from error
 
 

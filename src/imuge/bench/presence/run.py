@@ -34,6 +34,7 @@ from imuge.bench.presence.uniformity import (
 )
 from imuge.engine import Engine
 from imuge.engine.canvas import to_canvas
+from imuge.errors import to_install
 from imuge.files import write_atomically
 from imuge.keys import TEMPLATE_CHANNELS, Key, read
 from imuge.protection.frame import published_frame, to_frame
@@ -165,7 +166,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         files["svg"] = presence_svg(result)
     except ModuleNotFoundError:
-        sys.stderr.write("no plot: matplotlib is not installed: pip install 'imuge[bench]'\n")
+        sys.stderr.write(f"no plot: matplotlib is not installed: {to_install('bench')}\n")
     for suffix, text in files.items():
         write_atomically(options.out / f"presence.{suffix}", text.encode(), overwrite=True)
     sys.stdout.write(files["md"])

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imuge.engine import Engine
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, to_install
 from imuge.weights import Release, load_release, release_folder
 
 PRODUCT = "onnxruntime"
@@ -31,7 +31,7 @@ def missing(backend: str) -> str | None:
     """Why a backend cannot be measured here, in one sentence; None where it can."""
     if backend == PRODUCT or importlib.util.find_spec(backend) is not None:
         return None
-    return f"{backend} is not installed: pip install 'imuge[{EXTRAS[backend]}]'"
+    return f"{backend} is not installed: {to_install(EXTRAS[backend])}"
 
 
 def version(backend: str) -> str:

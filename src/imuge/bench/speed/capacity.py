@@ -23,10 +23,9 @@ import numpy as np
 from PIL import Image
 
 from imuge.bench.speed.run import SIZES
-from imuge.bench.speed.whole_calls import LARGEST, scene
-from imuge.engine import Engine
+from imuge.bench.speed.whole_calls import scene
 from imuge.guard import Guard
-from imuge.image import Limits, load
+from imuge.image import load
 from imuge.keys import Key
 from imuge.results import Pixels
 
@@ -47,15 +46,13 @@ def one(megapixels: str) -> dict[str, float]:
     """
     width, height = SIZES[megapixels]
     file = _jpeg(scene(width, height), quality=95)
-    limits = Limits(max_pixels=LARGEST)
-    key = Key.from_secret("bench", bytes(range(32)))
-    guard = Guard(key, engine=Engine(threads=1), limits=limits)
+    guard = Guard(Key.from_secret("bench", bytes(range(32))), threads=1)
     clock = [time.process_time()]
     made = guard.immunize(file)
     clock.append(time.process_time())
     assert guard.verify(made.image, recover=False).verdict == "intact"
     clock.append(time.process_time())
-    pixels = np.array(load(made.image, limits=limits).pixels)
+    pixels = np.array(load(made.image).pixels)
     box = (slice(height // 4, height // 2), slice(width // 4, width // 2))
     pixels[box] = pixels[box][:, ::-1]
     changed = _jpeg(pixels, quality=90)

@@ -66,6 +66,7 @@ export function setUpImmunize({ toPlayground, toVerify }) {
     const filledIn = new FormData();
     filledIn.append("file", file);
     filledIn.append("strength", byId("strength").value);
+    filledIn.append("detail", byId("detail").value);
     filledIn.append("metadata", byId("metadata").value);
     filledIn.append("replace", byId("replace").checked);
     if (byId("format").value) filledIn.append("format", byId("format").value);

@@ -2,8 +2,8 @@
 // done. The shares of the whole are rough; what counts is that the bar never goes back.
 
 const PLANS = {
-  immunize: [["reveal", 1], ["encode", 0.5], ["embed", 1], ["reveal", 1], ["localize", 0.7]],
-  verify: [["reveal", 1], ["localize", 0.7], ["recover", 1]],
+  immunize: [["decode", 1], ["look", 2], ["frame", 2], ["embed", 4], ["add", 2], ["write", 2], ["verify", 8]],
+  verify: [["find", 1], ["reveal", 3], ["localize", 4], ["reconstruct", 4], ["hidden copy", 4]],
 };
 
 export class Progress {

@@ -292,18 +292,30 @@ async function showCoarse(article, result, address) {
     `Tinted blocks of ${block} × ${block} pixels changed; the darker, the surer. Your token shows no more than this.`;
 }
 
+const side = (result) => Math.ceil(Math.sqrt(result.minimum_area));
+
+/** How a copy lies in what was published. */
+function lies({ share, mirrored, turn, stretch }) {
+  const told = [share < 1 ? `shows ${percent(share)} of it` : "whole"];
+  if (mirrored) told.push("mirrored");
+  if (turn) told.push(`turned by ${turn}°`);
+  if (stretch !== 1) told.push(`stretched by ${Math.max(stretch, 1 / stretch).toFixed(2)}`);
+  return told.join(", ");
+}
+
 function facts(result) {
   const told = [
     ["Key", result.key_name && `${result.key_name} (${result.key_id})`],
     ["Image id", result.image_id],
     ["Size", `${result.width} × ${result.height} pixels`],
-    ["Area that changed", result.tampered_area === undefined ? null : percent(result.tampered_area)],
+    ["Area that changed", result.tampered_area === undefined ? null : result.tampered_area === null ? "could not be judged" : percent(result.tampered_area)],
     ["Chance that a picture without protection looks as protected", probability(result.presence_p)],
     ["Chance of a signed message this good", probability(result.tag_p)],
     ["Chance of both at once", probability(result.identity_p)],
     ["Chance of a layout this fitting", probability(result.layout_p)],
     ["Hidden copy", result.hidden_copy && `${result.hidden_copy}${result.hidden_copy_agreement === null ? "" : ` (correlation ${result.hidden_copy_agreement?.toFixed(2)})`}`],
-    ["Smallest region reported", result.minimum_area && count(result.minimum_area, "pixel")],
+    ["Smallest change that would be seen here", result.minimum_area && `about ${side(result)} × ${side(result)} pixels`],
+    ["This copy in what was published", result.geometry && lies(result.geometry)],
     ["Model", result.model && `${result.model}, SHA-256 ${result.model_sha256}`],
     ["SHA-256 of the copy", result.input_sha256],
     ["imuge", result.tool_version],

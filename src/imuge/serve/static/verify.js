@@ -14,6 +14,7 @@ export function verifyForm(file, name, { recover = true, hiddenCopy = false } = 
   const form = new FormData();
   form.append("file", file, name);
   form.append("recover", String(recover));
+  form.append("search", byId("search").value);
   form.append("hidden_copy", String(hiddenCopy));
   return form;
 }

@@ -44,6 +44,14 @@ const STEPS = {
   recover: "Reconstructing what was there",
   write: "Writing the files",
   report: "Writing the report",
+  decode: "Opening the picture",
+  look: "Looking for earlier protection",
+  frame: "Describing the picture",
+  add: "Adding it to the picture",
+  verify: "Reading it back",
+  find: "Looking for the protection",
+  reconstruct: "Reconstructing what was there",
+  "hidden copy": "Rendering the hidden copy",
 };
 
 /** What a job is doing. */

@@ -151,14 +151,14 @@ def _run(
             simulate = simulator_of(mix.simulator, mix.simulator_weights, picture.device)
             return simulate(picture, numbers[0], subsampled=step == "jpeg")
         case "webp" | "avif":
-            return encoded(picture, step.upper(), numbers[0])
+            result = encoded(picture, step.upper(), numbers[0])
         case "grown-jpeg" if not mix.real_encoders:
             simulate = simulator_of(mix.simulator, mix.simulator_weights, picture.device)
             through = partial(simulate, quality=numbers[0], subsampled=True)
             result = grown(picture, numbers[1], values[:, 2:], through, max_factor=mix.max_grow)
         case "grown-jpeg" | "grown-webp" | "grown-avif":
             file_format = step.removeprefix("grown-").upper()
-            return encoded(picture, file_format, numbers[0], grow=numbers[1], phase=values[:, 2:])
+            result = encoded(picture, file_format, numbers[0], grow=numbers[1], phase=values[:, 2:])
         case "resize" | "resize-linear":
             kernel = "bicubic" if step == "resize" else "bilinear"
             result = resize_back(picture, numbers[0], kernel=kernel, max_factor=mix.max_factor)
