@@ -160,9 +160,7 @@ def measure_all(
             host = folder / f"{size}.jpg"
             Image.fromarray(scene(width, height)).save(host, quality=90)
             found[size] = {"megapixels": width * height / 1e6}
-            found[size]["now"] = measure(
-                ours, host, _empty(folder / f"{size}-now"), options=options
-            )
+            found[size]["now"] = measure(ours, host, _empty(folder / f"{size}-now"))
             if theirs is not None and size in baseline_sizes:
                 found[size]["before"] = measure(theirs, host, _empty(folder / f"{size}-before"))
     return found
