@@ -77,7 +77,8 @@ docs: $(DOCS) ## Build the pages into out/docs; warnings are errors
 	@echo "open $(OUT)/docs/index.html"
 
 calibrate: $(DEV) ## Set the release's working point on training pictures
-	$(BIN)/imuge calibrate --data $(DATA)/train
+	$(BIN)/python scripts/fetch_photographs.py --only train --whole 1200 --out $(OUT)/whole
+	$(BIN)/imuge calibrate --data $(DATA)/train --whole $(OUT)/whole/whole
 
 train-next: $(DEV) ## Start the next networks' training beside other work, in $(NEXT), or go on with it
 	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r3 \
@@ -90,14 +91,15 @@ train-pause: $(DEV) ## Stop it after its step, with a checkpoint, for measuremen
 	$(BIN)/python -m imuge.train.background pause --out $(NEXT)
 
 bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; hours
-	$(BIN)/python -m imuge.bench.acceptance --data $(DATA)/validation --out docs/scores
+	$(BIN)/python -m imuge.bench.copies --data $(DATA)/large --out docs/scores
 	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/bench
 	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/peers --grid quick --pictures 8 --peers all
 	cp $(OUT)/bench/bench.json docs/scores/bench.json
 	cp $(OUT)/peers/bench.json docs/scores/peers.json
 	$(BIN)/imuge bench security --data $(DATA)/validation --out docs/scores
 	$(BIN)/imuge bench presence --data $(DATA)/validation --out docs/scores
-	$(BIN)/imuge bench speed --out docs/scores
+	$(BIN)/python -m imuge.bench.secrecy --data $(DATA)/validation --out docs/scores
+	$(BIN)/python -m imuge.bench.speed.commands --out docs/scores --baseline f05562d
 	$(BIN)/python -m imuge.bench.speed.throughput --data $(DATA)/validation --out docs/scores --page docs/capacity.md
 
 scores: $(DEV) ## Put docs/scores into the README, the model card and the record

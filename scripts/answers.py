@@ -1,22 +1,26 @@
 """Results in sentences and small tables, for the questions that people ask (docs/faq.md)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from imuge.attacks.resave import PLATFORMS, parse_chain
-from imuge.bench.grid.summary import chosen, untouched
+from imuge.bench.copies import WANTED, row_of
+from imuge.bench.grid.cases import UNTOUCHED
+from imuge.bench.grid.summary import chosen
+from imuge.bench.speed.commands import VERBS
 
-TREATMENTS = {  # as the acceptance measurement calls them
+PROCESSES = {
     "none": "nothing",
-    "JPEG 90": "JPEG 90",
-    "JPEG 75": "JPEG 75",
-    "JPEG 70": "JPEG 70",
-    "JPEG 50": "JPEG 50",
-    "WebP 80": "WebP 80",
-    "resize 0.7 bicubic": "scaled to 0.7 and back",
-    "resize 1.5 bilinear": "scaled to 1.5 and back",
-    "blur 0.8": "a light blur",
-    "noise 5": "noise",
-    "contrast 1.15, brightness +0.05": "more contrast, brighter",
+    "jpeg:75": "JPEG 75",
+    "jpeg:50": "JPEG 50",
+    "resize:0.8,jpeg:75": "scaled to 0.8, JPEG 75",
+    "long-edge:1600,jpeg:70": "1600 pixels, JPEG 70",
+    "long-edge:1080,jpeg:75": "1080 pixels, JPEG 75",
+    "long-edge:1080,jpeg:50": "1080 pixels, JPEG 50",
+    "long-edge:1080,webp:80": "1080 pixels, WebP 80",
+    "long-edge:1080,avif:60": "1080 pixels, AVIF 60",
+    "long-edge:800,jpeg:75": "800 pixels, JPEG 75",
 }
 PLATFORM_NAMES = {
     "facebook": "Facebook",
@@ -26,51 +30,61 @@ PLATFORM_NAMES = {
 }
 
 
-def to_answers(
-    measured: dict[str, Any], bench: dict[str, Any], secrecy: dict[str, Any], timed: dict[str, Any]
-) -> dict[str, str]:
-    """The generated parts of the page by their names.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One generated part of the page."""
 
-    Args:
-        measured: What `imuge.bench.acceptance.run` wrote.
-        bench: What `imuge bench` wrote of the release alone.
-        secrecy: What `imuge.bench.secrecy` wrote.
-        timed: What `imuge.bench.speed.run` wrote.
-    """
-    return {
-        "fidelity": _fidelity(measured),
-        "survives": _survives(measured),
-        "platforms": _platforms(bench),
-        "strangers": _strangers(measured),
-        "secrecy": _secrecy(secrecy),
-        "accuses": _accuses(bench),
-        "takes": _takes(timed),
-    }
+    result: str  # name of the result it is made of
+    render: Callable[[dict[str, Any]], str]
 
 
-def _fidelity(measured: dict[str, Any]) -> str:
-    row = measured["rows"]["immunized"]
-    return (
-        f"Over {len(measured['pictures'])} photographs of 512x512: {row['psnr_db']:.1f} dB PSNR "
-        f"and SSIM {row['ssim']:.3f} on average between the picture given and the one made.\n"
-    )
+def _fidelity(copies: dict[str, Any]) -> str:
+    sentences = []
+    for facts in copies["groups"].values():
+        low, high = facts["longer_sides"]
+        size = f"{low}" if low == high else f"{low} to {high}"
+        row = facts["rows"][0]
+        sentences.append(
+            f"{row['psnr_db']:.1f} dB PSNR and SSIM {row['ssim']:.3f} over "
+            f"{len(facts['pictures'])} photographs of {size} pixels"
+        )
+    return f"On average between the picture given and the one made: {'; '.join(sentences)}.\n"
 
 
-def _survives(measured: dict[str, Any]) -> str:
+def _survives(copies: dict[str, Any]) -> str:
     lines = [
-        "| treated with | protection read, 512x512 | 256x256 | F1 of the mask, 512x512 |",
+        "| photographs, pixels | treated with | protection read | F1 of the mask |",
         "|---|---|---|---|",
     ]
-    for name, words in TREATMENTS.items():
-        read = [_read(measured, side, name) for side in (512, 256)]
-        f1 = measured["rows"][f"splice, {name}"]["shipped_f1"]
-        lines.append(f"| {words} | {' | '.join(read)} | {f1:.3f} |")
+    for size, process, changed, _ in _copy_rows(copies):
+        read = round(changed["read"] * changed["pictures"])
+        lines.append(
+            f"| {size} | {PROCESSES[process]} | {read} of {changed['pictures']} "
+            f"| {changed['f1']:.3f} |"
+        )
     return "\n".join(lines) + "\n"
 
 
-def _read(measured: dict[str, Any], side: int, name: str) -> str:
-    row = measured["message"][f"{side}x{side}, {name}"]
-    return f"{row['read']} of {row['pictures']}"
+def _accuses(copies: dict[str, Any]) -> str:
+    lines = ["| photographs, pixels | untouched, then | show a false region |", "|---|---|---|"]
+    for size, process, _, kept in _copy_rows(copies):
+        false = round(kept["any"] * kept["pictures"])
+        lines.append(f"| {size} | {PROCESSES[process]} | {false} of {kept['pictures']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _copy_rows(
+    copies: dict[str, Any],
+) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Size of the photographs, processing, and the rows tampered with and untouched."""
+    found: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
+    for group, facts in copies["groups"].items():
+        low, high = facts["longer_sides"]
+        size = f"{low}" if low == high else f"{low} to {high}"
+        for process in WANTED[group]:
+            changed = row_of(facts["rows"], process, "splice")
+            found.append((size, process, changed, row_of(facts["rows"], process, UNTOUCHED)))
+    return found
 
 
 def _platforms(bench: dict[str, Any]) -> str:
@@ -91,16 +105,14 @@ def _platforms(bench: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _strangers(measured: dict[str, Any]) -> str:
-    strangers = measured["strangers"].values()
-    found, pictures = (sum(row[key] for row in strangers) for key in ("unprotected", "pictures"))
-    chance = measured["chance"]
+def _strangers(presence: dict[str, Any]) -> str:
+    samples = presence["samples"].values()
+    count = sum(row["count"] for row in samples)
+    small = sum(row["shares"]["0.01"] * row["count"] for row in samples) / count
     return (
-        f"Of {pictures} copies without protection of the key that was asked for, {found} were "
-        f"`unprotected`. Among {chance['keys times pictures']:.0f} pairs of a key and a picture "
-        f"never protected, the p-value of presence was at or below 0.01 in "
-        f"{chance['share at or below 0.01']:.2%}, as it should be; the least was "
-        f"{chance['least p']:.1g}, and a verdict asks for far less.\n"
+        f"Among {count} pairs of a key and a picture never protected, the p-value of presence was "
+        f"at or below 0.01 in {small:.2%}, as it should be; the least was "
+        f"{min(row['least'] for row in samples):.1g}, and a verdict asks for far less.\n"
     )
 
 
@@ -114,26 +126,27 @@ def _secrecy(secrecy: dict[str, Any]) -> str:
     )
 
 
-def _accuses(bench: dict[str, Any]) -> str:
-    lines = ["| untouched, then | show a false region |", "|---|---|"]
-    for row in untouched(bench["rows"]):
-        if row["strength"] == 1 and "any" in row:
-            false = round(row["any"] * row["pictures"])
-            lines.append(f"| `{row['process']}` | {false} of {row['pictures']} |")
-    return "\n".join(lines) + "\n"
-
-
-def _takes(timed: dict[str, Any]) -> str:
+def _takes(commands: dict[str, Any]) -> str:
     lines = [
-        f"On {timed['threads']} processor cores:",
+        "Processor time of whole commands, all threads together, and peak memory:",
         "",
-        "| megapixels | immunize | verify and recover | memory |",
-        "|---|---|---|---|",
+        "| megapixels | immunize | verify | verify and recover | memory |",
+        "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {name} | {row['immunize_s']:.0f} s | {row['verify_s']:.0f} s "
-        f"| {row['peak_gb']:.1f} GB |"
-        for name, row in timed["large"].items()
-        if "immunize_s" in row  # larger ones are refused
-    ]
+    for row in commands["sizes"].values():
+        costs = [row["now"][verb] for verb in VERBS]
+        seconds = " | ".join(f"{cost['processor_s']:.0f} s" for cost in costs)
+        peak = max(cost["peak_gb"] for cost in costs)
+        lines.append(f"| {row['megapixels']:.0f} | {seconds} | {peak:.1f} GB |")
     return "\n".join(lines) + "\n"
+
+
+ANSWERS = {
+    "fidelity": Answer("copies", _fidelity),
+    "survives": Answer("copies", _survives),
+    "platforms": Answer("bench", _platforms),
+    "strangers": Answer("presence", _strangers),
+    "secrecy": Answer("secrecy", _secrecy),
+    "accuses": Answer("copies", _accuses),
+    "takes": Answer("commands", _takes),
+}

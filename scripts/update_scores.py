@@ -2,52 +2,61 @@
 
     python scripts/update_scores.py            reads docs/scores/*.json, as `make bench` wrote them
 
-`tests/test_scores.py` fails where a page does not say what the committed results say.
+What has not been measured with this version stands nowhere: its place says which command measures
+it. `tests/test_scores.py` fails where a page does not say what the committed results say.
 """
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import answers
 
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import calibrate
-from imuge.bench.acceptance import table as tables
+from imuge.bench import copies
 from imuge.bench.grid.plots import plots
-from imuge.bench.grid.summary import chosen, untouched
-from imuge.bench.grid.table import ALARMS, provenance, table, to_markdown
+from imuge.bench.grid.table import to_markdown
 from imuge.bench.jpeg import run as jpeg_simulators
 from imuge.bench.presence import run as presence
 from imuge.bench.presence.plot import presence_svg
 from imuge.bench.security import table as security_table
-from imuge.bench.speed import run as speed
+from imuge.bench.speed import commands
 from imuge.weights import read_record, release_folder, write_record
 
 ROOT = Path(__file__).parents[1]
 SCORES = ROOT / "docs" / "scores"
-README_ROWS = (
-    ("pasted from another picture", {"tamper": "splice"}),
-    ("the same, then JPEG 75", {"tamper": "splice", "process": "jpeg:75"}),
-    ("the same, then JPEG 50", {"tamper": "splice", "process": "jpeg:50"}),
-    ("the same, as WhatsApp saves it", {"tamper": "splice", "process": "whatsapp"}),
-    ("moved within the picture, then JPEG 75", {"tamper": "copy-move", "process": "jpeg:75"}),
-    ("retouched away, then JPEG 75", {"tamper": "inpaint", "process": "jpeg:75"}),
-)
-README_ALARMS = {
+VALIDATION = "--data ../shared/data/validation"
+MEASURED_BY = {
+    "bench": f"imuge bench {VALIDATION} --out DIR",
+    "peers": f"imuge bench {VALIDATION} --out DIR --grid quick --pictures 8 --peers all",
+    "copies": copies.COMMAND,
+    "commands": commands.COMMAND,
+    "security": f"imuge bench security {VALIDATION} --out docs/scores",
+    "presence": f"imuge bench presence {VALIDATION} --out docs/scores",
+    "secrecy": f"python -m imuge.bench.secrecy {VALIDATION} --out docs/scores",
+}
+README_ROWS = {  # of the large photographs
     "nothing": "none",
     "JPEG 75": "jpeg:75",
     "JPEG 50": "jpeg:50",
-    "WebP 80": "webp:80",
-    "WhatsApp": "whatsapp",
+    "1600 pixels, JPEG 70 (WhatsApp)": "long-edge:1600,jpeg:70",
+    "1080 pixels, JPEG 75 (Instagram)": "long-edge:1080,jpeg:75",
+    "1080 pixels, WebP 80": "long-edge:1080,webp:80",
+    "1080 pixels, AVIF 60": "long-edge:1080,avif:60",
+    "800 pixels, JPEG 75": "long-edge:800,jpeg:75",
 }
-PLOTS = (
-    "Localization after JPEG",
-    "Recovery after JPEG",
-    "Localization by kind of change",
-    "False alarms on untouched pictures",
-)
+PLOTS = {
+    "Localization after JPEG": "F1 of the mask after JPEG of falling quality",
+    "Recovery after JPEG": "PSNR of the recovered area after JPEG of falling quality, beside "
+    "inpainting",
+    "Localization by kind of change": "F1 of the mask by the kind of change, untouched by "
+    "processing and after JPEG 75",
+    "False alarms on untouched pictures": "Share of untouched pictures with a false region, by "
+    "processing",
+}
+IMAGES = ROOT / "docs" / "images"
 
 
 def main() -> None:
@@ -71,19 +80,21 @@ def replaced(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda found: found[1] + content + found[2], text)
 
 
+def measured(name: str, render: Callable[[dict[str, Any]], str]) -> str:
+    """A part made of one result; of one that is not there, how it is made."""
+    if not (SCORES / f"{name}.json").exists():
+        return f"Not measured with this version yet; this does it: `{MEASURED_BY[name]}`.\n"
+    return render(load(name))
+
+
 def pages() -> dict[Path, dict[str, str]]:
     """Every generated part of every page."""
-    measured, timed, bench = load("acceptance"), load("speed"), load("bench")
-    card = {
-        "acceptance": made_by(measured) + tables.to_markdown(measured) + behind(measured),
-        "alarms": joined(provenance(bench), "", *table(alarms(bench), ALARMS, verdicts=True)),
-        "speed": f"`{timed['command']}`, {timed['threads']} threads, {timed['machine']}.\n\n"
-        + speed.to_markdown(timed),
-        "calibration": calibration(),
-    }
     training = {
         "profile": f"```\n{(SCORES / 'train_profile.txt').read_text()}```\n",
         "compare": (SCORES / "compare_localizer.md").read_text(),
+    }
+    questions = {
+        name: measured(answer.result, answer.render) for name, answer in answers.ANSWERS.items()
     }
     return {
         ROOT / "docs" / "training.md": training,
@@ -91,24 +102,52 @@ def pages() -> dict[Path, dict[str, str]]:
             "jpeg_simulators": jpeg_simulators.to_markdown(load("jpeg_simulators"))
         },
         ROOT / "docs" / "bench.md": {
+            "copies": measured("copies", copies.to_markdown),
             "platforms": platforms(),
-            "bench": to_markdown(bench),
-            "peers": to_markdown(load("peers")),
-            "security": security_table.to_markdown(load("security")),
-            "presence": presence.to_markdown(load("presence")),
+            "plots": measured("bench", lambda _: joined(*map(shown, PLOTS))),
+            "bench": measured("bench", to_markdown),
+            "peers": measured("peers", to_markdown),
+            "security": measured("security", security_table.to_markdown),
+            "presence": measured("presence", presence_part),
         },
-        ROOT / "docs" / "model-card.md": card,
-        ROOT / "docs" / "faq.md": answers.to_answers(measured, bench, load("secrecy"), timed),
-        ROOT / "README.md": {"scores": summary(bench, timed)},
+        ROOT / "docs" / "model-card.md": {
+            "copies": measured("copies", copies.to_markdown),
+            "commands": measured("commands", commands.to_markdown),
+            "calibration": calibration(),
+        },
+        ROOT / "docs" / "faq.md": questions,
+        ROOT / "README.md": {
+            "scores": measured("copies", summary),
+            "cost": measured("commands", cost),
+        },
     }
 
 
 def pictures() -> dict[Path, str]:
     """The plots that the pages show."""
-    drawn = plots(load("bench"))
-    svgs = {title.lower().replace(" ", "-"): drawn[title] for title in PLOTS}
-    svgs["presence"] = presence_svg(load("presence"))
-    return {ROOT / "docs" / "images" / f"bench-{name}.svg": svg for name, svg in svgs.items()}
+    svgs: dict[Path, str] = {}
+    if (SCORES / "bench.json").exists():
+        drawn = plots(load("bench"))
+        svgs |= {path_of(title): drawn[title] for title in PLOTS}
+    if (SCORES / "presence.json").exists():
+        svgs[IMAGES / "bench-presence.svg"] = presence_svg(load("presence"))
+    return svgs
+
+
+def path_of(title: str) -> Path:
+    """Where a plot lies."""
+    return IMAGES / f"bench-{title.lower().replace(' ', '-')}.svg"
+
+
+def shown(title: str) -> str:
+    """The line of a page that shows a plot."""
+    return f"![{PLOTS[title]}](images/{path_of(title).name})"
+
+
+def presence_part(result: dict[str, Any]) -> str:
+    """The plot of p-values, and their table."""
+    words = "The share of p-values at or below each value, beside the diagonal of uniform ones"
+    return f"![{words}](images/bench-presence.svg)\n\n" + presence.to_markdown(result)
 
 
 def joined(*lines: str) -> str:
@@ -122,51 +161,29 @@ def platforms() -> str:
     return joined("| platform | what is done |", "|---|---|", *rows)
 
 
-def alarms(bench: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is said of untouched pictures at the strength that is shipped."""
-    return [row for row in untouched(bench["rows"]) if row["strength"] == 1]
-
-
 def load(name: str) -> dict[str, Any]:
     """One committed result."""
     result: dict[str, Any] = json.loads((SCORES / f"{name}.json").read_text())
     return result
 
 
-def made_by(measured: dict[str, Any]) -> str:
-    """Which command made the numbers, on what."""
-    return (
-        f"`{measured['command']}`: imuge {measured['imuge']}, {measured['model']} "
-        f"({measured['model_sha256'][:16]}…), ONNX Runtime {measured['onnxruntime']}, "
-        f"{len(measured['pictures'])} pictures.\n\n"
-    )
-
-
-def behind(measured: dict[str, Any]) -> str:
-    """Where it stays behind the promise."""
-    lines = [f"- {line}" for line in tables.shortfalls(measured)]
-    found = "\n".join(lines) if lines else "nothing."
-    return (
-        "\nBehind what was asked (0.7 dB or 0.007 F1 below a promise, at the plain and at the "
-        "shipped working points; messages read in all cases at 512x512, all at 256x256 and JPEG "
-        "70, nine in ten at 256x256 and JPEG 50; no presence without protection):\n\n"
-        f"{found}\n"
-    )
-
-
 def calibration() -> str:
     """The record's working points in words."""
     found = read_record(release_folder()).calibration
+    frames = ", ".join(f"{count} of {side}" for side, count in found.frames.items())
+    shares = (f"{code(name)} {share:.0%}" for name, share in found.beyond.items())
+    beyond = ", ".join(shares) or "none"
     lines = [
         f"`{found.command}`: of {found.pictures} untouched training pictures, {found.reached:.1%} "
         f"showed any region under the worst processing; the bound was {found.bound:.0%}. Points "
         f"chosen on one half of the pictures let {found.held_out:.1%} of the other half show one, "
-        "which is nearer to what other pictures will do. Processing: "
-        f"{', '.join(f'`{chain}`' for chain in calibrate.PROCESSING)}. Pictures that read less "
+        f"which is nearer to what other pictures will do. Longer sides of their frames: {frames} "
+        f"pixels. Processing under which the bound was kept: {', '.join(map(code, found.kept))}; "
+        f"under which no point keeps it, with the share found: {beyond}. Copies that read less "
         "clearly than the last row are `degraded`.",
         "",
-        "| beacon signs right, at least | a pixel speaks for a region above | so many must, at "
-        "512x512 |",
+        "| beacon signs right, at least | a pixel speaks for a region above | so many must, on a "
+        "frame of 512x512 |",
         "|---|---|---|",
     ]
     lines += [
@@ -176,60 +193,61 @@ def calibration() -> str:
     return "\n".join(lines) + "\n"
 
 
-def summary(bench: dict[str, Any], timed: dict[str, Any]) -> str:
-    """The README's table."""
-    rows = bench["rows"]
-    clean = one_row(rows, process="none")
+def code(text: str) -> str:
+    """As code in a page."""
+    return f"`{text}`"
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The README's table of copies."""
+    facts = result["groups"]["large"]
+    rows = facts["rows"]
+    low, high = facts["longer_sides"]
     lines = [
-        f"{len(bench['pictures'])} photographs never trained on, {bench['side']}x{bench['side']}, "
-        "through real files; a tenth of the picture changed. All cases, and others beside it: "
-        "[bench](docs/bench.md).",
+        f"{len(facts['pictures'])} photographs of {low} to {high} pixels never trained on, through "
+        "real files; a tenth of the picture pasted over at its own size, then scaled and saved. "
+        "Small pictures, other changes and others' methods: [bench](docs/bench.md).",
         "",
-        f"Immunized picture: {clean['psnr_db']:.1f} dB PSNR, SSIM {clean['ssim']:.3f}.",
+        f"Immunized picture: {rows[0]['psnr_db']:.1f} dB PSNR, SSIM {rows[0]['ssim']:.3f}.",
         "",
-        "| change | F1 of the mask | changed area before recovery | after recovery | inpainted |",
+        "| then | F1 of the mask | changed area before recovery | after recovery | untouched "
+        "pictures with a false region |",
         "|---|---|---|---|---|",
     ]
-    for label, case in README_ROWS:
-        row = one_row(rows, **case)
+    for label, process in README_ROWS.items():
+        changed, kept = (copies.row_of(rows, process, kind) for kind in ("splice", "none"))
         lines.append(
-            f"| {label} | {row['f1']:.3f} | {row['attacked_area_db']:.1f} dB "
-            f"| {row['found_area_db']:.1f} dB | {row['inpainted_area_db']:.1f} dB |"
+            f"| {label} | {changed['f1']:.3f} | {changed['attacked_db']:.1f} dB "
+            f"| {changed['area_db']:.1f} dB "
+            f"| {round(kept['any'] * kept['pictures'])} of {kept['pictures']} |"
         )
-    large = timed["large"]["12"]
-    lines += [
-        "",
-        "| untouched, then | pictures with a false region |",
-        "|---|---|",
-        *(
-            f"| {label} | {one_row(rows, process=process)['any']:.0%} |"
-            for label, process in README_ALARMS.items()
-        ),
-        "",
-        f"12 megapixels on {timed['threads']} processor cores: immunized in "
-        f"{large['immunize_s']:.0f} s, verified and recovered in {large['verify_s']:.0f} s, "
-        f"{large['peak_gb']:.1f} GB.",
-        "",
-        f"Made by `{bench['command']}` and `{timed['command']}`.",
-    ]
-    return joined(*lines)
+    return joined(*lines, "", f"Made by `{result['command']}`.")
 
 
-def one_row(rows: list[dict[str, Any]], **case: str) -> dict[str, Any]:
-    """The row of one case."""
-    (row,) = chosen(rows, **case)
-    return row
+def cost(result: dict[str, Any]) -> str:
+    """What 12 megapixels take, in a sentence."""
+    row = result["sizes"]["12"]["now"]
+    seconds = [row[verb]["processor_s"] for verb in commands.VERBS]
+    peak = max(row[verb]["peak_gb"] for verb in commands.VERBS)
+    return joined(
+        f"12 megapixels take {seconds[0]:.0f} s of processor time to immunize, {seconds[1]:.0f} s "
+        f"to verify, {seconds[2]:.0f} s to verify and recover, and {peak:.1f} GB: "
+        f"`{result['command']}`."
+    )
 
 
 def scores() -> dict[str, Any]:
-    """What the release's record keeps of the results."""
-    measured = load("acceptance")
-    kept = ("immunized", "splice, none", "splice, JPEG 75", "splice, JPEG 50", "untouched, JPEG 50")
-    rounded = {
-        name: {key: round(value, 4) for key, value in measured["rows"][name].items()}
-        for name in kept
+    """What the release's record keeps of the results: averages over the large pictures."""
+    if not (SCORES / "copies.json").exists():
+        return {}
+    result = load("copies")
+    facts = result["groups"]["large"]
+    kept = ("psnr_db", "ssim", "f1", "attacked_db", "area_db", "any")
+    rows = {
+        f"{row['tamper']}, {row['process']}": {k: round(row[k], 4) for k in kept if k in row}
+        for row in facts["rows"]
     }
-    return {"command": measured["command"], "pictures": len(measured["pictures"]), "rows": rounded}
+    return {"command": result["command"], "pictures": len(facts["pictures"]), "rows": rows}
 
 
 if __name__ == "__main__":

@@ -38,14 +38,24 @@ def test_the_plots_are_those_of_the_results():
 
 def test_the_results_are_those_of_the_release_shipped():
     release = load_release()
-    measured = json.loads((scores.SCORES / "acceptance.json").read_text())
-    assert measured["model_sha256"] == release.sha256
-    assert measured["points"] == [p.model_dump() for p in release.record.calibration.points]
+    points = [point.model_dump() for point in release.record.calibration.points]
     assert release.record.scores == scores.scores()
-    for name in ("bench", "peers"):
-        (facts,) = (one for one in scores.load(name)["contestants"].values() if "release" in one)
-        assert facts["sha256"] == release.sha256
-        assert facts["points"] == measured["points"]
+    for path in sorted(scores.SCORES.glob("*.json")):
+        result = json.loads(path.read_text())
+        assert result.get("model_sha256", release.sha256) == release.sha256, path.name
+        assert result.get("points", points) == points, path.name
+        for facts in result.get("contestants", {}).values():
+            if "release" in facts:
+                assert (facts["sha256"], facts["points"]) == (release.sha256, points), path.name
+
+
+def test_what_was_not_measured_says_how_it_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(scores, "SCORES", tmp_path)
+    part = scores.measured("security", lambda _: pytest.fail("there is no result"))
+    assert part.startswith("Not measured with this version yet")
+    assert "imuge bench security" in part
+    (tmp_path / "security.json").write_text('{"command": "x"}')
+    assert scores.measured("security", lambda result: result["command"]) == "x"
 
 
 def test_a_page_without_its_place_is_noticed():

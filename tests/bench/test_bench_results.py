@@ -63,7 +63,7 @@ def result(done):
     return {
         "command": "imuge bench",
         "grid": "quick",
-        "side": 256,
+        "longer_sides": [256, 512],
         "seed": 0,
         "imuge": "0",
         "versions": {"numpy": "2"},

@@ -28,7 +28,7 @@ def few_cases(monkeypatch):
 @pytest.fixture
 def bench(imuge, tmp_path):
     def call(*arguments):
-        return imuge("bench", "--data", DATA, "--out", tmp_path / "out", "--side", 256, *arguments)
+        return imuge("bench", "--data", DATA, "--out", tmp_path / "out", *arguments)
 
     return call
 
@@ -80,12 +80,12 @@ def test_a_killed_run_goes_on(tmp_path):
     script = (
         "from imuge.bench.grid import cases, run\n"
         "from imuge.cli import main\n"
-        "run.grid = lambda _: (grid.Case('splice'), grid.Case())\n"
+        "run.grid = lambda _: (cases.Case('splice'), cases.Case())\n"
         "if __name__ == '__main__':\n"
         "    main()\n"
     )
     (tmp_path / "small.py").write_text(script)
-    options = ["--data", DATA, "--out", out, "--side", "256", "--jobs", "1"]
+    options = ["--data", DATA, "--out", out, "--jobs", "1"]
     command = [sys.executable, tmp_path / "small.py", "bench", *options]
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     for _ in range(2400):
@@ -121,7 +121,6 @@ def test_a_killed_run_goes_on(tmp_path):
         (["--model", "=x"], "expected --model NAME=PATH"),
         (["--model", "lab.r3", "--model", "lab.r3"], "got lab.r3 twice"),
         (["--peers", "magic"], "expected --peers all or some of"),
-        (["--side", "300"], "expected --side 256 or 512, got 300"),
         (["--data", "/nowhere"], "expected a folder of photographs, got /nowhere"),
         (["--out", "/dev/null/out"], "cannot make the folder /dev/null/out"),
         (["--resume"], "there is nothing to resume"),

@@ -4,14 +4,17 @@ import hashlib
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from imuge.bench.acceptance import run as acceptance
 from imuge.bench.contestant_networks import NetworksContestant
 from imuge.bench.contestants import ReleaseContestant
+from imuge.bench.pictures import mask_at, picture_at
 from imuge.bench.scores import f1, psnr_db
 from imuge.errors import ConfigError, ImageError, ProtectionError, WeightsError
 from imuge.model.weights_files import read_weights_files, save_weights
 from imuge.weights import release_folder
+
+SEAM = 8  # pixels around a mask in which a reconstruction passes into the picture
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,8 @@ def check_contract(contestant, host):
         restored = contestant.restore(finding, mask)
         assert restored.shape == host.shape
         assert restored.dtype == np.uint8
-        np.testing.assert_array_equal(restored[~mask], received[~mask])
+        away = ~ndimage.binary_dilation(mask, iterations=SEAM)
+        np.testing.assert_array_equal(restored[away], received[away])
     assert (contestant.restore(finding, true)[true] != received[true]).any()
     facts = contestant.describe()
     assert {"architecture", "parameters", "sha256", "working_point"} <= facts.keys()
@@ -94,10 +98,10 @@ def test_networks_draw_their_secret_from_the_seed_alone(tiny_weights, photograph
     secrets = [networks.immunize(photograph, seed=seed).secret for seed in (1, 1, 2)]
     assert torch.equal(torch.get_rng_state(), state)
     if tiny_weights.stem == "imuge":
-        assert torch.equal(secrets[0].template, secrets[1].template)
-        assert not torch.equal(secrets[0].template, secrets[2].template)
+        assert torch.equal(secrets[0][0].template, secrets[1][0].template)
+        assert not torch.equal(secrets[0][0].template, secrets[2][0].template)
     else:
-        assert secrets == [None] * 3
+        assert secrets == [(None, (256, 256))] * 3
 
 
 def test_networks_refuse_a_tiny_picture(networks):
@@ -117,29 +121,46 @@ def test_missing_weights_and_devices_are_named(tmp_path, tiny_weights):
 
 def test_the_release_publishes_what_guard_does(guard, release, photograph, monkeypatch):
     published = release.immunize(photograph, seed=4)
-    monkeypatch.setattr("imuge.guard.new_image_id", lambda: published.secret)
+    monkeypatch.setattr("imuge.guard.new_image_id", lambda: published.secret.image_id)
     made = guard.immunize(photograph)
     np.testing.assert_array_equal(published.pixels, made.image)
-    assert int(made.image_id, 16) == published.secret
+    assert int(made.image_id, 16) == published.secret.image_id
 
 
-@pytest.mark.parametrize("shipped", [False, True])
-def test_the_release_finds_what_the_acceptance_finds(guard, key, forged, photograph, shipped):
-    received, true, secret = forged
-    contestant = ReleaseContestant(guard.engine, key, shipped=shipped)
+def test_the_release_finds_and_recovers_what_guard_does(guard, key, release, forged):
+    received, _, secret = forged
+    contestant = ReleaseContestant(guard.engine, key, shipped=True)
     finding = contestant.examine(received, secret)
-    point = "shipped_" if shipped else ""
-    examined = acceptance.Examined(guard.engine, key, secret, received)
-    expected = examined.scores(photograph, true)
-    restored = contestant.restore(finding, finding.mask)
-    assert finding.mask[200:208, 20:28].any() != shipped  # too small to be shown by the product
-    assert f1(finding.mask, true) == expected[f"{point}f1"]
-    assert psnr_db(photograph, restored, true) == expected[f"{point}area_db"]
-    false = float((finding.mask & ~true).sum() / (~true).sum())
-    assert false == expected[f"{point}false_area"]
+    verdict = guard.verify(received)
+    assert finding.verdict == verdict.verdict == "tampered"
+    assert finding.identified
+    np.testing.assert_array_equal(finding.mask, verdict.mask)
+    np.testing.assert_array_equal(contestant.restore(finding, finding.mask), verdict.recovered)
+    plain = release.examine(received, secret)
+    assert plain.mask.sum() >= finding.mask.sum()
+    np.testing.assert_allclose(plain.probability, finding.probability, atol=1e-6)
 
 
-def test_the_same_weights_in_torch_find_and_restore_the_same(release, forged, photograph):
+def test_a_scaled_copy_is_scored_at_the_published_size(guard, key, photograph, other_photograph):
+    contestant = ReleaseContestant(guard.engine, key, shipped=True)
+    published = contestant.immunize(photograph, seed=4)
+    true = np.zeros((256, 256), bool)
+    true[60:160, 80:190] = True
+    spliced = np.where(true[..., None], other_photograph, published.pixels)
+    received = picture_at(spliced, (220, 220))
+    finding = contestant.examine(received, published.secret)
+    assert finding.mask.shape == (220, 220)
+    seen = finding.at_size((256, 256))
+    assert seen.mask.shape == seen.probability.shape == seen.received.shape[:2] == (256, 256)
+    assert f1(seen.mask, true) > 0.9
+    restored = contestant.restore(finding, mask_at(true, (220, 220)))
+    before, after = (
+        psnr_db(photograph, picture_at(p, (256, 256)), true) for p in (received, restored)
+    )
+    assert after > before + 5
+
+
+def test_the_same_weights_in_torch_find_and_restore_without_a_frame(forged, photograph):
     networks = NetworksContestant("torch", release_folder())
     published = networks.immunize(photograph, seed=4)
     received, true, _ = forged
@@ -147,10 +168,7 @@ def test_the_same_weights_in_torch_find_and_restore_the_same(release, forged, ph
     finding = networks.examine(spliced, published.secret)
     assert f1(finding.mask, true) > 0.97
     restored = networks.restore(finding, true)
-    ours = release.restore(release.examine(received, forged[2]), true)
-    assert psnr_db(photograph, restored, true) == pytest.approx(
-        psnr_db(photograph, ours, true), abs=0.5
-    )
+    assert psnr_db(photograph, restored, true) > psnr_db(photograph, received, true) + 10
 
 
 def test_the_release_says_what_it_cannot_protect(release):

@@ -6,6 +6,7 @@ import pytest
 from imuge.bench.security import forgeries
 from imuge.engine.canvas import to_canvas
 from imuge.keys import TEMPLATE_CHANNELS
+from imuge.protection.frame import published_frame, to_frame
 
 
 @pytest.mark.parametrize("how", ["Wiener", "median"])
@@ -53,8 +54,12 @@ def test_moving_keeps_the_content_and_the_size(photograph):
 def test_signs_are_embedded_anew_without_any_key(guard, immunized, other_photograph, own_code):
     engine = guard.engine
     made = forgeries.embed_revealed(engine, immunized.image, other_photograph, own_code=own_code)
-    first = engine.reveal(to_canvas(immunized.image).image)
-    again = engine.reveal(to_canvas(made).image)
+    height, width = immunized.image.shape[:2]
+    frame = published_frame(width, height)
+    first, again = (
+        engine.reveal(to_canvas(to_frame(picture, frame)).image)
+        for picture in (immunized.image, made)
+    )
     signs = np.sign(first[-TEMPLATE_CHANNELS:]) == np.sign(again[-TEMPLATE_CHANNELS:])
     assert signs.mean() > 0.9
     code = [part[:-TEMPLATE_CHANNELS].ravel() for part in (first, again)]

@@ -7,7 +7,7 @@ import pytest
 
 from imuge.attacks.resave import parse_chain
 from imuge.bench.grid import edits
-from imuge.bench.grid.cases import GRIDS, KINDS, SHAPES, UNTOUCHED, Case, grid
+from imuge.bench.grid.cases import COPIES, CROPS, GRIDS, KINDS, SHAPES, UNTOUCHED, Case, grid
 
 
 @pytest.fixture
@@ -95,3 +95,18 @@ def test_larger_areas_and_other_shapes_are_drawn(photograph, material):
 def test_a_copy_comes_back_as_a_file_would(photograph):
     np.testing.assert_array_equal(edits.read_back(photograph, "none"), photograph)
     assert (edits.read_back(photograph, "jpeg:50") != photograph).mean() > 0.5
+
+
+def test_copies_scaled_to_a_size_are_for_larger_pictures():
+    small = [case for case in grid("standard") if case.applies_to(512)]
+    large = [case for case in grid("standard") if case.applies_to(2592)]
+    edges = {case.process for case in set(large) - set(small)}
+    assert edges == set(COPIES)
+    assert Case(process="whatsapp") in small, "platforms re-save small pictures, too"
+    assert not Case("splice", "long-edge:800,jpeg:75").applies_to(800)
+
+
+def test_only_what_was_cut_out_cannot_be_compared():
+    cases = grid("full")
+    assert {case.process for case in cases if not case.keeps_geometry} == set(CROPS)
+    assert Case(process="resize:0.5,jpeg:75").keeps_geometry

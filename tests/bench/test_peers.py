@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import Step, resave
-from imuge.bench.acceptance.cases import blob
 from imuge.bench.inpainting import biharmonic_fill, smooth_fill
 from imuge.bench.peers import PEERS
 from imuge.bench.peers.copied_keypoints import _moves, copied_keypoints
@@ -197,7 +197,7 @@ def test_where_no_matches_agree_there_is_no_move():
 
 @pytest.mark.parametrize("quality", [None, 90])
 def test_self_embedding_recovers_more_than_inpainting(whole_photograph, embedded, quality):
-    true = blob(0.2, np.random.default_rng(3))
+    true = draw_mask("blob", 512, 512, 0.2, np.random.default_rng(3))
     received = embedded.pixels.copy()
     received[true] = whole_photograph[::-1, ::-1][true]
     if quality:

@@ -11,6 +11,8 @@ from imuge.bench.security import run as security
 from imuge.bench.security.cases import GROUPS, Case, Gallery, Row
 from imuge.bench.security.table import TITLES, shortfalls, to_markdown
 from imuge.errors import ProtectionError
+from imuge.keys import Message
+from imuge.keys.message import Geometry
 
 ROW = Row(
     group="collage",
@@ -28,7 +30,7 @@ def gallery(guard, photograph, other_photograph):
 
 
 def of(pixels, image_id):
-    return Published(pixels, image_id)
+    return Published(pixels, Message(image_id, Geometry(side_number=0, tall=False, shorter=128)))
 
 
 def test_a_picture_is_published_once_and_always_the_same(gallery, photograph):
@@ -38,15 +40,24 @@ def test_a_picture_is_published_once_and_always_the_same(gallery, photograph):
     assert again.secret == gallery.published(0).secret != gallery.published(1).secret
 
 
-def test_wrong_keys_and_shifts_say_unprotected(guard, gallery):
-    report = security.Report(guard, gallery, ["shifts", "wrong key"])
+def test_wrong_keys_say_unprotected(guard, gallery):
+    report = security.Report(guard, gallery, ["wrong key"])
     report.attack(0)
     rows = report.rows()
-    assert [row["group"] for row in rows] == ["shifts", "shifts", "wrong key", "wrong key"]
-    assert [row["pictures"] for row in rows] == [7, 1, 1, 1]
-    assert all(row["verdicts"] == {"unprotected": row["pictures"]} for row in rows)
-    assert [row["as_it_should"] for row in rows] == [0, 0, 1, 1]
+    assert [row["pictures"] for row in rows] == [1, 1]
+    assert all(row["verdicts"] == {"unprotected": 1} for row in rows)
+    assert all(row["as_it_should"] == 1 for row in rows)
     assert all(row["least_presence_p"] > 1e-6 for row in rows)
+
+
+def test_shifts_are_made_by_every_number_of_pixels(gallery):
+    cases = list(security_cases.shifts(gallery, 0))
+    assert [case.row.name for case in cases] == ["1 to 7 pixels both ways"] * 7 + ["a whole block"]
+    published = gallery.published(0).pixels
+    for number, case in enumerate(cases[:7], 1):
+        np.testing.assert_array_equal(
+            case.received[number:, number:], published[:-number, :-number]
+        )
 
 
 def test_a_pasted_piece_of_the_same_key_is_found(gallery):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from imuge.bench.speed import memory, stages, whole_calls
+from imuge.bench.speed import commands, memory, stages, whole_calls
 from imuge.bench.speed import run as speed
 from imuge.bench.speed.table import to_markdown
 from imuge.engine import Engine
+from imuge.errors import ConfigError
 
 QUIET = Console(quiet=True)
 OVERHEADS = {
@@ -29,7 +30,8 @@ WHOLE = {
 
 def settings(**changes):
     given = {
-        "sizes": ("0.25", "1", "24", "48"),
+        "sizes": ("1", "48"),
+        "frames": ("robust", "fine"),
         "threads": (1, 2),
         "backends": ("onnxruntime",),
         "repeats": None,
@@ -39,15 +41,12 @@ def settings(**changes):
     return speed.SpeedSettings(**given | changes)
 
 
-def test_every_stage_and_size_comes_once_and_whole_24_megapixels_last():
-    planned = list(speed.tasks(("0.25", "24", "48"), (1, 2)))
-    assert len(planned) == len(set(planned)) == 2 * (5 + 1 + 1 + 5 + 1)
-    assert [task.threads for task in planned[:12]] == [2] * 12
-    assert [str(task) for task in planned[-2:]] == [
-        "immunize and verify, 24 Mpx, 2 threads",
-        "immunize and verify, 24 Mpx, 1 threads",
-    ]
-    assert not [task for task in planned if task.size == "24" and task.stage]
+def test_every_stage_and_size_comes_once_and_most_threads_first():
+    planned = list(speed.tasks(("1", "48"), ("normal",), (1, 2)))
+    assert len(planned) == len(set(planned)) == 2 * (2 + 5)
+    assert [task.threads for task in planned[:7]] == [2] * 7
+    assert str(planned[1]) == "immunize and verify, 48 Mpx, 2 threads"
+    assert str(planned[2]) == "encode, frame normal, 2 threads"
 
 
 def test_one_cell_by_turns_in_fresh_processes():
@@ -85,7 +84,7 @@ def test_what_does_not_fit_is_left_out_and_named(monkeypatch):
     now = time.monotonic()
     # Less than it takes to start anything.
     found = speed.run(settings(minutes=0.05), QUIET, started_s=now)
-    planned = list(speed.tasks(settings().sizes, (1, 2)))
+    planned = list(speed.tasks(settings().sizes, settings().frames, (1, 2)))
     assert done == []
     assert [line.rpartition(", about")[0] for line in found.left_out] == [str(t) for t in planned]
     assert speed.run(settings(), QUIET, started_s=now).left_out == []
@@ -94,12 +93,12 @@ def test_what_does_not_fit_is_left_out_and_named(monkeypatch):
 
 def test_the_clock_learns_from_what_was_measured():
     clock = speed.Clock(end_s=0.0)
-    small, large = (speed.SpeedTask(size, 2, "reveal") for size in ("1", "4"))
+    small, large = (speed.SpeedTask(size, 2, "reveal") for size in ("robust", "fine"))
     guessed = clock.needs_s(large, 1)
     clock.took(small, 1, 100.0)
     assert clock.needs_s(large, 1) > guessed
     assert clock.needs_s(small, 1) == pytest.approx(100)
-    assert clock.needs_s(speed.SpeedTask("48", 2), 1) < clock.needs_s(speed.SpeedTask("24", 2), 1)
+    assert clock.needs_s(speed.SpeedTask("12", 2), 1) < clock.needs_s(speed.SpeedTask("48", 2), 1)
 
 
 def test_whole_calls_are_timed_in_their_own_process():
@@ -156,29 +155,40 @@ def test_tables_tell_ratios_refusals_failures_and_what_is_missing():
     text = to_markdown(result)
     assert "| 12.0 | 2 | 60.0 | 5.0 | 36.0 | 3.0 | 1.50 |" in text
     assert "| 12.0 | 1 | 120.0 |" in text
-    assert "| reveal | 48.0 | 2 | 9 | 1000 | 1500 (1.50, 1.40 to 1.70) |  |" in text
+    assert "| reveal | 48.0 | 2 | 1000 | 1500 (1.50, 1.40 to 1.70) |  |" in text
     assert "48.0 megapixels are refused: too large" in text
     assert "Whole calls failed at 24.0 megapixels, 1 threads: the process ended" in text
     assert "torch failed at embed, 48.0 Mpx, 2 threads: no memory" in text
-    assert "its middle one was run" in text
     assert "Left out: recover, 48 Mpx, 1 threads" in text
 
 
-def test_results_from_before_the_stages_still_have_their_tables(request):
-    path = request.config.rootpath / "docs" / "scores" / "speed.json"
-    result = json.loads(path.read_text())
-    for name in ("stages", "left_out", "large_fewer_threads"):
-        result.pop(name, None)
-    assert to_markdown(result).count("\n\n|") == 1
+def test_whole_commands_are_measured_beside_an_earlier_version(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(speed.SIZES, "1", (320, 256))
+    commands.main(["--out", str(tmp_path), "--sizes", "1", "--baseline", "HEAD"])
+    result = json.loads((tmp_path / "commands.json").read_text())
+    row = result["sizes"]["1"]
+    for tree in ("now", "before"):
+        for verb in commands.VERBS:
+            assert min(row[tree][verb].values()) > 0
+    text = (tmp_path / "commands.md").read_text()
+    assert text == capsys.readouterr().out
+    assert "| 0 | verify, tampered |" in text
+
+
+def test_a_command_that_fails_says_why(tmp_path):
+    tree = commands.Tree(commands.ROOT / "src", tmp_path)
+    with pytest.raises(ConfigError, match="imuge verify ended with status 1, expected 0"):
+        tree.run("verify", str(tmp_path / "nothing.jpg"))
+    with pytest.raises(ConfigError, match="cannot unpack no-such-commit"):
+        commands.unpacked("no-such-commit", tmp_path)
 
 
 @pytest.mark.slow
 def test_speed_reports_ratios_and_memory(tmp_path, capsys):
     backends = ["--backends", "onnxruntime", "torch"]
-    speed.main(["--out", str(tmp_path), "--quick", "--sizes", "0.25", "48", *backends])
+    speed.main(["--out", str(tmp_path), "--quick", "--sizes", "1", *backends])
     result = json.loads((tmp_path / "speed.json").read_text())
-    assert result["large"]["0.25"]["verdict"] == "tampered"
-    assert "24" in result["large"]["48"]["refused"]
+    assert result["large"]["1"]["verdict"] == "tampered"
     assert result["overheads"]["immunize"]["inside_ratio"] > 1
     assert {cell["stage"] for cell in result["stages"]} == set(stages.STAGES)
     assert all("error" not in row for cell in result["stages"] for row in cell["backends"].values())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imuge.engine.engine import available_threads
 
-BYTES_A_WORKER = 1_500_000_000  # what 8 megapixels take at most; docs/scores/speed.md
+BYTES_A_WORKER = 1_500_000_000  # what 8 megapixels take at most; docs/scores/commands.md
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 

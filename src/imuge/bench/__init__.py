@@ -2,7 +2,7 @@
 
 imuge calibrate                         sets a release's working points, on training pictures
 imuge bench                             the grid: any systems side by side, tables, plots, examples
-python -m imuge.bench.acceptance        the release beside what its design promises
+python -m imuge.bench.copies            what becomes of copies, beside what was asked for
 python -m imuge.bench.jpeg              how near training's JPEGs are to real ones
 imuge bench speed                       time and memory of calls and stages, in several backends
 imuge bench security                    verdicts where the protection itself is attacked

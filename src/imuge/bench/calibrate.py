@@ -1,82 +1,168 @@
 """Sets the working points of a release: thresholds, minimum areas, and how faint is too faint.
 
-On training pictures only. Untouched pictures go through ordinary processing. How clearly each
-reads, the share of beacon signs that agree, sorts them: the share stated as bound may read too
-faintly to be judged at all under the worst processing; the others are faint, clear or pristine,
-parted by what no picture exceeds after JPEG 50 and after JPEG 85. From the faint to the pristine,
-of the points at which at most the bound shows any region, whatever the processing, the one with
-the best F1 on tampered pictures is taken.
+On training pictures only, small squares and whole photographs, on the frames of all three details.
+Untouched copies go through ordinary processing. How clearly each reads, the share of beacon signs
+that agree, sorts them: the share stated as bound, or more where nothing else keeps to it, may read
+too faintly to be judged at all under the worst processing; the others are faint, clear or pristine,
+parted by the median after JPEG 50 and after JPEG 85. From the faint to the pristine, of the points
+at which at most the bound shows any region, whatever the processing, the one with the best F1 on
+tampered pictures is taken. Processing under which no point keeps to the bound is named in the
+record, with the share that does show a region.
 
-    imuge calibrate --data ../shared/data/train
+    imuge calibrate --data ../shared/data/train --whole DIR
+
+Every copy is revealed and localized once; what it showed is kept in a journal, so that a run that
+was stopped goes on, and a longer one begins with what a shorter one measured.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
-from imuge.bench.pictures import Photograph, photographs
-from imuge.engine.canvas import to_canvas
+from imuge.bench.grid.entrants import bench_key
+from imuge.bench.grid.work import end_with_parent
+from imuge.bench.pictures import Photograph, covering, sampled
+from imuge.bench.told import examine_told, mask_on_frame
+from imuge.engine import Engine, available_threads
 from imuge.errors import ConfigError
-from imuge.guard import Guard
-from imuge.keys import Key
-from imuge.protection.locate import Located, label_pieces, locate
+from imuge.image import from_array
+from imuge.keys import Key, Message
+from imuge.protection.embed import prepare, publish
+from imuge.protection.frame import Detail, geometry_of
+from imuge.protection.locate import label_pieces, minimum_area
 from imuge.results import Pixels
 from imuge.weights import (
-    CALIBRATED_SIDE,
     Calibration,
     WorkingPoint,
+    load_release,
     read_record,
     release_folder,
     write_record,
 )
 
+# Scale of the copy, and what it is saved as. No copy is smaller than 1.1 times its frame: what
+# lies below is read as far as it can be, and nothing is promised of it.
 PROCESSING = (
-    "none",
-    "jpeg:85",
-    "jpeg:70",
-    "jpeg:60",
-    "jpeg:50",
-    "jpeg:90,jpeg:65",
-    "webp:85",
-    "avif:75",
-    "resize-back:0.7",
-    "resize-back:1.5",
-    "blur:0.8",
-    "noise:4",
-    "contrast:1.2",
-    "saturation:0.5",
+    (1.0, "none"),
+    (1.0, "jpeg:85"),
+    (1.0, "jpeg:70"),
+    (1.0, "jpeg:50"),
+    (1.0, "jpeg:40"),
+    (1.0, "jpeg:90,jpeg:65"),
+    (1.0, "webp:80"),
+    (1.0, "webp:60"),
+    (1.0, "avif:75"),
+    (1.0, "avif:50"),
+    (1.0, "noise:4"),
+    (1.0, "contrast:1.2,saturation:0.5"),
+    (0.75, "jpeg:70"),
+    (0.5, "jpeg:50"),
+    (0.5, "webp:80"),
+    (0.5, "avif:60"),
 )
 TAMPERING = (
-    ("splice", 0.004),
+    ("splice", 0.01),
     ("splice", 0.02),
     ("splice", 0.2),
     ("copy-move", 0.1),
     ("inpaint", 0.05),
 )
 CLEARER_THAN = ("jpeg:50", "jpeg:85")
-AFTER_TAMPERING = ("none", "jpeg:75", "jpeg:50")
+AFTER_TAMPERING = ((1.0, "none"), (1.0, "jpeg:75"), (0.5, "jpeg:50"))
+LEAST_OVERSAMPLING = 1.1
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 AREAS = (32, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
-COMMAND = "imuge calibrate --data ../shared/data/train"
+FAINTNESS_STEP = 0.005  # of the least clarity that is tried
+SMALLEST_PIECE = 8  # pixels above one half; smaller ones are below every minimum area
+# The turn in which squares and whole photographs are published on the three details' frames.
+SQUARES: tuple[Detail, ...] = ("normal", "fine")
+WHOLES: tuple[Detail, ...] = ("normal", "robust", "normal", "fine")
+COMMAND = "imuge calibrate --data ../shared/data/train --whole DIR"
+JOURNAL = "calibration.journal.jsonl"
+
+
+NAMES = tuple(f"{scale:g}x, {saved}" for scale, saved in PROCESSING)
+
+
+def column(chain_text: str) -> int:
+    """The number of a processing at own size."""
+    return PROCESSING.index((1.0, chain_text))
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of one copy on its frame, as `find_regions` sees them."""
+
+    areas: NDArray[np.int64]  # (pieces,), pixels
+    hits: NDArray[np.int64]  # (pieces,), how many of them are truly tampered
+    speaking: NDArray[np.int64]  # (thresholds, pieces), how many are above each threshold
+
+    @classmethod
+    def of(cls, probability: NDArray[np.float32], true: NDArray[np.bool_] | None = None) -> Self:
+        """The pieces of a copy; `true` (h, w) is what was tampered with, None: nothing."""
+        labels, count = label_pieces(probability)
+
+        def count_by_piece(pixels: NDArray[np.bool_]) -> NDArray[np.int64]:
+            return np.bincount(labels[pixels], minlength=count + 1)[1:]
+
+        everything = np.ones(labels.shape, bool)
+        areas = count_by_piece(everything)
+        kept = areas >= SMALLEST_PIECE
+        hits = count_by_piece(~everything if true is None else true)
+        speaking = np.stack([count_by_piece(probability > t) for t in THRESHOLDS])
+        return cls(areas=areas[kept], hits=hits[kept], speaking=speaking[:, kept])
+
+    def largest(self) -> list[int]:
+        """At every threshold, the most pixels that speak for one piece."""
+        return [int(counts.max(initial=0)) for counts in self.speaking]
+
+    def f1(self, true: int, least: Sequence[int]) -> list[list[float]]:
+        """At every threshold and minimum area, the F1 where `true` pixels were tampered with."""
+        return [[self._f1(counts >= max(n, 1), true) for n in least] for counts in self.speaking]
+
+    def _f1(self, kept: NDArray[np.bool_], true: int) -> float:
+        return float(2 * self.hits[kept].sum() / (self.areas[kept].sum() + true))
 
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
-    """How the localizer reacted to pictures at every threshold and minimum area tried."""
+    """How the localizer reacted to copies at every threshold and minimum area tried."""
 
-    # (pictures, processing, thresholds), the most pixels that speak for one piece
-    largest: NDArray[np.int64]
+    # (pictures, processing, thresholds), the most pixels that speak for one piece; as of a frame
+    # of CALIBRATED_SIDE²
+    largest: NDArray[np.float64]
     agreement: NDArray[np.float64]  # (pictures, processing), of beacon signs
-    f1: NDArray[np.float64]  # (tampered pictures, thresholds, areas)
-    tampered_agreement: NDArray[np.float64]  # (tampered pictures,)
+    f1: NDArray[np.float64]  # (pictures · tampering, thresholds, areas)
+    tampered_agreement: NDArray[np.float64]  # (pictures · tampering,)
+
+    @classmethod
+    def together(cls, lines: Sequence[Mapping[str, Any]]) -> Self:
+        """Of the journal's lines, a picture each."""
+        largest, f1, agreement, tampered = [], [], [], []
+        for line in lines:
+            # The least areas in this frame's own pixels, as the product scales them.
+            least = [_scaled(area, line["pixels"]) for area in AREAS]
+            unit = _scaled(1000, line["pixels"]) / 1000
+            largest.append(np.array(line["largest"], float) / unit)
+            agreement.append(line["agreement"])
+            for one in line["tampered"]:
+                pieces = Pieces(*(np.array(one[name]) for name in ("areas", "hits", "speaking")))
+                f1.append(pieces.f1(one["true"], least))
+                tampered.append(one["agreement"])
+        return cls(np.array(largest), np.array(agreement), np.array(f1), np.array(tampered))
 
     def of(self, chosen: NDArray[np.bool_]) -> Self:
         """Those of some pictures alone."""
@@ -89,101 +175,214 @@ class Reactions:
         )
 
 
-def react(guard: Guard, image_id: int, received: Pixels) -> Located:
-    """What the product says of a copy before any threshold, whether it could read the id or not."""
-    canvas = to_canvas(received)
-    revealed = guard.engine.reveal(canvas.image)
-    return locate(guard.engine, canvas, revealed, guard.keys[0], image_id)
+def _scaled(area: int, pixels: int) -> int:
+    point = WorkingPoint(minimum_agreement=0.5, threshold=0.5, minimum_area=area)
+    return minimum_area(point, pixels)
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
-    """The pieces of one picture, as `find_regions` sees them."""
+class Unit:
+    """One picture on the frame of one detail, and where to paste from."""
 
-    areas: NDArray[np.int64]  # (pieces,), pixels
-    hits: NDArray[np.int64]  # (pieces,), how many of them are truly tampered
-    speaking: NDArray[np.int64]  # (thresholds, pieces), how many are above each threshold
+    number: int
+    picture: Photograph
+    donor: Photograph
+    detail: Detail
 
-    @classmethod
-    def of(cls, probability: NDArray[np.float32], true: NDArray[np.bool_] | None = None) -> Self:
-        """The pieces of a picture; `true` (H, W) is what was tampered with, None: nothing."""
-        labels, count = label_pieces(probability)
 
-        def count_by_piece(pixels: NDArray[np.bool_]) -> NDArray[np.int64]:
-            return np.bincount(labels[pixels], minlength=count + 1)[1:]
-
-        everything = np.ones(labels.shape, bool)
-        return cls(
-            areas=count_by_piece(everything),
-            hits=count_by_piece(~everything if true is None else true),
-            speaking=np.stack([count_by_piece(probability > t) for t in THRESHOLDS]),
-        )
-
-    def largest(self) -> list[int]:
-        """At every threshold, the most pixels that speak for one piece."""
-        return [int(counts.max(initial=0)) for counts in self.speaking]
-
-    def f1(self, true: int) -> list[list[float]]:
-        """At every threshold and minimum area, the F1 where `true` pixels were tampered with."""
-        return [
-            [self._f1(counts >= max(least, 1), true) for least in AREAS] for counts in self.speaking
+def units(squares: Sequence[Photograph], wholes: Sequence[Photograph]) -> list[Unit]:
+    """Every picture once, squares and whole ones by turns, so that any first part is balanced."""
+    sets = [
+        [
+            (
+                picture,
+                pictures[i - 1 if i else min(1, len(pictures) - 1)],
+                details[i % len(details)],
+            )
+            for i, picture in enumerate(pictures)
         ]
-
-    def _f1(self, kept: NDArray[np.bool_], true: int) -> float:
-        return float(2 * self.hits[kept].sum() / (self.areas[kept].sum() + true))
-
-
-def measure(guard: Guard, pictures: list[Photograph], progress: Iterable[int]) -> Reactions:
-    """Reactions to untouched and to tampered pictures, each after processing."""
-    largest, agreements, scores, tampered_agreements = [], [], [], []
-    for i in progress:
-        made = guard.immunize(pictures[i].pixels)
-        image_id = int(made.image_id, 16)
-        for chain in PROCESSING:
-            received = resave(made.image, parse_chain(chain))
-            located = react(guard, image_id, received)
-            largest.append(Pieces.of(located.probability).largest())
-            agreements.append(located.clarity)
-        for number, (kind, area) in enumerate(TAMPERING):
-            rng = np.random.default_rng([i, number])
-            forged = tamper(made.image, kind, area=area, rng=rng, other=pictures[i - 1].pixels)
-            chain = AFTER_TAMPERING[(i + number) % len(AFTER_TAMPERING)]
-            located = react(guard, image_id, resave(forged.picture, parse_chain(chain)))
-            pieces = Pieces.of(located.probability, forged.mask)
-            scores.append(pieces.f1(int(forged.mask.sum())))
-            tampered_agreements.append(located.clarity)
-    shape = (len(pictures), len(PROCESSING))
-    return Reactions(
-        largest=np.array(largest).reshape(*shape, len(THRESHOLDS)),
-        agreement=np.array(agreements).reshape(shape),
-        f1=np.array(scores),
-        tampered_agreement=np.array(tampered_agreements),
-    )
+        for pictures, details in ((squares, SQUARES), (wholes, WHOLES))
+    ]
+    mixed = [one for one in chain.from_iterable(zip_longest(*sets)) if one is not None]
+    return [Unit(number, *one) for number, one in enumerate(mixed)]
 
 
-def choose(reactions: Reactions, *, bound: float, command: str) -> Calibration:
+def measure(engine: Engine, key: Key, unit: Unit) -> dict[str, Any]:
+    """Reactions to one picture, untouched and tampered with, each after processing: a line."""
+    samples = from_array(unit.picture.pixels).samples
+    host = prepare(engine, samples, unit.detail)
+    message = Message(unit.number, geometry_of(host.frame))
+    published = np.asarray(publish(engine, samples, host, key, unit.number), np.uint8)
+    height, width = published.shape[:2]
+    largest, agreement, tampered = [], [], []
+    for processing in PROCESSING:
+        told = examine_told(engine, _copy(published, host.frame.side, processing), key, message)
+        largest.append(Pieces.of(told.located.probability).largest())
+        agreement.append(told.located.clarity)
+    other = covering(unit.donor.pixels, (height, width))
+    for number, (kind, area) in enumerate(TAMPERING):
+        rng = np.random.default_rng([unit.number, number])
+        forged = tamper(published, kind, area=area, rng=rng, other=other)
+        processing = AFTER_TAMPERING[(unit.number + number) % len(AFTER_TAMPERING)]
+        received = _copy(forged.picture, host.frame.side, processing)
+        told = examine_told(engine, received, key, message)
+        there = mask_on_frame(forged.mask, told.placement_of(width, height), host.frame.size)
+        pieces = Pieces.of(told.located.probability, there)
+        tampered.append(
+            {
+                "true": int(there.sum()),
+                "agreement": told.located.clarity,
+                "areas": pieces.areas.tolist(),
+                "hits": pieces.hits.tolist(),
+                "speaking": pieces.speaking.tolist(),
+            }
+        )
+    return {
+        "picture": unit.picture.name,
+        "sha256": unit.picture.sha256,
+        "detail": unit.detail,
+        "side": host.frame.side,
+        "pixels": host.frame.width * host.frame.height,
+        "largest": largest,
+        "agreement": agreement,
+        "tampered": tampered,
+    }
+
+
+def _copy(published: Pixels, side: int, processing: tuple[float, str]) -> Pixels:
+    """A copy of a picture that was published on a frame of this side."""
+    scale, saved = processing
+    longer = max(published.shape[:2])
+    edge = round(max(scale * longer, LEAST_OVERSAMPLING * side))
+    steps = saved if edge >= longer else f"long-edge:{edge},{saved}"
+    return resave(published, parse_chain(steps))
+
+
+class _Process:
+    """What a process keeps between two pictures."""
+
+    engine: Engine
+
+
+def _start(release: Path) -> None:
+    end_with_parent()
+    _Process.engine = Engine(load_release(release), threads=1)
+
+
+def _work(unit: Unit) -> dict[str, Any]:
+    return measure(_Process.engine, bench_key(), unit)
+
+
+def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int) -> list[Any]:
+    """The journal's lines of these pictures; what it lacks is measured and added.
+
+    Raises:
+        ConfigError: the journal is of another release or of other processing.
+    """
+    header = {
+        "sha256": load_release(release).sha256,
+        "processing": [list(one) for one in PROCESSING],
+        "tampering": [list(one) for one in TAMPERING],
+        "thresholds": list(THRESHOLDS),
+    }
+    done = {_name(line): line for line in _read(journal, header)}
+    missing = [unit for unit in wanted if (unit.picture.sha256, unit.detail) not in done]
+    with (
+        Progress(console=Console(stderr=True)) as bars,
+        ProcessPoolExecutor(
+            jobs, get_context("spawn"), initializer=_start, initargs=(release,)
+        ) as pool,
+        journal.open("a") as file,
+    ):
+        bar = bars.add_task("measuring", total=len(wanted), completed=len(wanted) - len(missing))
+        for future in as_completed([pool.submit(_work, unit) for unit in missing]):
+            line = future.result()
+            done[_name(line)] = line
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            bars.advance(bar)
+    return [done[unit.picture.sha256, unit.detail] for unit in wanted]
+
+
+def _name(line: Mapping[str, Any]) -> tuple[str, str]:
+    return line["sha256"], line["detail"]
+
+
+def _read(journal: Path, header: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Whole lines of a journal; one that is not there is begun."""
+    if not journal.exists():
+        journal.write_text(json.dumps(header) + "\n")
+        return
+    text = journal.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        journal.write_text(whole)
+    first, *lines = whole.splitlines()
+    if json.loads(first) != header:
+        raise ConfigError(f"{journal} is of another release or other processing; remove it")
+    yield from map(json.loads, lines)
+
+
+def choose(
+    reactions: Reactions, *, bound: float, command: str, frames: Mapping[str, int]
+) -> Calibration:
     """The best working points within the bound.
 
     What they reach on the pictures that they were chosen on flatters them. So points are also
     chosen on each half of the pictures and tried on the other.
 
+    Args:
+        reactions: Of all pictures.
+        bound: Share of untouched pictures with any region, under the worst processing.
+        command: That makes it again.
+        frames: How many pictures were published on frames of each side.
+
     Raises:
         ConfigError: no point tried stays within the bound.
     """
-    points = _best_points(reactions, bound)
+    kept = _within_reach(reactions, bound)
+    points = _best_points(reactions, bound, kept)
     half = np.arange(len(reactions.agreement)) % 2 == 0
     others = [
-        alarms(reactions.of(~chosen), _best_points(reactions.of(chosen), bound))
+        alarms(reactions.of(~chosen), _best_points(reactions.of(chosen), bound, kept))[kept]
         for chosen in (half, ~half)
     ]
+    found = dict(zip(NAMES, alarms(reactions, points).tolist(), strict=True))
     return Calibration(
         points=points,
         bound=bound,
-        reached=float(alarms(reactions, points).max()),
+        reached=max(found[NAMES[i]] for i in kept),
         held_out=float(np.mean(others, axis=0).max()),
         pictures=len(reactions.agreement),
+        frames=dict(frames),
+        kept={NAMES[i]: found[NAMES[i]] for i in kept},
+        beyond={name: found[name] for i, name in enumerate(NAMES) if i not in kept},
         command=command,
     )
+
+
+def _within_reach(reactions: Reactions, bound: float) -> list[int]:
+    """The processing under which points can keep to the bound on all pictures and on both halves.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    half = np.arange(len(reactions.agreement)) % 2 == 0
+    parts = (reactions, reactions.of(half), reactions.of(~half))
+    # What the strictest point tried lets through, whatever it costs.
+    strictest = (reactions.largest[:, :, -1] >= AREAS[-1]).mean(0)
+    kept = list(range(len(PROCESSING)))
+    while True:
+        try:
+            for part in parts:
+                _best_points(part, bound, kept)
+        except ConfigError:
+            worst = max(kept, key=lambda i: float(strictest[i]))
+            if strictest[worst] == 0 or len(kept) == 1:
+                raise
+            kept.remove(worst)
+        else:
+            return kept
 
 
 def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.float64]:
@@ -205,39 +404,70 @@ def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.f
     return shares
 
 
-def _best_points(reactions: Reactions, bound: float) -> tuple[WorkingPoint, ...]:
-    """The best point for each clarity, the clearest first."""
-    worst = float(np.quantile(reactions.agreement, bound, axis=0).min())
-    edges = [reactions.agreement[:, PROCESSING.index(name)].max() for name in CLEARER_THAN]
-    lows = [worst, *(float(edge) for edge in edges)]
+def _best_points(
+    reactions: Reactions, bound: float, kept: Sequence[int]
+) -> tuple[WorkingPoint, ...]:
+    """The best point for each clarity, the clearest first, that keeps to the bound.
+
+    Copies that read more faintly than the share stated as bound are too faint under the worst
+    processing; so are more, where no point would keep to the bound otherwise.
+
+    Args:
+        reactions: Of these pictures.
+        bound: Share of them that may show any region.
+        kept: Numbers of the processing that must keep to it.
+
+    Raises:
+        ConfigError: no point does, however faint a copy may be called too faint.
+    """
+    edges = [float(np.median(reactions.agreement[:, column(name)])) for name in CLEARER_THAN]
+    low = float(np.quantile(reactions.agreement[:, kept], bound, axis=0).min())
+    while True:
+        try:
+            return _points_from([low, *edges], reactions, bound, kept)
+        except ConfigError:
+            low += FAINTNESS_STEP
+            if low >= edges[0]:
+                raise
+
+
+def _points_from(
+    lows: Sequence[float], reactions: Reactions, bound: float, kept: Sequence[int]
+) -> tuple[WorkingPoint, ...]:
+    """The best point for each clarity from these on, the clearest first."""
     points: list[WorkingPoint] = []
-    spent = np.zeros(len(PROCESSING))
+    spent = np.zeros(len(kept))
     for low, high in zip(lows, [*lows[1:], 1.01], strict=True):
-        point, found = _best_point(reactions, low, high, bound - spent)
+        point, found = _best_point(reactions, (low, high), bound - spent, kept)
         points.insert(0, point)
         spent += found
     return tuple(points)
 
 
 def _best_point(
-    reactions: Reactions, low: float, high: float, room: NDArray[np.float64]
+    reactions: Reactions,
+    between: tuple[float, float],
+    room: NDArray[np.float64],
+    kept: Sequence[int],
 ) -> tuple[WorkingPoint, NDArray[np.float64]]:
-    """The best point for pictures that read from `low` to below `high`, and its alarms.
+    """The best point for copies that read so clearly, and its alarms.
 
-    Alarms and the room for them are shares of all pictures, for each processing.
+    Alarms and the room for them are shares of all pictures, for each processing that is kept.
     """
-    inside = (reactions.agreement >= low) & (reactions.agreement < high)
+    low, high = between
+    agreement, largest = reactions.agreement[:, kept], reactions.largest[:, kept]
+    inside = (agreement >= low) & (agreement < high)
     tampered = (reactions.tampered_agreement >= low) & (reactions.tampered_agreement < high)
     best: tuple[float, WorkingPoint, NDArray[np.float64]] | None = None
     for i, threshold in enumerate(THRESHOLDS):
         for j, area in enumerate(AREAS):
-            alarms = ((reactions.largest[:, :, i] >= area) & inside).mean(0)
+            found = ((largest[:, :, i] >= area) & inside).mean(0)
             score = float(reactions.f1[tampered, i, j].mean()) if tampered.any() else 0.0
-            if (alarms <= room + 1e-9).all() and (best is None or score > best[0]):
+            if (found <= room + 1e-9).all() and (best is None or score > best[0]):
                 point = WorkingPoint(
                     minimum_agreement=round(low, 3), threshold=threshold, minimum_area=area
                 )
-                best = (score, point, alarms)
+                best = (score, point, found)
     if best is None:
         raise ConfigError(f"no working point keeps false alarms within {room.max():.1%}")
     return best[1], best[2]
@@ -249,7 +479,9 @@ def calibrate(
     *,
     pictures: int,
     bound: float,
-    reactions: Path | None = None,
+    whole: Path | None = None,
+    journal: Path = Path(JOURNAL),
+    jobs: int | None = None,
 ) -> Calibration:
     """Measure, choose, and write the release's record.
 
@@ -258,21 +490,25 @@ def calibrate(
         release: Folder of the release; None is the shipped one.
         pictures: How many to measure.
         bound: Share of untouched pictures with any region, under the worst processing.
-        reactions: Keep what was measured in this .npz file.
+        whole: Folder of large training pictures, for half of the measurements.
+        journal: Where what was measured is kept, and looked for.
+        jobs: Processes of one thread; None means one a core.
 
     Raises:
         ConfigError: there are too few pictures, or no point tried stays within the bound.
         WeightsError: the release cannot be used.
     """
     folder = release_folder() if release is None else release
-    chosen = photographs(data, side=CALIBRATED_SIDE, count=pictures)
-    guard = Guard(Key.from_secret("calibration", bytes(32)), weights=folder)
-    console = Console(stderr=True)
-    measured = measure(guard, chosen, track(range(len(chosen)), "measuring", console=console))
-    if reactions is not None:
-        np.savez(reactions, **asdict(measured))
-    command = f"{COMMAND} --pictures {len(chosen)} --bound {bound:g}"
-    calibration = choose(measured, bound=bound, command=command)
+    half = pictures if whole is None else -(-pictures // 2)
+    wanted = units(sampled(data, half), [] if whole is None else sampled(whole, pictures - half))
+    lines = measured(wanted, folder, journal, jobs=jobs or available_threads())
+    sides = Counter(str(line["side"]) for line in lines)
+    calibration = choose(
+        Reactions.together(lines),
+        bound=bound,
+        command=f"{COMMAND} --pictures {len(wanted)} --bound {bound:g}",
+        frames={side: sides[side] for side in sorted(sides, key=int)},
+    )
     record = read_record(folder)
     write_record(record.model_copy(update={"calibration": calibration}), folder)
     return calibration

@@ -7,7 +7,7 @@ Needs the extra `train`; everything else in `imuge.bench.contestants` does witho
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imuge.bench.contestants import Examination, OneSize, Published
+from imuge.bench.pictures import mask_at, picture_at, values_at
 from imuge.bench.scores import Mask
 from imuge.engine.canvas import SIDE_MULTIPLE, to_canvas, to_pixels
 from imuge.errors import ConfigError, ImageError
@@ -24,6 +25,8 @@ from imuge.model.release_files import is_release
 from imuge.model.weights_files import weights_sha256
 from imuge.results import Pixels
 from imuge.weights import load_release
+
+Size: TypeAlias = tuple[int, int]  # height and width, pixels
 
 SMALLEST_SIDE = 2 * SIDE_MULTIPLE  # pixels
 
@@ -79,32 +82,44 @@ class NetworksContestant(OneSize):
         with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
             torch.manual_seed(seed)
             protected = self._protector.protect(self._batch(host))
-        return Published(_pixels(protected.picture, host), protected.secret)
+        height, width = host.shape[:2]
+        return Published(_pixels(protected.picture, host), (protected.secret, (height, width)))
 
     @torch.no_grad()
-    def examine(self, received: Pixels, secret: Any) -> Examination[Examined]:  # noqa: ANN401
+    def examine(
+        self, received: Pixels, secret: tuple[Any, Size]
+    ) -> Examination[tuple[Examined, Size]]:
         """Find what was changed in a copy of a picture published with this secret.
+
+        These networks know no frame: a copy that was scaled is brought back to the size that was
+        published, which they are told.
 
         Raises:
             ImageError: the picture is too small.
         """
-        examined = self._protector.examine(self._batch(received), secret)
+        drawn, size = secret
+        whole = picture_at(received, size)
+        examined = self._protector.examine(self._batch(whole), drawn)
+        height, width = received.shape[:2]
         return Examination(
             received=received,
-            probability=_plane(examined.probability, received),
-            mask=_plane(examined.mask, received) > 0,
-            evidence=examined,
+            probability=values_at(_plane(examined.probability, whole), (height, width)),
+            mask=mask_at(_plane(examined.mask, whole) > 0, (height, width)),
+            evidence=(examined, size),
         )
 
     @torch.no_grad()
-    def restore(self, finding: Examination[Examined], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[tuple[Examined, Size]], mask: Mask) -> Pixels:
         """Recover as the architecture does; what lies beyond the picture is masked as well."""
         if not mask.any():
             return finding.received
-        height, width = mask.shape
-        wide = torch.ones_like(finding.evidence.mask)
-        wide[0, 0, :height, :width] = torch.from_numpy(mask).to(wide)
-        return _pixels(self._protector.restore(finding.evidence, wide), finding.received)
+        examined, size = finding.evidence
+        whole = picture_at(finding.received, size)
+        wide = torch.ones_like(examined.mask)
+        wide[0, 0, : size[0], : size[1]] = torch.from_numpy(mask_at(mask, size)).to(wide)
+        made = _pixels(self._protector.restore(examined, wide), whole)
+        height, width = finding.received.shape[:2]
+        return picture_at(made, (height, width))
 
     def _batch(self, pixels: Pixels) -> Tensor:
         if min(pixels.shape[:2]) < SMALLEST_SIDE:

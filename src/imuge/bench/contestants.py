@@ -7,31 +7,37 @@ that has nothing to embed publishes the host; one that cannot do a step raises a
 says why. Networks in torch: `imuge.bench.contestant_networks`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from imuge.bench.pictures import mask_at, picture_at, values_at
 from imuge.bench.scores import Mask
+from imuge.bench.told import examine_told, mask_on_frame
 from imuge.engine import Engine
-from imuge.engine.canvas import Canvas, to_canvas
+from imuge.engine.canvas import Canvas
 from imuge.errors import ProtectionError
-from imuge.guard import DRAWS, Guard
+from imuge.guard import DRAWS
 from imuge.image import from_array
-from imuge.keys import Key
+from imuge.keys import Key, Message
+from imuge.protection.align import Placement
 from imuge.protection.code import HiddenCode
-from imuge.protection.embed import embed
-from imuge.protection.locate import locate
+from imuge.protection.embed import prepare, publish
+from imuge.protection.frame import Detail, geometry_of
+from imuge.protection.in_copy import in_copy
+from imuge.protection.locate import find_regions
+from imuge.protection.receive import Search
 from imuge.protection.recover import recover
-from imuge.protection.verify import hidden_code
-from imuge.results import Finding, Pixels
+from imuge.protection.verify import Evidence, verify
+from imuge.results import Finding, Pixels, Verdict
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 
 Secret = TypeVar("Secret")
-Evidence = TypeVar("Evidence")
+Traces = TypeVar("Traces")  # what restoring needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,30 @@ class Published(Generic[Secret]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination(Generic[Evidence]):
+class Examination(Generic[Traces]):
     """What a contestant found in a received picture."""
 
     received: Pixels
     probability: NDArray[np.float32]  # (H, W) in [0, 1], of having been tampered with
     mask: Mask  # at the working point that `describe` names
-    evidence: Evidence  # what restoring needs
+    evidence: Traces
     verdict: Finding | None = None  # None where the contestant gives none
     identified: bool | None = None  # whether the message names this picture; None: there is none
 
+    def at_size(self, size: tuple[int, int]) -> Self:
+        """The same in the pixels of the published picture, of `size` (H, W), to be scored there.
 
-class Contestant(Protocol[Secret, Evidence]):
+        Of a copy that was scaled; one that was cut cannot be held against what was published.
+        """
+        return replace(
+            self,
+            received=picture_at(self.received, size),
+            probability=values_at(self.probability, size),
+            mask=mask_at(self.mask, size),
+        )
+
+
+class Contestant(Protocol[Secret, Traces]):
     """Protects, examines and restores pictures; the same calls give the same results."""
 
     @property
@@ -92,22 +110,23 @@ class Contestant(Protocol[Secret, Evidence]):
             ImugeError: it cannot, and why.
         """
 
-    def examine(self, received: Pixels, secret: Secret) -> Examination[Evidence]:
+    def examine(self, received: Pixels, secret: Secret) -> Examination[Traces]:
         """Find what was changed in a copy of a picture published with this secret.
 
         Raises:
             ImugeError: it cannot, and why.
         """
 
-    def restore(self, finding: Examination[Evidence], mask: Mask) -> Pixels:
+    def restore(self, finding: Examination[Traces], mask: Mask) -> Pixels:
         """The received picture with what was there before inside a mask.
 
         Args:
             finding: From `examine`.
-            mask: (H, W), True = to be recovered: the mask found, or the true one.
+            mask: (H, W) of the received picture, True = to be recovered: the mask found, or the
+                true one.
 
         Returns:
-            (H, W, 3); outside the mask it is the received picture, bit for bit.
+            (H, W, 3); outside the mask, and a seam around it, it is the received picture.
 
         Raises:
             ImugeError: it cannot, and why.
@@ -124,12 +143,15 @@ class OneSize:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseEvidence:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseTraces:
     """What the release recovers from."""
 
-    canvas: Canvas
+    placement: Placement
+    canvas: Canvas  # the copy on its frame
     code: HiddenCode | None  # None where none could be found
+    on_frame: Mask  # what was found, before it was drawn in the copy's own pixels
+    found: Mask  # and after
 
 
 class ReleaseContestant:
@@ -139,24 +161,27 @@ class ReleaseContestant:
         engine: The release; two contestants may share one.
         key: A full key.
         shipped: Whether pictures are verified as the product does: with the key alone, to a
-            verdict, at the shipped working points. Else it is told the image id, and masks are
-            made at probability 0.5 without a minimum area.
+            verdict, at the shipped working points. Else it is told the message, takes copies to
+            be whole, and masks are made at probability 0.5 without a minimum area.
+        detail: On which frames pictures are published.
     """
 
     restores = True
     takes_strength = True
 
-    def __init__(self, engine: Engine, key: Key, *, shipped: bool) -> None:
+    def __init__(
+        self, engine: Engine, key: Key, *, shipped: bool, detail: Detail = "normal"
+    ) -> None:
         self.name = engine.record.name if shipped else f"{engine.record.name}, plain point"
         self._engine = engine
         self._key = key
-        self._guard = Guard(key, engine=engine)
         self._shipped = shipped
+        self._detail: Detail = detail
 
     def stranger(self) -> Self:
         """The same release under another key."""
         other = Key.from_secret("stranger", bytes(reversed(range(32))))
-        return type(self)(self._engine, other, shipped=self._shipped)
+        return type(self)(self._engine, other, shipped=self._shipped, detail=self._detail)
 
     def describe(self) -> dict[str, Any]:
         """The release, the key and the working point."""
@@ -167,62 +192,96 @@ class ReleaseContestant:
             "sha256": self._engine.sha256,
             "release": self._engine.record.name,
             "key": self._key.key_id,
+            "detail": self._detail,
             "working_point": "shipped" if self._shipped else f"probability {PLAIN_THRESHOLD}",
             "points": [point.model_dump() for point in points] if self._shipped else [],
             "onnxruntime": onnxruntime.__version__,
         }
 
-    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[int]:
+    def immunize(self, host: Pixels, *, seed: int, strength: float = 1.0) -> Published[Message]:
         """Protect a picture as `Guard` does, but under image ids that follow from the seed.
 
         Raises:
             ImageError: the picture is of a size that is not taken.
             ProtectionError: its protection cannot be read back.
         """
-        canvas = to_canvas(from_array(host).pixels)
-        code = self._engine.encode(canvas.image)
-        ids = np.random.default_rng(seed).integers(2**32, size=DRAWS)
+        picture = from_array(host)
+        prepared = prepare(self._engine, picture.samples, self._detail)
+        ids = np.random.default_rng(seed).integers(2**48, size=DRAWS)
         for image_id in ids.tolist():
-            pixels = embed(self._engine, canvas, code, self._key, image_id, strength)
-            found = self._guard.verify(pixels, recover=False)
-            if found.verdict == "intact" and found.image_id == f"{image_id:08x}":
-                return Published(pixels, image_id)
+            pixels = publish(
+                self._engine, picture.samples, prepared, self._key, image_id, strength=strength
+            )
+            found = self._verdict(np.asarray(pixels, np.uint8), search="off")
+            if found.verdict == "intact" and found.image_id == f"{image_id:012x}":
+                return Published(found.image, Message(image_id, geometry_of(prepared.frame)))
         raise ProtectionError(
             f"the protection could not be read back from the picture made ({found.verdict})"
         )
 
-    def examine(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
-        """Find what was changed in a copy of the picture with this id."""
+    def examine(self, received: Pixels, secret: Message) -> Examination[ReleaseTraces | None]:
+        """Find what was changed in a copy of the picture with this message."""
         if self._shipped:
             return self._verify(received, secret)
-        canvas = to_canvas(received)
-        revealed = self._engine.reveal(canvas.image)
-        located = locate(self._engine, canvas, revealed, self._key, secret)
+        told = examine_told(self._engine, received, self._key, secret)
+        shown = find_regions(told.located.probability, threshold=PLAIN_THRESHOLD, minimum_area=0)
+        found = in_copy(told.located.probability, shown, told.placement)
         return Examination(
             received=received,
-            probability=located.probability,
-            mask=located.probability > PLAIN_THRESHOLD,
-            evidence=ReleaseEvidence(canvas, located.code),
+            probability=found.probability,
+            mask=found.mask,
+            evidence=ReleaseTraces(
+                placement=told.placement,
+                canvas=told.canvas,
+                code=told.located.code,
+                on_frame=shown.mask,
+                found=found.mask,
+            ),
         )
 
-    def _verify(self, received: Pixels, secret: int) -> Examination[ReleaseEvidence]:
-        """What the product says, which is not told the image id."""
-        found = self._guard.verify(received, recover=False)
-        probability = found.probability
+    def _verify(self, received: Pixels, secret: Message) -> Examination[ReleaseTraces | None]:
+        """What the product says, which is not told the message."""
+        verdict = self._verdict(received, search="quick")
+        probability = verdict.probability
         if probability is None:
-            probability = np.zeros(found.mask.shape, np.float32)
+            probability = np.zeros(verdict.mask.shape, np.float32)
         return Examination(
             received=received,
             probability=probability,
-            mask=found.mask,
-            evidence=ReleaseEvidence(to_canvas(received), hidden_code(found)),
-            verdict=found.verdict,
-            identified=found.image_id == f"{secret:08x}",
+            mask=verdict.mask,
+            evidence=_traces(verdict),
+            verdict=verdict.verdict,
+            identified=verdict.image_id == f"{secret.image_id:012x}",
         )
 
-    def restore(self, finding: Examination[ReleaseEvidence], mask: Mask) -> Pixels:
+    def _verdict(self, pixels: Pixels, *, search: Search) -> Verdict:
+        picture = from_array(pixels)
+        return verify(self._engine, picture, [self._key], recover=False, search=search)
+
+    def restore(self, finding: Examination[ReleaseTraces | None], mask: Mask) -> Pixels:
         """Recover as the product does, from a mask a little wider than the given one."""
-        canvas, code = finding.evidence.canvas, finding.evidence.code
-        if code is None:
+        traces = finding.evidence
+        if traces is None or traces.code is None or not mask.any():
             return finding.received
-        return recover(self._engine, canvas, mask, code)
+        on_frame = traces.on_frame
+        if mask is not traces.found:
+            size = (traces.canvas.height, traces.canvas.width)
+            on_frame = mask_on_frame(mask, traces.placement, size)
+        return recover(
+            self._engine, traces.canvas, on_frame, traces.code, finding.received, traces.placement
+        )
+
+
+def _traces(verdict: Verdict) -> ReleaseTraces | None:
+    """What a verdict was drawn from; None where no message was read."""
+    evidence = verdict.evidence
+    if not isinstance(evidence, Evidence):
+        return None
+    size = (evidence.canvas.height, evidence.canvas.width)
+    return ReleaseTraces(
+        placement=evidence.placement,
+        canvas=evidence.canvas,
+        code=evidence.located.code,
+        on_frame=np.zeros(size, bool) if evidence.shown is None else evidence.shown.mask,
+        found=verdict.mask,
+    )

@@ -42,8 +42,9 @@ def psnr_db(a: Pixels, b: Pixels, where: Mask | None = None) -> float:
         b: (H, W, 3).
         where: (H, W), only these pixels; None means all.
     """
-    error = (a.astype(np.float64) - b.astype(np.float64)) ** 2
-    mean = error.mean() if where is None else error[where].mean()
+    if where is not None:
+        a, b = a[where], b[where]
+    mean = ((a.astype(np.float64) - b.astype(np.float64)) ** 2).mean()
     return float(min(100.0, 10 * np.log10(255**2 / max(mean, 1e-12))))
 
 

@@ -1,8 +1,8 @@
 """How much of the hidden copy's order someone without the key finds, for several ways of hiding it.
 
-    published file ─► reveal ─► hidden numbers, out of order ─┐
-          │                                                   ├─► nearest block of every place
-          └─► less its change ─► encode ─► numbers by block ──┘
+    published file ─► frame ─► reveal ─► hidden numbers, out of order ─┐
+                        │                                              ├─► nearest block
+                        └─► less its change ─► encode ─► by block ─────┘
 
 The attacker knows the networks and the way of hiding, and compares whole blocks: their numbers,
 magnitudes, norms, and their magnitudes under every pattern of signs. For every way the best attack
@@ -31,11 +31,14 @@ from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.engine import Engine
-from imuge.engine.canvas import BLOCK, Canvas, to_canvas
-from imuge.keys import DESCRIPTIONS, Key, code_permutations, code_signs, template
+from imuge.engine.canvas import Canvas, to_canvas
+from imuge.keys import DESCRIPTIONS, Key, Message, code_permutations, code_signs, template
 from imuge.keys.rotation import SIGN_ROUNDS, mix, rotate
 from imuge.protection.code import scatter_code
-from imuge.protection.embed import embed_payload
+from imuge.protection.embed import SHAPING, Host, prepare, residual
+from imuge.protection.frame import Frame, add_to_picture, geometry_of, to_frame
+from imuge.protection.shaping import shape
+from imuge.results import Pixels
 
 COMMAND = "python -m imuge.bench.secrecy --data ../shared/data/validation"
 CHAINS = ("none", "jpeg:90", "jpeg:75")
@@ -156,21 +159,34 @@ def read(engine: Engine, canvas: Canvas, *, cleaned: bool) -> tuple[Array, Array
     return revealed, engine.encode(image)
 
 
+def hide(engine: Engine, pixels: Pixels, host: Host, payload: Array) -> Pixels:
+    """Publish a payload as the product does; the pilot, which hides nothing, is left out."""
+    change = shape(residual(engine, host.canvas, payload), host.deviation, SHAPING)
+    return np.asarray(add_to_picture(pixels, change, host.frame, threads=engine.threads), np.uint8)
+
+
+def on_frame(pixels: Pixels, frame: Frame) -> Canvas:
+    """A copy of a picture's own size on the picture's frame."""
+    return to_canvas(to_frame(pixels, frame))
+
+
 def examine(engine: Engine, picture: Photograph, key: Key, image_id: int) -> dict[str, Any]:
     """All shares of one picture: {measured: {way: {chain: {attack: share}}}}."""
-    canvas = to_canvas(picture.pixels)
-    code = engine.encode(canvas.image)
-    permutations = code_permutations(key, image_id, *canvas.grid)
-    signs = code_signs(key, image_id, *canvas.grid, SIGN_ROUNDS * len(code))
-    marks = template(key, image_id, *canvas.grid, scales=engine.record.options.template_scales)
+    host = prepare(engine, picture.pixels)
+    code, grid = host.code, host.canvas.grid
+    permutations = code_permutations(key, image_id, *grid)
+    signs = code_signs(key, image_id, *grid, SIGN_ROUNDS * len(code))
+    message = Message(image_id, geometry_of(host.frame))
+    marks = template(key, message, *grid, scales=engine.record.options.template_scales)
     shares: dict[str, Any] = {name: defaultdict(dict) for name in MEASURED}
+    shares["blocks"] = int(permutations.shape[1])
     clear: dict[str, tuple[Array, Array]] = {}
     for way, form in ways(code, signs).items():
         hidden = scatter_code(form, permutations)
         payload = np.concatenate([hidden, marks])
-        published = embed_payload(engine, canvas, payload)
+        published = hide(engine, picture.pixels, host, payload)
         for chain in CHAINS:
-            received = to_canvas(resave(published, parse_chain(chain)))
+            received = on_frame(resave(published, parse_chain(chain)), host.frame)
             whole, visible = read(engine, received, cleaned=chain == "none")
             revealed = whole[: len(code)]
             if way == PLAIN:
@@ -211,8 +227,8 @@ def to_markdown(result: dict[str, Any]) -> str:
     """The best attacks as tables."""
     lines = [
         f"Share of a permutation found without the key, by the best attack, in brackets its range "
-        f"over {len(result['pictures'])} pictures of {SIDE}x{SIDE}. Guessing finds "
-        f"{result['chance']:.2%}.",
+        f"over {len(result['pictures'])} pictures of {SIDE}x{SIDE}, on their frames. Guessing "
+        f"finds {result['chance']:.2%}.",
         "",
         f"Made with `{result['command']}`.",
     ]
@@ -257,7 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
         "model": engine.record.name,
         "model_sha256": engine.sha256,
         "sign_rounds": SIGN_ROUNDS,
-        "chance": 1 / (SIDE // BLOCK) ** 2,
+        "chance": 1 / shares[0]["blocks"],
         "pictures": {picture.name: picture.sha256 for picture in pictures},
         "best": best(shares),
         "shares": shares,

@@ -17,11 +17,10 @@ from rich.progress import track
 from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
-from imuge.bench.pictures import photographs
+from imuge.bench.pictures import SIDE, photographs
 from imuge.guard import Guard
 from imuge.keys import new_key
 from imuge.results import Pixels
-from imuge.weights import CALIBRATED_SIDE
 
 
 def own(published: Pixels, other: Pixels) -> Iterator[tuple[str, Pixels]]:
@@ -51,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of training pictures")
     parser.add_argument("--pictures", type=int, default=40)
     options = parser.parse_args(arguments)
-    pictures = photographs(options.data, side=CALIBRATED_SIDE, count=options.pictures)
+    pictures = photographs(options.data, side=SIDE, count=options.pictures)
     guard = Guard(new_key("transplants"))
     correlations: dict[str, list[float]] = defaultdict(list)
     verdicts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))

@@ -170,17 +170,26 @@ def calibrate(
             min=0.0, max=0.5, help="Share of untouched pictures that may show any region."
         ),
     ] = 0.02,
-    reactions: Annotated[
-        Path | None, typer.Option(metavar="NPZ", help="Keep what was measured there.")
+    whole: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", readable=False, help="Large training pictures, for half."),
+    ] = None,
+    journal: Annotated[
+        Path, typer.Option(metavar="FILE", help="Keeps what was measured; a run goes on from it.")
+    ] = Path("calibration.journal.jsonl"),
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes. [default: one a core]")
     ] = None,
 ) -> None:
     """Set a release's thresholds (for developers).
 
-    Ten seconds a picture. The thresholds go into the release's record.
+    Half a minute a picture. The thresholds go into the release's record.
     """
     from imuge.bench.calibrate import calibrate as set_points
 
-    found = set_points(data, release, pictures=pictures, bound=bound, reactions=reactions)
+    found = set_points(
+        data, release, pictures=pictures, bound=bound, whole=whole, journal=journal, jobs=jobs
+    )
     typer.echo(found.model_dump_json(indent=2))
 
 

@@ -12,6 +12,7 @@ from imuge.cli.terminal import console, one_sentence, say
 from imuge.errors import ConfigError
 
 GridChoice = Literal["quick", "standard", "full"]
+DetailChoice = Literal["robust", "normal", "fine"]
 
 DataOption = Annotated[
     Path | None,
@@ -42,9 +43,7 @@ PeersOption = Annotated[
 PicturesOption = Annotated[
     int | None, typer.Option(metavar="N", min=2, help="Only so many, evenly spread over DIR.")
 ]
-SideOption = Annotated[
-    int, typer.Option(metavar="PIXELS", help="Side of the squares measured: 256 or 512.")
-]
+DetailOption = Annotated[DetailChoice, typer.Option(help="On which frames the release publishes.")]
 SeedOption = Annotated[
     int, typer.Option(metavar="N", min=0, help="The same seed gives the same results.")
 ]
@@ -68,16 +67,16 @@ def bench(
     model: ModelOption = None,
     peers: PeersOption = None,
     pictures: PicturesOption = None,
-    side: SideOption = 512,
+    detail: DetailOption = "normal",
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     resume: ResumeOption = False,
 ) -> None:
     """Measure how good it is (for developers and the curious).
 
-    Immunizes photographs, publishes, tampers, re-saves and verifies them through real files, and
-    writes tables, plots and examples. --peers adds forensics, inpainting and watermarks of
-    others. Needs the extra [bench].
+    Immunizes photographs, publishes, tampers, scales, re-saves and verifies them through real
+    files, and writes tables, plots and examples. --peers adds forensics, inpainting and
+    watermarks of others. Needs the extra [bench].
     """
     if context.invoked_subcommand is not None:
         return
@@ -85,14 +84,12 @@ def bench(
         raise ConfigError("expected --data DIR with photographs and --out DIR for the results")
     # Here: the commands that most people use need none of this.
     from imuge.bench.grid.entrants import check_names, read_models, read_peers
-    from imuge.bench.grid.run import SIDES, GridSettings, run
+    from imuge.bench.grid.run import GridSettings, run
     from imuge.weights import read_record, release_folder
 
-    if side not in SIDES:
-        raise ConfigError(f"expected --side {' or '.join(map(str, SIDES))}, got {side}")
     names = [name.strip() for name in (peers or "").split(",") if name.strip()]
     models = [read_record(release_folder()).name] if model is None else model
-    entrants = [*read_models(models), *read_peers(names)]
+    entrants = [*read_models(models, detail), *read_peers(names)]
     check_names(entrants)
     settings = GridSettings(
         data=data,
@@ -100,7 +97,6 @@ def bench(
         grid=grid,
         entrants=tuple(entrants),
         pictures=pictures,
-        side=side,
         seed=seed,
         jobs=jobs or len(os.sched_getaffinity(0)),
         resume=resume,

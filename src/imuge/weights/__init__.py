@@ -27,7 +27,7 @@ from imuge.errors import WeightsError
 from imuge.files import reason, write_atomically
 
 DEFAULT_RELEASE = "lab.r3"
-CALIBRATED_SIDE = 512  # pixels on a side of the calibration pictures
+CALIBRATED_SIDE = 512  # pixels on a side of the frame that minimum areas are stated for
 GRAPHS = ("encode", "embed", "reveal", "localize", "recover")
 
 
@@ -47,17 +47,20 @@ class WorkingPoint(_Record):
 
     minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
     threshold: float = Field(ge=0.5, lt=1)  # probability above which a pixel speaks for a region
-    minimum_area: int = Field(ge=0)  # such pixels it needs in a picture of CALIBRATED_SIDE²
+    minimum_area: int = Field(ge=0)  # such pixels it needs on a frame of CALIBRATED_SIDE²
 
 
 class Calibration(_Record):
     """The working points, and what they were set from."""
 
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
-    bound: float  # share of untouched pictures with any region under the worst processing
-    reached: float  # the same, as found on the calibration pictures
+    bound: float  # share of untouched pictures that may show any region, under any processing
+    reached: float  # the most of those kept to it, as found on the calibration pictures
     held_out: float  # and as points chosen on half of them reached on the other half
     pictures: int
+    frames: dict[str, int]  # how many of them were published on frames of each side
+    kept: dict[str, float]  # processing under which the bound was kept, and the share found
+    beyond: dict[str, float]  # and those under which no point keeps it
     command: str
 
     @field_validator("points")

@@ -4,7 +4,8 @@
 
 `quick` shows in minutes whether anything broke; `standard` moves one axis at a time away from a
 splice of a tenth of the picture; `full` crosses the axes with each other, for hours.
-Geometry that the product does not undo (scaling, cropping) is only measured by its verdict.
+Pictures are tampered with at their own size and scaled afterwards, as platforms do; a copy that was
+cut is only measured by its verdict.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, TypeAlias, get_args
 
-from imuge.attacks.resave import PLATFORMS
+from imuge.attacks.resave import PLATFORMS, parse_chain
 
 GridName: TypeAlias = Literal["quick", "standard", "full"]
 GRIDS: tuple[GridName, ...] = get_args(GridName)
@@ -62,7 +63,12 @@ OTHER_PROCESSES = (
     "saturation:0.7",
     "gamma:1.2",
 )
-GEOMETRY = ("resize:0.5", "resize:0.7", "resize:1.5", "resize:2", "crop:0.9", "crop:0.7")
+EDGES = (2048, 1600, 1280, 1080, 800, 720)  # pixels, of a copy's longer side
+COPY_FORMATS = ("jpeg:75", "jpeg:50", "webp:80", "avif:60")
+COPIES = tuple(f"long-edge:{edge},jpeg:75" for edge in EDGES)
+ALL_COPIES = tuple(f"long-edge:{edge},{form}" for edge in EDGES for form in COPY_FORMATS)
+SCALES = ("resize:0.8,jpeg:75", "resize:0.6,jpeg:75", "resize:0.5,jpeg:75", "resize:1.5,jpeg:75")
+CROPS = ("crop:0.9", "crop:0.7", "crop:0.7,jpeg:75")
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
 
 
@@ -79,8 +85,17 @@ class Case:
 
     @property
     def keeps_geometry(self) -> bool:
-        """Whether a pixel of the copy is where it was, so that masks can be compared."""
-        return self.process not in GEOMETRY
+        """Whether the copy shows the whole picture, so that masks can be compared."""
+        return self.process not in CROPS
+
+    def applies_to(self, longer_side: int) -> bool:
+        """Whether it is a case of its own for pictures of this longer side, pixels.
+
+        Copies that are scaled down to a size say nothing new of pictures that are smaller.
+        """
+        if self.process not in ALL_COPIES:
+            return True
+        return parse_chain(self.process)[0].value < longer_side
 
     def __str__(self) -> str:
         text = f"{self.tamper}, {self.process}"
@@ -97,26 +112,29 @@ def grid(name: GridName) -> tuple[Case, ...]:
 
 
 def _quick() -> Iterable[Case]:
-    yield from (Case("splice", process) for process in ("none", "jpeg:90", "jpeg:75", "jpeg:50"))
+    copies = ("long-edge:1080,jpeg:75", "resize:0.8,jpeg:75")
+    yield from (Case("splice", p) for p in ("none", "jpeg:90", "jpeg:75", "jpeg:50", *copies))
     yield from (Case(kind, MAIN_PROCESS) for kind in ("splice, same key", "copy-move", "inpaint"))
     yield from (Case("splice", MAIN_PROCESS, area) for area in (0.02, 0.3))
-    yield from (Case(process=process) for process in ("none", "jpeg:75", "jpeg:50", "webp:80"))
+    yield from (Case(process=p) for p in ("none", "jpeg:75", "jpeg:50", "webp:80", *copies))
 
 
 def _standard() -> Iterable[Case]:
-    benign = (*JPEG_420, "jpeg444:90", "jpeg444:75", "jpeg444:50", *OTHER_PROCESSES, *PLATFORMS)
-    yield from (Case(kind, process) for kind in KINDS for process in ("none", MAIN_PROCESS))
+    benign = (*JPEG_420, "jpeg444:75", *OTHER_PROCESSES, *COPIES, *SCALES, *PLATFORMS)
+    yield from (Case(kind, MAIN_PROCESS) for kind in KINDS)
+    yield from (Case(kind) for kind in ("splice", "copy-move", "inpaint", "regenerate"))
     yield from (Case("splice", process) for process in benign)
     yield from (Case("splice", MAIN_PROCESS, area) for area in AREAS)
     yield from (Case("splice", MAIN_PROCESS, shape=shape) for shape in SHAPES)
     yield from (Case("splice", MAIN_PROCESS, strength=strength) for strength in STRENGTHS)
     yield Case("splice", MAIN_PROCESS, published="jpeg:95")
-    yield from (Case(process=process) for process in ("none", *benign, *GEOMETRY))
+    yield from (Case(process=process) for process in ("none", *benign, *CROPS))
     yield from (Case(process=MAIN_PROCESS, strength=strength) for strength in STRENGTHS)
 
 
 def _full() -> Iterable[Case]:
-    benign = (*JPEG_420, *JPEG_444, *OTHER_PROCESSES, *PLATFORMS)
+    benign = (*JPEG_420, *JPEG_444, *OTHER_PROCESSES, *ALL_COPIES, *SCALES, *PLATFORMS)
+    yield from _quick()
     yield from _standard()
     yield from (Case(kind, process) for kind in KINDS for process in benign)
     for kind, process, area, shape in product(KINDS, ("none", "jpeg:75", "jpeg:50"), AREAS, SHAPES):

@@ -16,6 +16,7 @@ from imuge.bench.peers import PEERS
 from imuge.engine import Engine
 from imuge.errors import ConfigError, WeightsError, to_install
 from imuge.keys import Key
+from imuge.protection.frame import Detail
 from imuge.weights import load_release, read_record, release_folder
 
 NAME = re.compile(r"[\w .+-]+")
@@ -28,6 +29,7 @@ class Entrant:
     kind: Literal["release", "networks", "peer"]
     name: str
     path: Path | None = None  # of a release or of weights
+    detail: Detail = "normal"  # of a release: on which frames it publishes
 
     def build(self, *, threads: int) -> AnyContestant:
         """Load what it needs.
@@ -42,7 +44,7 @@ class Entrant:
             assert self.path is not None
             return _networks(self.name, self.path, threads)
         engine = Engine(load_release(self.path), threads=threads)
-        made = ReleaseContestant(engine, bench_key(), shipped=True)
+        made = ReleaseContestant(engine, bench_key(), shipped=True, detail=self.detail)
         made.name = self.name
         return made
 
@@ -52,23 +54,23 @@ def bench_key() -> Key:
     return Key.from_secret("bench", bytes(range(32)))
 
 
-def read_models(arguments: Sequence[str]) -> list[Entrant]:
-    """Entrants out of `--model`.
+def read_models(arguments: Sequence[str], detail: Detail = "normal") -> list[Entrant]:
+    """Entrants out of `--model` and `--detail`.
 
     Raises:
         ConfigError: a name is unfit.
         WeightsError: there is neither a release nor a file of weights of this name.
     """
-    return [_read_model(argument) for argument in arguments]
+    return [_read_model(argument, detail) for argument in arguments]
 
 
-def _read_model(argument: str) -> Entrant:
+def _read_model(argument: str, detail: Detail) -> Entrant:
     name, equals, path = argument.partition("=")
     if not equals:
         name, path = "", argument
     shipped = read_record(release_folder()).name
     if path == shipped:
-        return Entrant("release", name or shipped)
+        return Entrant("release", name or shipped, detail=detail)
     if equals and not (NAME.fullmatch(name) and path):
         raise ConfigError(
             "expected --model NAME=PATH, NAME of letters, digits, blanks and ._+-, "
@@ -81,7 +83,7 @@ def _read_model(argument: str) -> Entrant:
             f"the release shipped is {shipped}"
         )
     if (where / "record.json").exists():
-        return Entrant("release", name or read_record(where).name, where)
+        return Entrant("release", name or read_record(where).name, where, detail)
     return Entrant("networks", name or where.stem, where)
 
 

@@ -25,13 +25,16 @@ class Journal:
         folder: Where the results go.
         plan: What the run is: two runs of one plan measure the same.
         resume: Whether to go on where an earlier run of the same plan stopped.
+        name: Of the file.
 
     Raises:
         ConfigError: an unfinished run is in the way, or there is none of this plan to go on with.
     """
 
-    def __init__(self, folder: Path, plan: dict[str, Any], *, resume: bool) -> None:
-        self._path = folder / NAME
+    def __init__(
+        self, folder: Path, plan: dict[str, Any], *, resume: bool, name: str = NAME
+    ) -> None:
+        self._path = folder / name
         self.done: dict[Unit, list[Row]] = {}
         header = json.loads(json.dumps({"plan": plan}))
         if resume:
@@ -39,7 +42,7 @@ class Journal:
             return
         if self._path.exists():
             raise ConfigError(
-                f"{folder} holds an unfinished run; go on with --resume, or remove {NAME} in it"
+                f"{folder} holds an unfinished run; go on with --resume, or remove {name} in it"
             )
         self._path.write_text(json.dumps(header) + "\n")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from imuge.bench.grid.sheets import Sheet
 from imuge.bench.grid.summary import Rows, chosen, tampered, untouched
-from imuge.bench.grid.table import ALARMS, LOCALIZATION, RECOVERY, Number, cells
+from imuge.bench.grid.table import ALARMS, LOCALIZATION, RECOVERY, Number, cells, taken
 from imuge.report.pictures import preview
 
 EDGE = 320  # pixels, of an example's picture
@@ -87,8 +87,8 @@ def _head(result: Mapping[str, Any]) -> str:
     lines = ["<header>", "<h1>How good is it?</h1>"]
     names = ", ".join(escape(name) for name in result["contestants"])
     lines.append(
-        f"<p>{names}: {len(result['pictures'])} photographs of {result['side']}×{result['side']} "
-        f"pixels, grid <b>{escape(result['grid'])}</b>, through real files and encoders.</p>"
+        f"<p>{names}: {taken(result)}, grid <b>{escape(result['grid'])}</b>, through real files "
+        "and encoders.</p>"
     )
     lines += ["<ul class=figures>", *_figures(result["rows"]), "</ul>", "</header>"]
     return "\n".join(lines)

@@ -26,12 +26,11 @@ from imuge.bench.grid.table import to_markdown
 from imuge.bench.grid.trials import AnyContestant, Row, Subject
 from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.peers import BIT_MARKS
-from imuge.bench.pictures import Photograph, photographs
+from imuge.bench.pictures import Photograph, longer_sides, photographs
 from imuge.errors import ConfigError, ImugeError, to_install
 from imuge.files import reason, write_atomically
 
 SCHEMA = "imuge.bench/1"
-SIDES = (256, 512)
 LIBRARIES = ("numpy", "scipy", "pillow", "onnxruntime")
 EXAMPLES = (Case("splice", "jpeg:75"), Case("inpaint", "jpeg:75"), Case("splice", "jpeg:50"))
 
@@ -45,7 +44,6 @@ class GridSettings:
     grid: GridName
     entrants: tuple[Entrant, ...]
     pictures: int | None  # only so many, evenly spread; None means all
-    side: int  # of a picture, pixels
     seed: int
     jobs: int
     resume: bool
@@ -65,7 +63,7 @@ def run(settings: GridSettings, *, console: Console) -> dict[str, Any]:
         ImageError: the disk refused.
     """
     _require_plots()
-    chosen = photographs(settings.data, side=settings.side, count=settings.pictures)
+    chosen = photographs(settings.data, count=settings.pictures)
     if len(chosen) < 2:
         raise ConfigError(f"expected two photographs or more in {settings.data}, got one")
     built = [entrant.build(threads=1) for entrant in settings.entrants]
@@ -110,7 +108,7 @@ def _facts(
         "schema": SCHEMA,
         "grid": settings.grid,
         "cases": [asdict(case) for case in grid(settings.grid)],
-        "side": settings.side,
+        "longer_sides": longer_sides(chosen),
         "seed": settings.seed,
         "imuge": __version__,
         "versions": {name: version(name) for name in LIBRARIES},

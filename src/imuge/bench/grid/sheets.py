@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imuge.bench.grid.cases import Case
-from imuge.bench.grid.trials import Subject
+from imuge.bench.grid.trials import Subject, restored
 from imuge.bench.scores import Mask, f1, psnr_db
 from imuge.report.overlay import COLOUR
 from imuge.results import Pixels
@@ -35,19 +35,20 @@ def sheet(subject: Subject, case: Case, *, name: str) -> Sheet:
     published = subject.published(case.strength)
     received, true = subject.forged(case)
     finding = contestant.examine(received, published.secret)
+    shown = finding.at_size(subject.size)
     pictures = [
         ("photograph", subject.original),
         (f"immunized, {psnr_db(subject.original, published.pixels):.1f} dB", published.pixels),
         (f"the change, {GAIN} times", residual(subject.original, published.pixels)),
         ("as it came back", received),
         (
-            f"found (red), true outline (white), F1 {f1(finding.mask, true):.3f}",
-            marked(received, finding.mask, true),
+            f"found (red), true outline (white), F1 {f1(shown.mask, true):.3f}",
+            marked(shown.received, shown.mask, true),
         ),
     ]
     if contestant.restores:
-        recovered = contestant.restore(finding, finding.mask)
-        before, after = (psnr_db(subject.original, p, true) for p in (received, recovered))
+        recovered = restored(subject, finding, finding.mask)
+        before, after = (psnr_db(subject.original, p, true) for p in (shown.received, recovered))
         pictures.append((f"recovered, {before:.1f} to {after:.1f} dB in the area", recovered))
     return Sheet(f"{name}: {case}", tuple(pictures))
 

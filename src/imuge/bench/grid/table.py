@@ -90,10 +90,16 @@ def to_markdown(result: dict[str, Any]) -> str:
 def provenance(result: dict[str, Any]) -> str:
     """Which command made the numbers, on what."""
     return (
-        f"`{result['command']}`: grid {result['grid']}, {len(result['pictures'])} pictures of "
-        f"{result['side']}x{result['side']}, seed {result['seed']}, imuge {result['imuge']}; "
-        "averages over pictures."
+        f"`{result['command']}`: grid {result['grid']}, {taken(result)}, seed {result['seed']}, "
+        f"imuge {result['imuge']}; averages over pictures, in the published picture's own pixels."
     )
+
+
+def taken(result: Mapping[str, Any]) -> str:
+    """How many pictures of what size were measured."""
+    low, high = result["longer_sides"]
+    size = f"{low}" if low == high else f"{low} to {high}"
+    return f"{len(result['pictures'])} pictures of {size} pixels on the longer side"
 
 
 def contestants(result: dict[str, Any]) -> Iterator[str]:

@@ -106,11 +106,15 @@ class _Process:
 
 def _start(plan: GridPlan, done: Any) -> None:  # noqa: ANN401
     _Process.plan, _Process.done, _Process.contestants = plan, done, {}
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
-    """Where the parent is killed nobody tells its processes to stop; they would wait for ever."""
+def end_with_parent() -> None:
+    """Have this process end when its parent is killed: nobody else would tell it to stop."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

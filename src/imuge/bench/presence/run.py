@@ -37,6 +37,7 @@ from imuge.engine.canvas import to_canvas
 from imuge.errors import to_install
 from imuge.files import write_atomically
 from imuge.keys import TEMPLATE_CHANNELS, Key, read
+from imuge.protection.frame import published_frame, to_frame
 from imuge.results import Pixels
 
 COMMAND = "python -m imuge.bench.presence --data ../shared/data/validation --out DIR"
@@ -56,8 +57,12 @@ def resampled_keys(count: int = KEYS) -> list[Key]:
 
 
 def presence_values(engine: Engine, picture: Pixels, keys: Sequence[Key]) -> Values:
-    """The presence p-value of one picture under each key, (keys,), uncorrected for their number."""
-    canvas = to_canvas(picture)
+    """The presence p-value of one picture under each key, (keys,), uncorrected for their number.
+
+    On the frame that the picture would be published on.
+    """
+    height, width = picture.shape[:2]
+    canvas = to_canvas(to_frame(picture, published_frame(width, height)))
     signs = engine.reveal(canvas.image)[-TEMPLATE_CHANNELS:]
     return np.array([read(key, signs, valid=canvas.inside).presence_p for key in keys])
 

@@ -27,7 +27,7 @@ from imuge.bench.security.forgeries import (
 from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK
 from imuge.errors import ProtectionError
-from imuge.keys import Key, verify_only
+from imuge.keys import Key, Message, verify_only
 from imuge.results import Pixels
 
 CHAINS = ("none", "jpeg:75")
@@ -77,13 +77,13 @@ class Gallery:
     other_key: Key = field(
         default_factory=lambda: Key.from_secret("stranger", bytes(reversed(range(32))))
     )
-    _made: dict[tuple[str, int], Published[int]] = field(default_factory=dict)
+    _made: dict[tuple[str, int], Published[Message]] = field(default_factory=dict)
 
-    def published(self, number: int) -> Published[int]:
+    def published(self, number: int) -> Published[Message]:
         """A picture under the key; numbers go round."""
         return self._publish(self.key, number % len(self.pictures), 0)
 
-    def of_other_key(self, number: int) -> Published[int]:
+    def of_other_key(self, number: int) -> Published[Message]:
         """A picture under the other key."""
         return self._publish(self.other_key, number % len(self.pictures), OTHER_KEY_SEED)
 
@@ -99,7 +99,7 @@ class Gallery:
         except ProtectionError:
             return None
 
-    def _publish(self, key: Key, number: int, seed: int) -> Published[int]:
+    def _publish(self, key: Key, number: int, seed: int) -> Published[Message]:
         if (key.name, number) not in self._made:
             maker = ReleaseContestant(self.engine, key, shipped=True)
             made = maker.immunize(self.pictures[number], seed=seed + number)
@@ -174,12 +174,12 @@ def collage(gallery: Gallery, i: int) -> Iterator[Case]:
         yield from _patchworks(gallery, name, [first, *(donor(i + n) for n in (1, 2, 3))])
 
 
-def _patchworks(gallery: Gallery, name: str, sources: list[Published[int]]) -> Iterator[Case]:
+def _patchworks(gallery: Gallery, name: str, sources: list[Published[Message]]) -> Iterator[Case]:
     picture, source = patchwork([one.pixels for one in sources])
 
     def true(image_id: int | None) -> Mask:
         """All that is not of the picture that was recognized; of none: of the first."""
-        ids = [one.secret for one in sources]
+        ids = [one.secret.image_id for one in sources]
         known = image_id if image_id in ids and name == "same key" else ids[0]
         return np.array([one != known for one in ids])[source]
 
@@ -264,8 +264,8 @@ def shifts(gallery: Gallery, i: int) -> Iterator[Case]:
         row = Row(
             group="shifts",
             name=name,
-            words="intact, once there is a search for the geometry; this version has none: "
-            "unprotected",
+            words="intact: cutting rows and columns off is a crop, and what is repeated at the "
+            "edge is outside of what was published",
             should=frozenset({"intact"}),
             harmful=ACCUSATIONS,
         )

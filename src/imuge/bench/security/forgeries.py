@@ -15,8 +15,11 @@ from scipy import ndimage, signal
 from imuge.bench.scores import Mask
 from imuge.engine import Engine
 from imuge.engine.canvas import to_canvas
+from imuge.image.picture import Samples
 from imuge.keys import TEMPLATE_CHANNELS
-from imuge.protection.embed import embed_payload
+from imuge.protection.embed import SHAPING, prepare, residual
+from imuge.protection.frame import add_to_picture, to_frame
+from imuge.protection.shaping import shape
 from imuge.results import Pixels
 
 Denoiser = Literal["Wiener", "median"]
@@ -78,17 +81,21 @@ def moved(picture: Pixels, down: int, right: int) -> Pixels:
 def embed_revealed(
     engine: Engine, published: Pixels, host: Pixels, *, own_code: bool = False
 ) -> Pixels:
-    """Reveal what one picture carries and embed it in another, which needs no key.
+    """Reveal what one picture carries on its frame and embed it in another, which needs no key.
+
+    The pilot is not made anew: its waves are keyed. What of them the host carries stays in it.
 
     Args:
         engine: The public networks.
-        published: Where the signs come from.
+        published: Where the signs come from, with the frame of the usual detail.
         host: Where they go, of the same size.
         own_code: Embed the host's own code beside the signs, block by block in its place, since
             the permutation is not known; else what was revealed.
     """
-    payload = engine.reveal(to_canvas(published).image)
-    canvas = to_canvas(host)
+    prepared = prepare(engine, host)
+    payload = engine.reveal(to_canvas(to_frame(published, prepared.frame)).image)
     if own_code:
-        payload = np.concatenate([engine.encode(canvas.image), payload[-TEMPLATE_CHANNELS:]])
-    return embed_payload(engine, canvas, payload)
+        payload = np.concatenate([prepared.code, payload[-TEMPLATE_CHANNELS:]])
+    change = shape(residual(engine, prepared.canvas, payload), prepared.deviation, SHAPING)
+    made: Samples = add_to_picture(host, change, prepared.frame, threads=engine.threads)
+    return np.asarray(made, np.uint8)

@@ -3,7 +3,7 @@
     python -m imuge.bench.speed --out out/bench
 
 Ratios are what counts: machines are shared and noisy. *Its graphs alone* is one run of each graph
-that the call cannot do without, on the whole picture, with nothing around it. *All graphs inside
+that the call cannot do without, on the whole frame, with nothing around it. *All graphs inside
 the call* adds what it runs beyond that: the sample of the hidden copy, for one.
 
 All of it would take half an hour on two cores, so there is a limit (`--minutes`): what matters most
@@ -34,22 +34,21 @@ from imuge.files import write_atomically
 
 __all__ = ["main", "to_markdown"]
 
-SIZES = {
-    "0.25": (512, 512),
+SIZES = {  # of pictures, megapixels
     "1": (1152, 864),
-    "4": (2304, 1728),
-    "12": (4000, 3008),
-    "24": (6000, 4000),
+    "12": (4000, 3000),
     "48": (8000, 6000),
+    "100": (11552, 8664),
 }
-WHOLE_SIZES = {**SIZES, "12": (4000, 3000)}  # a camera's; 3008 is the canvas it lies on
-STAGE_SIZES = ("0.25", "1", "4", "12", "48")
-LATE_SIZES = ("24",)  # whole calls that come last: minutes each
-REFUSED_SIZES = ("48",)  # the product takes 24 megapixels
-TURNS = {"0.25": 3, "1": 2}  # measured runs; larger ones get one
+FRAMES = {  # of pictures of 4:3 on the frames of each detail
+    "robust": (512, 384),
+    "normal": (768, 576),
+    "fine": (1536, 1152),
+}
+TURNS = {"robust": 3, "normal": 3, "1": 2}  # measured runs; larger ones get one
 MINUTES = 15
 # First guesses of seconds a megapixel with one thread, all backends together; then it is measured.
-GUESSED_S_PER_MPX = {"whole": 16.0, "stage": 7.0}
+GUESSED_S_PER_MPX = {"whole": 3.0, "stage": 9.0}
 START_S = 4.0  # processes to be started for one task
 
 
@@ -57,36 +56,29 @@ START_S = 4.0  # processes to be started for one task
 class SpeedTask:
     """Whole calls, or one stage in all backends, at one size and number of threads."""
 
-    size: str
+    size: str  # of SIZES, or of FRAMES for a stage
     threads: int
     stage: str | None = None  # None: whole calls
 
     def __str__(self) -> str:
-        return f"{self.stage or 'immunize and verify'}, {self.size} Mpx, {self.threads} threads"
+        if self.stage is None:
+            return f"immunize and verify, {self.size} Mpx, {self.threads} threads"
+        return f"{self.stage}, frame {self.size}, {self.threads} threads"
 
     def computed_mpx(self, repeats: int) -> float:
-        """Megapixels that run through the networks, all turns together."""
-        width, height = SIZES[self.size]
-        if self.stage is None:
-            return 0.0 if self.size in REFUSED_SIZES else repeats * width * height / 1e6
-        return (repeats + (repeats > 1)) * width * height / 1e6
+        """Megapixels that are worked on, all turns together."""
+        width, height = SIZES[self.size] if self.stage is None else FRAMES[self.size]
+        turns = repeats if self.stage is None else repeats + (repeats > 1)
+        return turns * width * height / 1e6
 
 
-def tasks(sizes: Sequence[str], threads: Sequence[int]) -> Iterator[SpeedTask]:
+def tasks(
+    sizes: Sequence[str], frames: Sequence[str], threads: Sequence[int]
+) -> Iterator[SpeedTask]:
     """Everything there is to measure, what matters most first."""
-    most, *fewer = sorted(set(threads), reverse=True)
-    yield from (SpeedTask(size, most) for size in sizes if size not in LATE_SIZES)
-    staged = [size for size in sizes if size in STAGE_SIZES]
-    yield from (SpeedTask(size, most, stage) for size in staged for stage in STAGES)
-    for count in fewer:
-        for size in sizes:
-            if size not in LATE_SIZES:
-                yield SpeedTask(size, count)
-            if size in STAGE_SIZES:
-                yield from (SpeedTask(size, count, stage) for stage in STAGES)
-    yield from (
-        SpeedTask(size, count) for count in (most, *fewer) for size in sizes if size in LATE_SIZES
-    )
+    for count in sorted(set(threads), reverse=True):
+        yield from (SpeedTask(size, count) for size in sizes)
+        yield from (SpeedTask(frame, count, stage) for frame in frames for stage in STAGES)
 
 
 @dataclass(slots=True)
@@ -119,6 +111,7 @@ class SpeedSettings:
     """What is measured, and how long it may take."""
 
     sizes: tuple[str, ...]
+    frames: tuple[str, ...]
     threads: tuple[int, ...]
     backends: tuple[str, ...]
     repeats: int | None  # of every task; None: `TURNS`
@@ -143,11 +136,11 @@ class Findings:
     def measure(self, task: SpeedTask, repeats: int) -> None:
         """Do one task."""
         if task.stage is None:
-            size = WHOLE_SIZES[task.size]
+            size = SIZES[task.size]
             found = large_in_own_process(*size, threads=task.threads, repeats=repeats)
             self.large.setdefault(task.threads, {})[task.size] = found
             return
-        width, height = SIZES[task.size]
+        width, height = FRAMES[task.size]
         cell = Cell(stage=task.stage, width=width, height=height, threads=task.threads)
         weights = self.settings.torch_weights
         self.stages.append(measure(cell, self.backends, repeats=repeats, torch_weights=weights))
@@ -158,7 +151,7 @@ def run(settings: SpeedSettings, console: Console, *, started_s: float) -> Findi
     findings = Findings(settings, [name for name in settings.backends if not missing(name)])
     findings.left_out += [why for name in settings.backends if (why := missing(name))]
     clock = Clock(started_s + 60 * (settings.minutes or float("inf")))
-    planned = list(tasks(settings.sizes, settings.threads))
+    planned = list(tasks(settings.sizes, settings.frames, settings.threads))
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=len(planned))
@@ -188,7 +181,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     quick = options.quick
     settings = SpeedSettings(
-        sizes=tuple(options.sizes or (["0.25"] if quick else SIZES)),
+        sizes=tuple(options.sizes or (["1"] if quick else SIZES)),
+        frames=tuple(options.frames or (["robust"] if quick else FRAMES)),
         threads=tuple(options.threads or ([available_threads()] if quick else _threads())),
         backends=tuple(options.backends),
         repeats=options.repeats or (2 if quick else None),
@@ -199,7 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
     most = max(settings.threads)
     console = Console(stderr=True)
     started_s = time.monotonic()
-    with console.status("512x512 beside the bare graphs"):
+    with console.status("640x640, on a frame of 512x512, beside the bare graphs"):
         beside = overheads(most, settings.repeats or REPEATS)
     found = run(settings, console, started_s=started_s)
     result = {
@@ -234,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Time and memory, in several backends.")
     parser.add_argument("--out", type=Path, help="folder for the results")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, help="megapixels (default: all)")
+    parser.add_argument("--frames", nargs="+", choices=FRAMES, help="of stages (default: all)")
     parser.add_argument(
         "--threads", nargs="+", type=_positive, help="default: 1, 2 and all there are"
     )

@@ -18,7 +18,7 @@ def to_markdown(result: dict[str, Any]) -> str:
 
 def _overheads(rows: dict[str, dict[str, float]]) -> list[str]:
     lines = [
-        "| 512x512 | s | its graphs alone, s | ratio | all graphs inside the call, s | ratio |",
+        "| 640x640 | s | its graphs alone, s | ratio | all graphs inside the call, s | ratio |",
         "|---|---|---|---|---|---|",
     ]
     return lines + [

@@ -30,7 +30,7 @@ from imuge.keys import Key
 from imuge.results import Pixels, Verdict
 
 REPEATS = 7
-SMALL = 512
+SMALL, FRAME = 640, 512  # pixels on a side, of a small picture and of its frame
 BAND = 256  # rows
 
 
@@ -61,17 +61,17 @@ def scene(width: int, height: int) -> Pixels:
 
 
 def overheads(threads: int, repeats: int = REPEATS) -> dict[str, dict[str, float]]:
-    """Whole calls at 512x512 beside the bare graphs, one picture after the other."""
+    """Whole calls at 640x640 beside the bare graphs on 512x512, one picture after the other."""
     engine = Clocked(threads=threads)
     guard = Guard(_key(), engine=engine)
     host = scene(SMALL, SMALL)
     made = guard.immunize(host)
     forged = tamper(made.image, "splice", area=0.2, rng=np.random.default_rng(1), other=host[::-1])
     received = resave(forged.picture, parse_chain("jpeg:70"))
-    bare = _bare_graphs(engine, host)
+    bare = _bare_graphs(engine, scene(FRAME, FRAME))
     marking = ("encode", "embed")
     seeing = ("encode",) if engine.record.options.code_evidence else ()
-    checking = ("reveal", "reveal", *seeing, "localize")  # earlier protection, then the result
+    checking = ("reveal", *seeing, "localize")  # of the result
     calls: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
         "immunize": (lambda: guard.immunize(host), marking + checking),
         "immunize, the marking graphs alone": (lambda: guard.immunize(host), marking),
@@ -92,13 +92,13 @@ def _key() -> Key:
 
 
 def _bare_graphs(engine: Clocked, host: Pixels) -> dict[str, Callable[[], object]]:
-    """One run of each graph on the whole picture, with nothing around it."""
+    """One run of each graph on a whole frame, with nothing around it."""
     image = to_canvas(host).image
-    side = SMALL // BLOCK
+    side = FRAME // BLOCK
     payload = np.ones((30, side, side), np.float32)
     template = np.ones((6, side, side), np.float32)
     codes = np.ones((26, side, side), np.float32)
-    mask = np.ones((1, SMALL, SMALL), np.float32)
+    mask = np.ones((1, FRAME, FRAME), np.float32)
     return {
         "encode": lambda: engine.encode(image),
         "embed": lambda: engine.embed(image, payload, 1.0),

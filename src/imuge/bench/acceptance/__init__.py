@@ -1,1 +1,0 @@
-"""The release beside what its design promises."""
