@@ -47,6 +47,9 @@ UNCALIBRATED = Calibration(
     reached=1.0,
     held_out=1.0,
     pictures=0,
+    frames={},
+    kept={},
+    beyond={},
     command="not calibrated",
 )
 SMALLEST_STORED_IN_HALF = 1024  # numbers; below this a cast costs more than it saves
