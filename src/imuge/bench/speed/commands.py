@@ -142,8 +142,8 @@ def tampered_with(source: Path, target: Path) -> None:
 
 def measure_all(
     sizes: Sequence[str], baseline: str | None, baseline_sizes: Sequence[str]
-) -> dict[str, Any]:
-    """Costs by size: of this tree, and of the baseline at some of them."""
+) -> Iterator[dict[str, Any]]:
+    """Costs by size, of this tree and at some sizes of the baseline; again after every size."""
     Image.MAX_IMAGE_PIXELS = None  # our own pictures, of known size
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -163,7 +163,7 @@ def measure_all(
             found[size]["now"] = measure(ours, host, _empty(folder / f"{size}-now"))
             if theirs is not None and size in baseline_sizes:
                 found[size]["before"] = measure(theirs, host, _empty(folder / f"{size}-before"))
-    return found
+            yield found
 
 
 def _empty(folder: Path) -> Path:
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--baseline-sizes", nargs="*", choices=SIZES, default=BASELINE_SIZES)
     options = parser.parse_args(arguments)
     load = os.getloadavg()[0]
-    result = {
+    result: dict[str, Any] = {
         "command": COMMAND,
         "imuge": __version__,
         "machine": platform.platform(),
@@ -225,12 +225,13 @@ def main(arguments: list[str] | None = None) -> None:
         "threads": available_threads(),
         "load_before": load,
         "baseline": options.baseline,
-        "sizes": measure_all(options.sizes, options.baseline, options.baseline_sizes),
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, indent=1) + "\n"
-    write_atomically(options.out / "commands.json", text.encode(), overwrite=True)
-    write_atomically(options.out / "commands.md", to_markdown(result).encode(), overwrite=True)
+    for sizes in measure_all(options.sizes, options.baseline, options.baseline_sizes):
+        result["sizes"] = sizes
+        text = json.dumps(result, indent=1) + "\n"  # after every size: large ones take a while
+        write_atomically(options.out / "commands.json", text.encode(), overwrite=True)
+        write_atomically(options.out / "commands.md", to_markdown(result).encode(), overwrite=True)
     sys.stdout.write(to_markdown(result))
 
 
