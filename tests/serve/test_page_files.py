@@ -23,4 +23,4 @@ def test_every_module_and_picture_that_the_page_names_is_served():
 def test_the_sample_is_a_photograph():
     data, media_type = static_files()["sample.jpg"]
     with Image.open(io.BytesIO(data)) as image:
-        assert (image.format, image.size, media_type) == ("JPEG", (512, 512), "image/jpeg")
+        assert (image.format, image.size, media_type) == ("JPEG", (1920, 1299), "image/jpeg")

@@ -25,7 +25,7 @@ MEDIA_TYPES = {
 
 def static_files() -> dict[str, tuple[bytes, str]]:
     """Content and media type of every file below `static`, and of the sample, by its path there."""
-    photograph = (resources.files("imuge") / "demo" / "astronaut.jpg").read_bytes()
+    photograph = (resources.files("imuge") / "demo" / "beach.jpg").read_bytes()
     sample = {"sample.jpg": (photograph, MEDIA_TYPES[".jpg"])}
     return sample | dict(_walk(resources.files("imuge.serve") / "static", ""))
 

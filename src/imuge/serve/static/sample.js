@@ -4,10 +4,10 @@ import { ServiceError } from "./api.js";
 import { decode } from "./pixels.js";
 
 const ADDRESS = "static/sample.jpg";
-const PATCH = { x: 0.02, y: 0.1, from: 0.34, width: 0.22, height: 0.3 }; // shares of the picture
+const PATCH = { x: 0.5, y: 0, from: 0.1, width: 0.36, height: 0.36 }; // shares: sky over the palm leaf
 const QUALITY = 0.85;
 
-/** The sample as it is in the package: Eileen Collins, NASA, public domain. */
+/** The sample as it is in the package: © 2008 Nevit Dilmen, CC BY 3.0. */
 export async function sample() {
   const answer = await fetch(ADDRESS).catch(() => null);
   if (!answer?.ok) throw new ServiceError({ code: "unreachable", message: "The sample could not be loaded." });
