@@ -61,6 +61,6 @@ def test_signs_are_embedded_anew_without_any_key(guard, immunized, other_photogr
         for picture in (immunized.image, made)
     )
     signs = np.sign(first[-TEMPLATE_CHANNELS:]) == np.sign(again[-TEMPLATE_CHANNELS:])
-    assert signs.mean() > 0.9
+    assert signs.mean() > 0.8
     code = [part[:-TEMPLATE_CHANNELS].ravel() for part in (first, again)]
     assert (np.corrcoef(*code)[0, 1] > 0.8) is not own_code

@@ -17,9 +17,8 @@ from imuge.engine import Engine
 from imuge.engine.canvas import to_canvas
 from imuge.image.picture import Samples
 from imuge.keys import TEMPLATE_CHANNELS
-from imuge.protection.embed import SHAPING, prepare, residual
+from imuge.protection.embed import prepare, residual
 from imuge.protection.frame import add_to_picture, to_frame
-from imuge.protection.shaping import shape
 from imuge.results import Pixels
 
 Denoiser = Literal["Wiener", "median"]
@@ -96,6 +95,7 @@ def embed_revealed(
     payload = engine.reveal(to_canvas(to_frame(published, prepared.frame)).image)
     if own_code:
         payload = np.concatenate([prepared.code, payload[-TEMPLATE_CHANNELS:]])
-    change = shape(residual(engine, prepared.canvas, payload), prepared.deviation, SHAPING)
+    # Unshaped: whoever forges hides as much as there is, and does not care who sees it.
+    change = residual(engine, prepared.canvas, payload)
     made: Samples = add_to_picture(host, change, prepared.frame, threads=engine.threads)
     return np.asarray(made, np.uint8)
