@@ -40,7 +40,9 @@ def test_a_weak_edge_counts_only_where_a_strong_one_leads_to_it():
     assert not edge_map(horizon(weak)).any()
     weak[:32] = torch.linspace(0.2, 0.1, 32)
     found = edge_map(horizon(weak))[0, 0]
-    assert (found[:, 1:75].sum(0) == 1).all()  # followed for 64 pixels, and no further
+    # Followed for 64 pixels, and no further. Two rows lie equally high: processors that round
+    # differently keep one of them, or both.
+    assert ((found[:, 1:75].sum(0) >= 1) & (found[:, 1:75].sum(0) <= 2)).all()
     assert not found[:, 100:].any()
 
 

