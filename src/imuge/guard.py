@@ -259,10 +259,7 @@ class Guard:
         """
         for draw in range(DRAWS):
             image_id = new_image_id()
-            with step(self._progress, "add"):
-                pixels = publish(
-                    self.engine, picture.samples, host, key, image_id, strength=strength
-                )
+            pixels = publish(self.engine, picture.samples, host, key, image_id, strength=strength)
             made = picture.with_pixels(pixels)
             for as_it_came in codings if draw == 0 else codings[-1:]:
                 with step(self._progress, "write"):

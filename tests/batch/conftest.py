@@ -22,9 +22,9 @@ def held(key):
 
 @pytest.fixture
 def crops(photograph, other_photograph):
-    """Any number of different small photographs, (128, 160, 3) uint8."""
+    """Any number of different photographs, (224, 256, 3) uint8: smaller ones may not bear WebP."""
 
-    def cut(count, width=160, height=128):
+    def cut(count, width=256, height=224):
         sources = (photograph, other_photograph)
         for number in range(count):
             left, top = number * 7 % (257 - width), number * 11 % (257 - height)

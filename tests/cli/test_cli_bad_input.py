@@ -72,16 +72,28 @@ def test_a_bad_picture(bad, imuge, doing, name):
     assert result.exit_code == FAILED
     assert result.stdout == ""
     assert_one_sentence(result.stderr, name, BAD[name][1])
-    assert result.stderr.count(name) == 1
+    # Named once, and once more only in the command to type for a folder.
+    assert result.stderr.replace(f"imuge batch {doing} {name} --out DIR", "").count(name) == 1
     assert everything(bad) == before
 
 
 @pytest.mark.usefixtures("held")
-@pytest.mark.parametrize("name", ["", ".", "..", "/", "n" * 300])
+@pytest.mark.parametrize("name", ["", ".", "..", "/"])
 @pytest.mark.parametrize("doing", ["immunize", "verify"])
-def test_a_name_that_is_no_file_name(folder, imuge, doing, name):
+def test_a_folder_is_sent_to_the_command_for_folders(folder, imuge, doing, name):
     before = everything(folder)
     result = imuge(doing, name)
+    assert result.exit_code == FAILED
+    command = f"imuge batch {doing} {Path(name)} --out DIR"
+    assert result.stderr == f"imuge: {Path(name)} is a folder; all of it is done by: {command}\n"
+    assert everything(folder) == before
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("doing", ["immunize", "verify"])
+def test_a_name_that_is_no_file_name(folder, imuge, doing):
+    before = everything(folder)
+    result = imuge(doing, "n" * 300)
     assert result.exit_code == FAILED
     assert_one_sentence(result.stderr, "cannot ")
     assert everything(folder) == before

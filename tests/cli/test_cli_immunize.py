@@ -80,9 +80,11 @@ def test_an_existing_output_and_the_input_itself_stay_unless_asked(folder, imuge
         ("misnamed.jpg", ["-o", "out.jpg"], "out.jpg", "JPEG"),
     ],
 )
-def test_the_outputs_name_tells_its_format(folder, imuge, source, options, target, form):
-    content = (folder / "plain.png").read_bytes()
-    (folder / source).write_bytes(content)
+def test_the_outputs_name_tells_its_format(
+    folder, imuge, photograph, source, options, target, form
+):
+    # Larger than plain.png, which is too small for its protection to read back from a JPEG.
+    Image.fromarray(photograph).save(folder / source, "PNG")
     result = imuge("immunize", source, *options)
     assert result.exit_code == 0
     assert identify((folder / target).read_bytes()) == form
@@ -136,10 +138,10 @@ def test_protection_by_another_key_that_is_held_is_refused_too(imuge):
 
 
 @pytest.mark.usefixtures("held")
-def test_metadata_is_dropped_where_asked(imuge):
+def test_metadata_is_dropped_where_asked(imuge, photograph):
     exif = Image.Exif()
     exif[0x010E] = "my garden"
-    Image.open("plain.png").save("noted.jpg", exif=exif, quality=95)
+    Image.fromarray(photograph).save("noted.jpg", exif=exif, quality=95)
     assert imuge("immunize", "noted.jpg").exit_code == 0
     assert imuge("immunize", "noted.jpg", "-o", "bare.jpg", "--metadata", "none").exit_code == 0
     with Image.open("noted.immunized.jpg") as kept, Image.open("bare.jpg") as bare:

@@ -18,13 +18,13 @@ pytestmark = pytest.mark.usefixtures("held", "folder")
 
 
 @pytest.fixture
-def registry(imuge):
+def registry(imuge, held):
     """A registry with plain.png in it, published as out.png."""
     made = imuge("registry", "init", "--name", NAME)
     assert made.exit_code == 0, made.stderr
     done = imuge(
         *("immunize", "plain.png", "-o", "out.png", "--registry", "--thumbnail"),
-        *("--publisher", "The Example Times", "--note", "front page"),
+        *("--publisher", "The Example Times", "--note", "front page", "--key", held),
     )
     assert done.exit_code == 0, done.stderr
     assert f"record 0 of {NAME}" in done.stderr

@@ -98,7 +98,8 @@ def test_only_a_tree_without_the_service_goes_without_its_reference(monkeypatch)
     monkeypatch.setattr(http_reference, "find_spec", lambda _: None)
     assert http_reference.to_markdown() == http_reference.ABSENT
     monkeypatch.setattr(http_reference, "find_spec", lambda _: object())
-    monkeypatch.setitem(sys.modules, "imuge.serve", None)  # there, but its libraries are not
+    for name in ("imuge.serve", "imuge.serve.openapi"):  # there, but its libraries are not
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError):
         http_reference.to_markdown()
 

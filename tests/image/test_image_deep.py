@@ -21,12 +21,12 @@ from image_samples import (
     png_chunk,
     with_png_chunks,
 )
-from imuge.image.padding import to_canvas, to_samples
 from PIL import Image
 from test_image_orientation import STORED
 
 from imuge.errors import ImageError, UnsupportedError
 from imuge.image import encode, from_array, load, losses
+from imuge.protection.frame import add_to_picture, published_frame
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,15 @@ def test_a_patch_leaves_every_other_sample_as_it_was():
     assert (patched.samples[mask] == 200 * 257).all()
 
 
-def test_the_canvas_and_back_is_exact_at_both_depths():
-    for array in (deep_array(), (deep_array() >> 8).astype(np.uint8)):
-        image = to_canvas(array).image[:, :HEIGHT, :WIDTH]
-        again = to_samples(image, bits=8 * array.itemsize)
-        assert again.dtype == array.dtype
-        np.testing.assert_array_equal(again, array)
+def test_what_is_published_differs_by_what_is_added_alone_at_both_depths():
+    frame = published_frame(WIDTH, HEIGHT)
+    for array, grey_level in ((deep_array(), 257), ((deep_array() >> 8).astype(np.uint8), 1)):
+        for levels in (0, 2):
+            residual = np.full((*frame.size, 3), levels, np.float32)
+            added = add_to_picture(array, residual, frame)
+            wanted = np.minimum(array.astype(int) + levels * grey_level, np.iinfo(array.dtype).max)
+            assert added.dtype == array.dtype
+            np.testing.assert_array_equal(added, wanted)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])

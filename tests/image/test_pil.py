@@ -11,14 +11,21 @@ from imuge.image import from_pil, to_pil
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_what_goes_in_comes_out(mode, photograph):
     given = Image.fromarray(photograph).convert(mode)
-    given.info = {"dpi": (300.0, 150.0), "transparency": 3, "icc_profile": b"x" * 200}
+    given.info = {"dpi": (300.0, 150.0), "transparency": (3, 0, 0), "icc_profile": b"x" * 200}
     if mode == "RGBA":
         given.putalpha(77)
         del given.info["transparency"]
     taken = from_pil(given)
     made = to_pil(taken)
     assert made.mode == ("RGBA" if taken.alpha is not None else "RGB")
-    np.testing.assert_array_equal(np.asarray(made)[..., :3], photograph)
+    # Where nothing is seen, no colour is either: it is white.
+    expected = photograph.copy()
+    if mode == "RGB":
+        see_through = (photograph == (3, 0, 0)).all(2)
+        assert see_through.any()
+        np.testing.assert_array_equal(taken.alpha == 0, see_through)
+        expected[see_through] = 255
+    np.testing.assert_array_equal(np.asarray(made)[..., :3], expected)
     assert made.info["dpi"] == (300.0, 150.0)
     assert "transparency" not in made.info
     again = from_pil(made)

@@ -27,6 +27,9 @@ CALIBRATION = Calibration(
     reached=0.05,
     held_out=0.05,
     pictures=1,
+    frames={"512": 1},
+    kept={"none": 0.05},
+    beyond={},
     command="here",
 )
 

@@ -23,13 +23,14 @@ WHOLE = Geometry(
 )
 
 
-def received(*, scale=0.75, message=True):
+def received(*, scale=0.75, message=True, others=()):
     """As much of a reading as the cautions look at; its frame is 384x256."""
     placement = Placement(matrix=np.eye(2) * scale, offset=np.zeros(2), width=512, height=341)
     return SimpleNamespace(
         reading=SimpleNamespace(message=object() if message else None),
         placement=placement,
         canvas=SimpleNamespace(height=256, width=384),
+        others=others,
     )
 
 
@@ -77,6 +78,14 @@ def test_a_copy_hardly_larger_than_its_frame_is_called_small(scale, needed):
 def test_small_spots_are_counted():
     assert "1 spot too small" in said("intact", small_spots=1)
     assert "3 spots too small" in said("intact", small_spots=3)
+
+
+def test_every_other_key_that_reads_is_named():
+    others = (new_key("agency"), new_key("archive"))
+    twice = "The protection of another key reads, too (agency, archive)"
+    assert twice in said("intact", received=received(others=others))
+    assert twice not in said("degraded", received=received(others=others, message=False))
+    assert "another key" not in said("intact")
 
 
 def intact(geometry, smallest=500):

@@ -90,7 +90,8 @@ def verify(
 
     \b
     Exit status:
-       0  intact       protected; no change beyond re-saving, scaling, cropping was found
+       0  intact       protected; no change was found beyond re-saving,
+                       scaling and cropping
       10  tampered     protected; parts of it were changed
       11  degraded     protected, but too damaged to say more
       12  foreign      the protection belongs to another picture

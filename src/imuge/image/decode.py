@@ -9,6 +9,9 @@ only reads the header here; the samples come from `deep`, as stored.
 
 import hashlib
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -49,6 +52,7 @@ _TIFF_LOSSLESS = {
     *("raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "zstd", "lzma"),
     *("tiff_ccitt", "group3", "group4"),
 }
+_PILLOWS_GUARD = threading.Lock()
 _SUBFILE_TAG, _ORIENTATION_TAG, _DNG_TAG = 254, 274, 50706
 
 
@@ -94,7 +98,7 @@ def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
     # Pillow-heif turns by the container, and has set the EXIF orientation to 1.
     contained = iso_turn(sniff.iso_meta(file.data)) if image.format == "HEIF" else 1
     if not file.is_deep:
-        image.load()
+        _decode(image)
     blocks, left_out = metadata.read(image, file.parts)
     lossless = _is_lossless(image, file.data)
     turned = metadata.orientation(blocks) if tags is None else turned
@@ -122,6 +126,25 @@ def to_picture(image: Image.Image, file: File, limits: Limits) -> Picture:
         limits=limits,
         jpeg=coding if coding is None or turned in _UPRIGHT else _turned(coding),
     )
+
+
+@contextmanager
+def without_pillows_limit() -> Iterator[None]:
+    """Lift Pillow's limit, which is one for the whole process; ours stands in its place."""
+    with _PILLOWS_GUARD:
+        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = theirs
+
+
+def _decode(image: Image.Image) -> None:
+    """Read the pixels. For TIFF, Pillow asks its limit again where it takes the memory."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile:
+        with without_pillows_limit():
+            image.load_prepare()
+    image.load()
 
 
 def _jpeg_coding(image: JpegImagePlugin.JpegImageFile) -> JpegCoding | None:

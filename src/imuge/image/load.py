@@ -5,7 +5,6 @@ A file is judged by its content alone; whatever is wrong with it comes out as on
 
 import io
 import os
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,12 +19,11 @@ from imuge.errors import ImageError
 from imuge.files import reason
 from imuge.image import deep, heif, jpeg, png, sniff, tiff
 from imuge.image.containers import without_exif
-from imuge.image.decode import File, to_picture
+from imuge.image.decode import File, to_picture, without_pillows_limit
 from imuge.image.formats import SUFFIXES
 from imuge.image.limits import DEFAULT, Limits
 from imuge.image.picture import Picture, Samples, neutral
 
-_PILLOWS_GUARD = threading.Lock()
 _TYPES = (np.uint8, np.uint16)
 _NO_EXIF = "the EXIF data is damaged and is dropped"
 _NO_END = "the JPEG lacks its end mark, though no pixel; it has one now"
@@ -136,7 +134,7 @@ def _prepared(data: bytes, kind: str, limits: Limits) -> File:
     if kind == "WEBP":
         sniff.check_webp(data, limits)
     elif kind in {"AVIF", "HEIF"}:
-        sniff.check_iso(data)
+        sniff.check_iso(data, limits)
     return File(data=data, pixels=data)
 
 
@@ -167,13 +165,9 @@ def _opened(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, list[s
 
 
 def _open(data: bytes, kind: str, limits: Limits) -> Image.Image:
-    """Read the header, under our limit instead of Pillow's, which is one for the whole process."""
-    with _PILLOWS_GUARD:
-        theirs, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            image = Image.open(io.BytesIO(data), formats=(kind,))
-        finally:
-            Image.MAX_IMAGE_PIXELS = theirs
+    """Read the header, under our limit instead of Pillow's."""
+    with without_pillows_limit():
+        image = Image.open(io.BytesIO(data), formats=(kind,))
     sniff.check_size(*image.size, limits)
     return image
 

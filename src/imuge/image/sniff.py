@@ -5,6 +5,7 @@ memory and where Pillow silently cuts 16 bits per channel down to 8.
 """
 
 import re
+from dataclasses import replace
 
 from imuge.errors import ImageError, TooLargeError, UnsupportedError
 from imuge.image.containers import PNG_SIGNATURE, iso_boxes, iso_brands, webp_size
@@ -133,15 +134,20 @@ def check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def check_iso(data: bytes) -> None:
-    """Refuse sequences, deep colour and gain maps that an AVIF/HEIF header announces.
+def check_iso(data: bytes, limits: Limits) -> None:
+    """Refuse sequences, deep colour, gain maps and giants that an AVIF/HEIF header announces.
 
     Raises:
         ImageError: It is one of these.
+        TooLargeError: There are more than `limits.max_pixels` pixels.
     """
     if iso_brands(data)[0] in _HEIF_SEQUENCES:
         raise ImageError(f"the file is an image sequence; {STILL}")
     meta = iso_meta(data)
+    # The decoders call what is beyond their own limit damaged. A thumbnail or a tile may be small.
+    for found in re.finditer(rb"ispe\0{4}(.{4})(.{4})", meta, re.DOTALL):
+        sides = (int.from_bytes(side, "big") for side in found.groups())
+        check_size(*sides, replace(limits, min_side=0))
     if _ISO_GAIN_MAP.search(meta):
         raise ImageError(NO_GAIN_MAP)
     if any(colours[1] in _HDR_TRANSFERS for colours in _iso_colours(meta)):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
+from imuge.engine.steps import step
 from imuge.image.picture import Samples
 from imuge.keys import Key, Message, template
 from imuge.protection.code import code_keying, scatter_code
@@ -98,7 +99,8 @@ def publish(
     shaped = shape(residual(engine, host.canvas, payload), host.deviation, shaping)
     shaped *= np.float32(strength)
     shaped += pilot(waves(key.root("pilot")), host.deviation)[..., None]
-    return add_to_picture(pixels, shaped, host.frame, threads=engine.threads)
+    with step(engine.progress, "add"):
+        return add_to_picture(pixels, shaped, host.frame, threads=engine.threads)
 
 
 def lay_out(options: Options, key: Key, message: Message, code: Array) -> Array:

@@ -133,6 +133,7 @@ class VerdictRecord(_Answer):
     input_sha256: str | None
     tool_version: str
     warnings: list[str]
+    provenance: None = Field(description="The service asks neither credentials nor registry.")
 
 
 class CoarseMask(_Answer):
