@@ -116,17 +116,13 @@ def test_a_picture_with_half_replaced_is_tampered_not_foreign(
 
 
 def test_a_piece_of_another_picture_of_the_same_key_is_found(guard, immunized, other_photograph):
+    picture = immunized.image.copy()
+    picture[BOX] = guard.immunize(other_photograph).image[BOX]
+    verdict = guard.verify(picture)
+    assert verdict.verdict == "tampered"
     mask = np.zeros((256, 256), bool)
     mask[BOX] = True
-    found = []
-    for _ in range(3):  # ids are drawn, and seldom one of them lets a part go unseen
-        picture = immunized.image.copy()
-        picture[BOX] = guard.immunize(other_photograph).image[BOX]
-        verdict = guard.verify(picture, recover=False)
-        assert verdict.verdict == "tampered"
-        found.append(f1(verdict.mask, mask))
-    assert np.median(found) > 0.9
-    assert min(found) > 0.8
+    assert f1(verdict.mask, mask) > 0.9
 
 
 def test_protection_too_damaged_to_read_is_degraded_or_gone_never_tampered(guard, immunized):

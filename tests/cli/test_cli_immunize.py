@@ -83,7 +83,7 @@ def test_an_existing_output_and_the_input_itself_stay_unless_asked(folder, imuge
 def test_the_outputs_name_tells_its_format(
     folder, imuge, photograph, source, options, target, form
 ):
-    # Larger than plain.png, which is too small for its protection to read back from a JPEG.
+    # Larger than plain.png, whose protection is not read back from a JPEG at the usual strength.
     Image.fromarray(photograph).save(folder / source, "PNG")
     result = imuge("immunize", source, *options)
     assert result.exit_code == 0

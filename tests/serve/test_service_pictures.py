@@ -37,7 +37,8 @@ def test_a_verdict_is_that_of_the_library(client, guard, tampered):
     [("JPEG", "image/jpeg", "jpg"), ("WEBP", "image/webp", "webp"), ("TIFF", "image/tiff", "tif")],
 )
 def test_the_format_can_be_chosen(client, plain, form, media_type, ending):
-    answer = send(client, IMMUNIZE, plain, format=form)
+    # At the least size, JPEG leaves too little of this picture's mark at strength 1.
+    answer = send(client, IMMUNIZE, plain, format=form, strength="1.5")
     assert answer.headers["content-type"] == media_type
     assert answer.headers["content-disposition"].endswith(f'immunized.{ending}"')
     assert decoded(answer.content).shape == (128, 160, 3)

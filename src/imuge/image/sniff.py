@@ -146,8 +146,8 @@ def check_iso(data: bytes, limits: Limits) -> None:
     meta = iso_meta(data)
     # The decoders call what is beyond their own limit damaged. A thumbnail or a tile may be small.
     for found in re.finditer(rb"ispe\0{4}(.{4})(.{4})", meta, re.DOTALL):
-        sides = (int.from_bytes(side, "big") for side in found.groups())
-        check_size(*sides, replace(limits, min_side=0))
+        width, height = (int.from_bytes(side, "big") for side in found.groups())
+        check_size(width, height, replace(limits, min_side=0))
     if _ISO_GAIN_MAP.search(meta):
         raise ImageError(NO_GAIN_MAP)
     if any(colours[1] in _HDR_TRANSFERS for colours in _iso_colours(meta)):
