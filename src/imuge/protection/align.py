@@ -431,9 +431,13 @@ def unwarp(values: Array, placement: Placement) -> Array:
 
     What the copy shows beyond the frame is 0.
     """
+    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.array(to_copy(image, placement, Image.Resampling.BICUBIC))
+
+
+def to_copy(image: Image.Image, placement: Placement, resampling: Image.Resampling) -> Image.Image:
+    """Bring a plane on the frame to the copy's own pixels; 0 beyond the frame."""
     (a, b), (d, e) = placement.matrix
     data = (a, b, placement.offset[0], d, e, placement.offset[1])
-    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
     size = (placement.width, placement.height)
-    moved = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
-    return np.array(moved)
+    return image.transform(size, Image.Transform.AFFINE, data, resampling)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from imuge.protection.align import Placement, unwarp
+from imuge.protection.align import Placement, to_copy, unwarp
 from imuge.protection.locate import REGION_PROBABILITY, Regions
 from imuge.results import Geometry, Region
 
@@ -68,12 +68,8 @@ def in_copy(probability: Array, shown: Regions, placement: Placement) -> InCopy:
 
 
 def _nearest(labels: NDArray[np.int32], placement: Placement) -> NDArray[np.int32]:
-    (a, b), (d, e) = placement.matrix
-    data = (a, b, placement.offset[0], d, e, placement.offset[1])
-    size = (placement.width, placement.height)
     image = Image.fromarray(np.ascontiguousarray(labels, np.int32))
-    moved = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.NEAREST)
-    return np.asarray(moved, np.int32)
+    return np.asarray(to_copy(image, placement, Image.Resampling.NEAREST), np.int32)
 
 
 def geometry(placement: Placement, size: tuple[int, int], *, placed_by_pilot: bool) -> Geometry:
