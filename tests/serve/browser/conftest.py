@@ -46,7 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, desk: Guard) -> Path:
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory, desk_key: Key) -> Iterator[str]:
     """Where the service runs that most tests use."""
-    options = ("--max-megabytes", "2", "--max-megapixels", "1.2")
+    options = ("--max-megabytes", "2", "--max-megapixels", "3")
     with serving(tmp_path_factory.mktemp("service"), desk_key, *options) as (address, _):
         yield address
 

@@ -62,9 +62,9 @@ def test_a_file_beyond_the_limit_is_not_sent(page, folder):
 
 
 def test_a_picture_of_too_many_pixels_is_not_sent(page, folder):
-    Image.new("RGB", (1500, 1000)).save(folder / "wide.png")
+    Image.new("RGB", (2500, 1500)).save(folder / "wide.png")
     words = verify_error(page, folder / "wide.png")
-    assert "at most 1.2 megapixels, got 1500 × 1000" in words
+    assert "at most 3.0 megapixels, got 2500 × 1500" in words
     assert posted(page) == []
 
 

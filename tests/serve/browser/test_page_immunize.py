@@ -56,7 +56,7 @@ def test_the_residual_is_ten_times_the_difference(page, pictures):
 def test_the_slider_obeys_keys_and_pointer(page, pictures):
     immunize(page, pictures / "photo.jpg")
     handle = page.shown("#immunize-slider .handle")
-    left = page.find("#immunize-slider img.left")
+    left = page.find("#immunize-slider .plane.left")
 
     def shown():
         """Per cent of the width in which the left picture is seen."""
