@@ -20,6 +20,7 @@ def measured(tmp_path_factory, request):
     return out
 
 
+@pytest.mark.slow
 def test_every_size_and_processing_is_tested(measured):
     result = json.loads((measured / "presence.json").read_text())
     assert tuple(result["samples"]) == NEVER

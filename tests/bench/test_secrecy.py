@@ -32,6 +32,7 @@ def found():
     return shares
 
 
+@pytest.mark.slow
 def test_every_attack_works_on_what_it_is_for(found):
     assert found["plain"]["numbers"] > 0.9
     assert found["signed"]["magnitudes"] > 0.9

@@ -52,6 +52,7 @@ def test_nothing_to_do_is_done(folder, imuge):
     )
 
 
+@pytest.mark.slow
 def test_the_summary_is_json_and_the_failure_a_sentence(pictures, imuge):
     Image.new("RGB", (8, 8)).save(pictures / "small.png")
     (pictures / "film.mov").touch()
@@ -86,6 +87,7 @@ def test_a_batch_that_cannot_begin_makes_no_key(imuge, held):
     assert not held.exists()
 
 
+@pytest.mark.slow
 def test_detail_search_and_limits_reach_every_picture(folder, imuge):
     (folder / "in").mkdir()
     (folder / "plain.png").rename(folder / "in" / "plain.png")

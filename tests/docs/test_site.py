@@ -54,6 +54,7 @@ def pages(site):
     return {path: Page(path.read_text()) for path in sorted(site.rglob("*.html"))}
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(pages, site):
     loaded = [(path.name, one) for path, page in pages.items() for one in page.loaded]
     assert len(loaded) > len(pages)

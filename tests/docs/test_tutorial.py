@@ -27,6 +27,7 @@ def told(tmp_path_factory, guard):
     return page, lambda name: tutorial_pictures.read(folder / name)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_its_commands_print(told):
     page = tutorial_pictures.PAGE.read_text()
     # Other processors round otherwise, and a region gets a pixel more: words must be the same.

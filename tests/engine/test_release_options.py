@@ -101,6 +101,7 @@ def keyed(key, canvas):
     return order, order.argsort(-1), batch(signs)
 
 
+@pytest.mark.slow
 def test_the_record_tells_the_options(engine):
     assert engine.record.options == OPTIONS
     assert engine.record.config["template_scales"] == CONFIG.template_scales
@@ -251,6 +252,7 @@ def test_locating_looks_at_the_clues(engine, key, canvas):
     np.testing.assert_array_equal(located.probability, seeing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [True, False])
 def test_verifying_works_with_either_kind_of_key(engine, key, photograph, full, monkeypatch):
     """The random networks reveal nothing, so the payload is put in their mouth."""

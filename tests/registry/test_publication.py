@@ -64,6 +64,7 @@ def test_a_file_its_record_and_its_receipt(registry, folder):
     assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "a.jpg.receipt.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_process_killed_at_any_stage_leaves_nothing_half(stage, registry, url, folder, tmp_path):
     registry.publish(picture(100))
