@@ -323,6 +323,7 @@ def test_a_key_can_be_named_for_one_call(guard, key, photograph, tmp_path):
         guard.immunize(photograph, key=verify_only(other))
 
 
+@pytest.mark.slow
 def test_the_record_is_stable_json(guard, forged):
     verdict = guard.verify(forged[0])
     record = verdict.to_dict()

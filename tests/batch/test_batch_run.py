@@ -114,6 +114,7 @@ def assert_whole(photos, out, guard):
         assert (verdict.verdict, verdict.image_id) == ("intact", record["image_id"])
 
 
+@pytest.mark.slow
 def test_a_batch_is_made_verified_and_resumed(photos, out, run, run_process, guard):
     folder = photos(6)
     (folder / "notes.txt").touch()
@@ -140,7 +141,6 @@ def test_a_batch_is_made_verified_and_resumed(photos, out, run, run_process, gua
     assert len(manifest(out)[1]) == 7  # the deleted picture's record and output stay
 
 
-@pytest.mark.slow
 def test_one_bad_file_fails_alone_and_can_be_tried_again(photos, out, run, guard):
     folder = photos(2)
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")
@@ -157,7 +157,8 @@ def test_one_bad_file_fails_alone_and_can_be_tried_again(photos, out, run, guard
     assert record["warnings"] == ["the file is PNG although its name ends in .jpg"]
 
 
-@pytest.mark.parametrize("recorded", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recorded", [1, 4])
 def test_killed_in_the_middle_nothing_is_lost_and_nothing_done_twice(
     photos, out, run, start, guard, recorded
 ):
@@ -200,9 +201,8 @@ def test_killed_at_ten_random_moments(photos, out, run, start, guard):
     assert {name: r for r in manifest(out)[1] if (name := r["name"]) in seen} == seen
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_finishes_what_runs_and_says_how_to_go_on(
     photos, out, run, start, guard, number
 ):

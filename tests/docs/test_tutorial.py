@@ -56,6 +56,7 @@ def test_the_case_is_the_one_that_is_told():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", tutorial_pictures.PICTURES)
 def test_pictures_are_those_that_the_script_draws(told, name, tmp_path):
     again = tmp_path / name

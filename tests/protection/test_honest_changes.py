@@ -53,6 +53,7 @@ def test_a_turn_of_a_fifth_of_a_degree_is_named(guard, published):
     assert f"is turned by {verdict.geometry.turn:g}°" in verdict.sentence
 
 
+@pytest.mark.slow
 def test_a_white_border_is_at_most_a_change_of_the_border(guard, published):
     bordered = np.pad(published, ((0, 0), (0, 8), (0, 0)), constant_values=255)
     verdict = guard.verify(bordered)

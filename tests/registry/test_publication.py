@@ -100,6 +100,7 @@ def test_processes_killed_at_any_moment_lose_nothing(registry, url, folder, tmp_
     assert said > 12
 
 
+@pytest.mark.slow
 def test_two_processes_publish_at_once(registry, url, folder, tmp_path):
     each = 25
     both = [

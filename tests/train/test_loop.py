@@ -60,6 +60,7 @@ def test_thirty_steps_make_the_loss_fall(run):
     assert log(run)[-1]["skipped"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(run):
     stored = json.loads((run / "config.json").read_text())
     assert stored["name"] in ("tiny", "imuge_plus_tiny")
@@ -75,6 +76,7 @@ def test_a_run_leaves_what_it_promises(run):
     assert checkpoints.load(step).step == 30
 
 
+@pytest.mark.slow
 def test_validation_scores_are_logged(run):
     first, last = log(run, "validation")
     assert (first["step"], last["step"]) == (15, 30)
@@ -124,6 +126,7 @@ def test_minutes_are_a_length_too(tmp_path):
     assert 1.2 <= held.elapsed_s < 20
 
 
+@pytest.mark.slow
 @ours_alone
 def test_weights_can_be_started_from(run, tmp_path, capsys):
     config = tmp_path / "more.toml"
@@ -164,6 +167,7 @@ def test_a_full_disk_at_the_end_is_a_failure(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.splitlines()[-1].endswith("the disk is full")
 
 
+@pytest.mark.slow
 @ours_alone
 def test_what_cannot_be_run_is_said_in_one_sentence(run, tmp_path, capsys):
     other = tmp_path / "other.toml"
