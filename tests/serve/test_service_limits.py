@@ -74,7 +74,8 @@ def test_a_body_without_a_length_is_counted(small):
         assert (answer.status_code, error_of(answer)) == (413, "too_large")
         assert answer.headers["connection"] == "close"
     wait_until(lambda: small.records and small.records[-1]["status"] == 413, "the refusal")
-    assert small.records[-1]["bytes_in"] <= SMALL + MULTIPART_ROOM + 2**17  # one read ahead
+    # A busy loop reads ahead by what the socket holds; without a limit it would never end.
+    assert small.records[-1]["bytes_in"] <= SMALL + MULTIPART_ROOM + 2**20
 
 
 def test_a_body_longer_than_it_says_never_reaches_the_route(small):
