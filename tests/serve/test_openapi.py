@@ -27,6 +27,16 @@ OPERATIONS = {
     "GET /v1/jobs/{id}",
     "DELETE /v1/jobs/{id}",
     "GET /v1/jobs/{id}/files/{name}",
+    "GET /v1/registry",
+    "GET /v1/registry/proofs/{log_index}",
+    "GET /v1/registry/consistency",
+    "GET /v1/registry/find",
+    "GET /v1/registry/records/{log_index}",
+    "GET /c2pa/services/supportedAlgorithms",
+    "GET /c2pa/matches/byBinding",
+    "POST /c2pa/matches/byBinding",
+    "POST /c2pa/matches/byContent",
+    "GET /c2pa/manifests/{manifest_id}",
 }
 
 
@@ -76,6 +86,7 @@ def test_the_document_lists_every_operation_and_all_that_can_happen():
         "metadata",
         "replace",
         "key",
+        "note",
     }
 
 
