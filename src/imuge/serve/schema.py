@@ -55,6 +55,7 @@ class Health(_Answer):
     roles: list[Literal["verify-coarse", "verify", "immunize"]] = Field(
         description="What a caller without a token may."
     )
+    registry: str | None = Field(description="Where what is immunized is recorded; null: nowhere.")
     limits: LimitsFacts
 
 

@@ -43,6 +43,8 @@ HONEST = (
     "crop:0.7,jpeg:75",
     "contrast:1.1,brightness:1.02,jpeg:75",
     "brightness:1.15,jpeg:75",
+    "brightness:1.3,jpeg:75",
+    "contrast:1.3,jpeg:75",
     "gamma:1.2,jpeg:75",
     "gamma:0.8,jpeg:75",
     "saturation:1.3,jpeg:75",
