@@ -41,13 +41,13 @@ OPERATIONS = {
 
 
 @pytest.fixture(scope="module")
-def api(guard, tmp_path_factory):
-    """A service with tokens and room for small things; gives its client and a token."""
+def api(guard, desk, tmp_path_factory):
+    """A service with a registry, tokens and room for small things; its client and a token."""
     path = tmp_path_factory.mktemp("api") / "tokens.json"
     text, token = new_token("robot", "immunize")
     write_tokens(path, (token,))
     limits = Limits(max_bytes=2**20, jobs_per_minute=0, requests_per_minute=0)
-    with serving(guard, limits, tokens=path) as client:
+    with serving(guard, limits, tokens=path, desk=desk) as client:
         yield client, text
 
 

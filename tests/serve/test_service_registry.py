@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 from serve_client import ASYNC, decoded, encoded, error_of, finished, send, serving
 
-from imuge.provenance import make_test_certificates, read
+from imuge.provenance import read
 from imuge.registry import (
-    Evidence,
-    Manifest,
-    PublishedPicture,
     Receipt,
     Registry,
     VerifierKey,
@@ -22,9 +19,7 @@ from imuge.registry import (
 )
 from imuge.registry.merkle import consistent, included
 from imuge.serve import schema
-from imuge.serve.desk import DeskSettings
 from imuge.serve.tokens import new_token, write_tokens
-from imuge.trust.options import AskOptions, PublishOptions
 
 NAME = "registry.example.org/service"
 RECORDS = 5
@@ -32,60 +27,8 @@ ROLES = ("verify-coarse", "verify", "immunize")
 ALG = "org.imuge.mark"
 
 
-def recorded(number):
-    """A picture to be recorded; the fourth has no manifest."""
-    store = f"store {number}".encode()
-    manifest = Manifest(manifest_id=f"urn:c2pa:{number:032x}", store=store)
-    return PublishedPicture(
-        key_id="0123abcd",
-        image_id=f"{number:012x}",
-        sha256_original=hashlib.sha256(b"original").hexdigest(),
-        sha256_published=hashlib.sha256(f"file {number}".encode()).hexdigest(),
-        width=64,
-        height=64,
-        format="PNG",
-        frame_side=64,
-        model="test",
-        strength=1.0,
-        publisher="The Example Times",
-        evidence=Evidence(
-            pdq=np.random.default_rng(number).bytes(32), pdq_quality=99, grid=bytes(4096)
-        ),
-        manifest=None if number == 3 else manifest,
-    )
-
-
 def binding(number):
     return base64.b64encode(bytes.fromhex(f"0123abcd{number:012x}")).decode()
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A registry with five records, of which the last is withdrawn, where processes find it."""
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IMUGE_REGISTRY_URL", str(folder / "registry.sqlite"))
-        with Registry.create(name=NAME) as made:
-            for number in range(RECORDS):
-                made.publish(recorded(number))
-            made.withdraw(RECORDS - 1, note="on request")
-            yield made
-
-
-@pytest.fixture(scope="module")
-def desk(place, tmp_path_factory):
-    anchors, chain, key = make_test_certificates(tmp_path_factory.mktemp("certificates"))
-    verifier = str(place.verifier)
-    return DeskSettings(
-        publish=PublishOptions(
-            registry=verifier,
-            publisher="The Example Times",
-            thumbnail=True,
-            chain=str(chain),
-            key=str(key),
-        ),
-        ask=AskOptions(registry=verifier, anchors=str(anchors)),
-    )
 
 
 @pytest.fixture(scope="module")
