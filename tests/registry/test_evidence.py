@@ -50,6 +50,20 @@ def test_contrast_and_brightness_are_fitted(reference, photograph):
     assert abs(bend) < 4
 
 
+@pytest.mark.parametrize(("gain", "offset"), [(1.3, 0), (1.3, -38), (1.15, 20)])
+def test_what_clipping_takes_from_a_cell_is_no_edit(reference, photograph, gain, offset):
+    clipped = np.clip(photograph * gain + offset, 0, 255).astype(np.uint8)
+    assert (clipped == 255).mean() > 0.05
+    assert compare_grids(reference, reference_grid(clipped)).maximum < 10
+
+
+def test_an_edit_shows_in_a_copy_that_clips(reference, photograph):
+    edited = photograph.copy()
+    edited[100:140, 60:100] = 255 - edited[100:140, 60:100]
+    clipped = np.clip(edited * 1.15, 0, 255).astype(np.uint8)
+    assert compare_grids(reference, reference_grid(clipped)).maximum > 30
+
+
 @pytest.mark.parametrize("gamma", [0.8, 1.2])
 def test_gamma_is_fitted(reference, photograph, gamma):
     toned = np.rint(255 * (photograph / 255.0) ** gamma).astype(np.uint8)

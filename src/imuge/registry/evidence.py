@@ -28,6 +28,7 @@ _STIFFNESS = (0.0, 1e-6, 1e-3)  # against offset, slope and bend, as shares of t
 # rounds, since the first curve is none.
 _WIDTHS = (40.0, 30.0, 20.0, 14.0, 10.0, 6.0, 6.0, 6.0)
 _SLOPES = (0.4, 2.5)  # near 0 every picture would fit every other, as a flat one
+_MOST_CUT = 80.0  # grey levels beyond the ends, a gain of 1.3: more would excuse too much
 _CLIPPED = (3, 252)  # cells at the ends say nothing of the curve
 
 
@@ -85,9 +86,8 @@ def compare_grids(
         return None
     wanted, given = reference.astype(np.float64), copy.astype(np.float64)
     curve = _fit(wanted[usable], given[usable])
-    # Clipped as the copy was: what a brighter copy lost in its lights is no edit.
-    expected = np.clip(_toned(wanted, curve), 0, 255)
-    difference = np.where(usable, given - expected, 0.0)
+    low, high = _expected(wanted, curve)
+    difference = np.where(usable, given - np.clip(given, low, high), 0.0)
     smooth = _mean_3x3(difference) / np.maximum(_mean_3x3(usable.astype(np.float64)), 1e-9)
     return GridComparison(
         difference=np.where(usable, smooth, np.nan).astype(np.float32),
@@ -196,6 +196,25 @@ def _within(
     slope, bend = (at_black + at_white) / 2, (at_white - at_black) / 4
     left = change - slope * level - bend * level**2
     return float(np.average(left, weights=weight)), slope, bend
+
+
+def _expected(
+    wanted: NDArray[np.float64], curve: tuple[float, float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Between which values an honest copy's cells lie.
+
+    Where the curve leaves 0..255 single pixels were cut off, which takes from their cell's average
+    as much as its texture has it. What a pixel loses grows from nothing at black to `over` at
+    white and bends upwards, so a cell of average m loses at most over·m/255; of the darks the same.
+    """
+    toned = _toned(wanted, curve)
+    inside = np.clip(toned, 0, 255)
+    black, white = _toned(np.array((0.0, 255.0)), curve)
+    over = min(max(white - 255, 0.0), _MOST_CUT)
+    under = min(max(-black, 0.0), _MOST_CUT)
+    low = np.minimum(inside, toned - over * wanted / 255)
+    high = np.maximum(inside, toned + under * (1 - wanted / 255))
+    return low, high
 
 
 def _toned(values: NDArray[np.float64], curve: tuple[float, float, float]) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ HONEST = (
     "jpeg:75",
     "jpeg:30",
     "webp:60",
-    "resize:0.5,jpeg:75",
+    "resize:0.8,jpeg:75",
     "crop:0.7,jpeg:75",
     "contrast:1.1,brightness:1.02,jpeg:75",
     "brightness:1.15,jpeg:75",
