@@ -9,8 +9,8 @@ from imuge.protection.receive import Received
 from imuge.results import Finding, Geometry, Region
 
 MUCH = 0.5  # share of the picture beyond which a reconstruction is mostly guessed
-# Spots for each pixel of the frame that honest copies stay below: of training pictures saved as
-# JPEG 90 to 50, WebP 80, and scaled by 0.8, the worst had 11 on a frame of 384x384 (WebP).
+# Spots for each pixel of the frame that honest copies stay below: of four training pictures, saved
+# as JPEG 90 to 50, as WebP 80, and scaled by 0.8, the worst had 11 on a frame of 384x384 (WebP).
 HONEST_SPOTS = 1e-4
 READABLE = 1.07  # pixels of a copy for each of its frame's below which it reads badly
 
