@@ -3,11 +3,23 @@
 import base64
 import hashlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from serve_client import ASYNC, decoded, encoded, error_of, finished, send, serving
+from serve_client import (
+    ASYNC,
+    WAIT_S,
+    decoded,
+    encoded,
+    error_of,
+    finished,
+    send,
+    serving,
+    wait_until,
+)
 
 from imuge.provenance import read
 from imuge.registry import (
@@ -18,7 +30,7 @@ from imuge.registry import (
     verify_receipt,
 )
 from imuge.registry.merkle import consistent, included
-from imuge.serve import schema
+from imuge.serve import lookups, schema
 from imuge.serve.tokens import new_token, write_tokens
 
 NAME = "registry.example.org/service"
@@ -194,6 +206,28 @@ def test_a_registry_that_is_away_is_named_to_the_operator_alone(service, monkeyp
     assert (answer.status_code, error_of(answer)) == (503, "unavailable")
     assert "internal" not in answer.text
     assert any("db.internal" in str(record) for record in service.records)
+
+
+def test_questions_do_not_pile_up_before_a_database_that_hangs(service, monkeypatch):
+    hangs, asked = threading.Event(), []
+
+    def slow(*_):
+        asked.append(1)
+        assert hangs.wait(WAIT_S)
+        return 0, ""
+
+    monkeypatch.setattr(Registry, "head", slow)
+    monkeypatch.setattr(lookups, "MOST_WAITING", 3)
+    with ThreadPoolExecutor(3) as pool:
+        try:
+            waiting = [pool.submit(service.get, "/v1/registry") for _ in range(3)]
+            wait_until(lambda: len(asked) == 3, "three questions")
+            answer = service.get("/v1/registry")
+            assert (answer.status_code, error_of(answer)) == (429, "busy")
+            assert service.get("/health").status_code == 200
+        finally:
+            hangs.set()
+        assert [each.result().status_code for each in waiting] == [200] * 3
 
 
 def test_without_a_registry_there_is_none(client):

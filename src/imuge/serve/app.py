@@ -82,6 +82,7 @@ def create_app(
             yield
         finally:
             await service.jobs.stop()
+            service.lookups.close()
 
     app = FastAPI(
         title="imuge",

@@ -8,17 +8,14 @@ The C2PA's Soft Binding Resolution API lies below /c2pa, but for byReference: fe
 that a stranger gives is no business of this service.
 """
 
-import asyncio
 import base64
 import binascii
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from imuge.errors import ImugeError
 from imuge.provenance.claims import MARK_LABEL
 from imuge.registry import Registry, answers
 from imuge.registry.lookup import Match
@@ -29,7 +26,6 @@ from imuge.serve.service import Service
 from imuge.serve.tasks import JobTask
 from imuge.serve.tokens import Caller
 
-Answer = TypeVar("Answer")
 MOST_RESULTS = 50
 MOST_QUERY_BYTES = 4096
 LARGEST = 2**53  # of numbers that every JSON reader takes
@@ -49,26 +45,6 @@ def build_registry_router(service: Service) -> APIRouter:
     return router
 
 
-async def _ask(service: Service, question: Callable[[Registry], Answer]) -> Answer:
-    """Ask the registry in a thread.
-
-    Raises:
-        Refusal: there is none, or it is out of reach.
-    """
-    registry = service.registry
-    if registry is None:
-        raise Refusal("not_found", "this service has no registry; its operator can give it one")
-    try:
-        return await asyncio.to_thread(question, registry)
-    except ImugeError as error:
-        service.report_problem(str(error))
-        raise Refusal(
-            "unavailable",
-            "the registry is out of reach; try again in a minute",
-            headers={"Retry-After": "60"},
-        ) from error
-
-
 def _nothing(what: str) -> Refusal:
     return Refusal("not_found", f"the registry has no {what}")
 
@@ -85,9 +61,8 @@ def _add_proofs(router: APIRouter, service: Service) -> None:
         responses={200: {"model": schema.RegistryFacts}, **schema.errors(404, 503)},
     )
     async def facts() -> Response:
-        size, note = await _ask(service, lambda registry: registry.head())
-        assert service.registry is not None
-        verifier = service.registry.verifier
+        size, note = await service.lookups.ask(lambda registry: registry.head())
+        verifier = service.lookups.registry.verifier
         return JSONResponse(
             {
                 "name": verifier.name,
@@ -108,7 +83,7 @@ def _add_proofs(router: APIRouter, service: Service) -> None:
         def question(registry: Registry) -> tuple[tuple[bytes, ...], str] | None:
             return registry.proof(log_index) if log_index < registry.head()[0] else None
 
-        found = await _ask(service, question)
+        found = await service.lookups.ask(question)
         if found is None:
             raise _nothing(f"record {log_index}")
         steps, note = found
@@ -126,7 +101,7 @@ def _add_proofs(router: APIRouter, service: Service) -> None:
             able = old <= new <= registry.head()[0]
             return registry.consistency(old, new) if able else None
 
-        steps = await _ask(service, question)
+        steps = await service.lookups.ask(question)
         if steps is None:
             raise _nothing(f"logs of {old} and {new} records, the older first")
         return JSONResponse({"old": old, "new": new, "proof": _texts(steps)})
@@ -162,9 +137,8 @@ def _add_lookups(router: APIRouter, service: Service) -> None:
             matches = [_brief(match) for match in found[:most]]
             return registry.signed_answer(query, {"matches": matches})
 
-        note = await _ask(service, question)
-        assert service.registry is not None
-        return JSONResponse({**answers.read(service.registry.verifier, note), "note": note})
+        note = await service.lookups.ask(question)
+        return JSONResponse({**answers.read(service.lookups.registry.verifier, note), "note": note})
 
     @router.get(
         "/v1/registry/records/{log_index}",
@@ -187,7 +161,7 @@ def _add_lookups(router: APIRouter, service: Service) -> None:
                 "receipt": receipt.to_dict(),
             }
 
-        found = await _ask(service, question)
+        found = await service.lookups.ask(question)
         if found is None:
             raise _nothing(f"record {log_index}")
         return JSONResponse(found)
@@ -204,7 +178,7 @@ def _add_resolution(router: APIRouter, service: Service) -> None:
         **options,
     )
     async def algorithms() -> Response:
-        await _ask(service, lambda _: None)
+        _ = service.lookups.registry  # refused where there is none
         return JSONResponse({"watermarks": [{"alg": _algorithm(service)}], "fingerprints": []})
 
     @router.get(
@@ -255,7 +229,7 @@ def _add_resolution(router: APIRouter, service: Service) -> None:
         alg: Annotated[str | None, Query(max_length=128)] = None,
         most: Results = 10,  # noqa: ARG001 - a mark names one picture
     ) -> Response:
-        await _ask(service, lambda _: None)
+        _ = service.lookups.registry  # refused where there is none
         if alg is not None and alg != _algorithm(service):
             raise _bad(f"expected the algorithm {_algorithm(service)}, which is all that is read")
         task = JobTask(kind="verify", max_pixels=service.limits.max_pixels, recover=False)
@@ -286,14 +260,14 @@ def _add_resolution(router: APIRouter, service: Service) -> None:
     ) -> Response:
         if active:
             raise _bad("only whole stores are given; leave out returnActiveManifest")
-        found = await _ask(service, lambda registry: registry.find_manifest(manifest_id))
+        found = await service.lookups.ask(lambda registry: registry.find_manifest(manifest_id))
         if found is None:
             raise _nothing("manifest of this id")
         return Response(found[1].store, media_type="application/c2pa")
 
 
 async def _matches(service: Service, alg: str, value: str) -> Response:
-    await _ask(service, lambda _: None)
+    _ = service.lookups.registry  # refused where there is none
     if alg != _algorithm(service):
         raise _bad(f"expected the algorithm {_algorithm(service)}, which is all that is known here")
     try:
@@ -307,7 +281,7 @@ async def _matches(service: Service, alg: str, value: str) -> Response:
 
 
 async def _by_mark(service: Service, key_id: str, image_id: str) -> dict[str, Any]:
-    match = await _ask(service, lambda registry: registry.find_mark(key_id, image_id))
+    match = await service.lookups.ask(lambda registry: registry.find_mark(key_id, image_id))
     if match is None or match.withdrawn is not None or match.record.manifest_id is None:
         return {"matches": []}
     return {"matches": [{"manifestId": match.record.manifest_id, "similarityScore": 100}]}

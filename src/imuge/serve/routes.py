@@ -77,7 +77,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
                 "the service is stopping or its workers are being replaced; try again in a minute",
                 headers={"Retry-After": "60"},
             )
-        limits, registry = service.limits, service.registry
+        limits = service.limits
         return JSONResponse(
             {
                 "status": "ok",
@@ -85,7 +85,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
                 **service.jobs.model,
                 "auth": "none" if service.tokens is None else "token",
                 "roles": list(LADDER) if service.tokens is None else [],
-                "registry": None if registry is None else registry.verifier.name,
+                "registry": service.lookups.name,
                 "limits": {"max_bytes": limits.max_bytes, "max_pixels": limits.max_pixels},
             }
         )

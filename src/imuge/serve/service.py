@@ -11,6 +11,7 @@ from imuge.serve.desk import Desk, DeskSettings
 from imuge.serve.jobs import Job, JobQueue
 from imuge.serve.limits import Limits
 from imuge.serve.log import Log, Visit, now_text
+from imuge.serve.lookups import Lookups
 from imuge.serve.metrics import Metrics
 from imuge.serve.rates import Rate, network_of
 from imuge.serve.refusals import Refusal, busy
@@ -58,7 +59,8 @@ class Service:
         self.log = log
         self.desk = desk
         opened = Desk.opened(desk)
-        self.registry = None if opened.sources is None else opened.sources.registry
+        registry = None if opened.sources is None else opened.sources.registry
+        self.lookups = Lookups(registry, self.report_problem)
         self._job_rate = Rate(limits.jobs_per_minute)
         self._token_rate = Rate(limits.requests_per_minute)
         workers: list[Worker] = (
