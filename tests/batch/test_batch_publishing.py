@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from imuge.batch import local
 from imuge.batch.journal import Journal
 from imuge.batch.output_folder import OutputFolder
-from imuge.batch.publishing import Registrar
+from imuge.batch.publishing import Registrar, receipts_of
 from imuge.batch.record import Record
 from imuge.batch.work import sha256
 from imuge.cli.app import app
@@ -138,6 +138,12 @@ def test_a_receipt_that_is_missing_or_of_another_file_is_made(tmp_path, registry
 
 def vars_of(record):
     return {name: getattr(record, name) for name in Record.__dataclass_fields__}
+
+
+def test_the_receipt_of_an_earlier_success_stays_the_batchs_own():
+    failed = Record(name="a.png", input="a.png", error="damaged", log_index=3)
+    never = Record(name="b.png", input="b.png", error="damaged")
+    assert receipts_of({"a.png": failed, "b.png": never}) == {"a.png" + SUFFIX}
 
 
 def test_a_file_that_cannot_be_placed_has_its_record_withdrawn(tmp_path, registry):

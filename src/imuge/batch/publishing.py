@@ -140,12 +140,11 @@ class Registrar:
 
 
 def receipts_of(records: dict[str, Record]) -> set[str]:
-    """The names of the receipts that belong to records in a registry."""
-    return {
-        record.output + SUFFIX
-        for record in records.values()
-        if record.log_index is not None and record.output is not None
-    }
+    """The names of the receipts that belong to records in a registry.
+
+    Those of failures, too: what an earlier success left stays the batch's own.
+    """
+    return {record.name + SUFFIX for record in records.values() if record.log_index is not None}
 
 
 def _fits(path: Path, record: Record) -> bool:
