@@ -13,18 +13,21 @@ import hashlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imuge.batch.journal import Journal
 from imuge.batch.output_folder import OutputFolder
 from imuge.batch.record import Record
 from imuge.errors import ReceiptError
 from imuge.files import write_atomically
-from imuge.registry import Registry, sidecar
-from imuge.registry.publication import NEVER_OUT
+from imuge.registry import sidecar
 from imuge.registry.receipts import SUFFIX, Receipt
 from imuge.registry.records import now
 from imuge.trust.options import PublishOptions, open_registry
 from imuge.trust.publishing import Draft, Terms
+
+if TYPE_CHECKING:
+    from imuge.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Recorder:
 class Registrar:
     """The batch's own half: takes over what a kill left, and writes receipts."""
 
-    registry: Registry
+    registry: "Registry"
     folder: OutputFolder
 
     @classmethod
@@ -135,6 +138,8 @@ class Registrar:
         Raises:
             RegistryError: the registry refused.
         """
+        from imuge.registry.publication import NEVER_OUT  # here: it needs a database's library
+
         if record.log_index is not None:
             self.registry.withdraw(record.log_index, note=NEVER_OUT)
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from imuge.errors import ImugeError
-from imuge.registry import Registry
 from imuge.serve.refusals import Refusal, busy
+
+if TYPE_CHECKING:
+    from imuge.registry import Registry
 
 Answer = TypeVar("Answer")
 THREADS = 4
@@ -23,14 +25,14 @@ class Lookups:
         on_problem: Told why it could not answer.
     """
 
-    def __init__(self, registry: Registry | None, on_problem: Callable[[str], None]) -> None:
+    def __init__(self, registry: "Registry | None", on_problem: Callable[[str], None]) -> None:
         self._registry = registry
         self._on_problem = on_problem
         self._threads = ThreadPoolExecutor(THREADS, "registry")
         self._waiting = 0
 
     @property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """The registry.
 
         Raises:
@@ -45,7 +47,7 @@ class Lookups:
         """Its name; None where there is none."""
         return None if self._registry is None else self._registry.verifier.name
 
-    async def ask(self, question: Callable[[Registry], Answer]) -> Answer:
+    async def ask(self, question: "Callable[[Registry], Answer]") -> Answer:
         """Ask in a thread.
 
         Raises:

@@ -10,21 +10,24 @@ that a stranger gives is no business of this service.
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from imuge.provenance.claims import MARK_LABEL
-from imuge.registry import Registry, answers
-from imuge.registry.lookup import Match
+from imuge.registry import answers
 from imuge.serve import schema
 from imuge.serve.refusals import Refusal
 from imuge.serve.routes import admitting, read_whole, work_through
 from imuge.serve.service import Service
 from imuge.serve.tasks import JobTask
 from imuge.serve.tokens import Caller
+
+if TYPE_CHECKING:
+    from imuge.registry import Registry
+    from imuge.registry.lookup import Match
 
 MOST_RESULTS = 50
 MOST_QUERY_BYTES = 4096
@@ -80,7 +83,7 @@ def _add_proofs(router: APIRouter, service: Service) -> None:
         responses={200: {"model": schema.InclusionProof}, **problems},
     )
     async def proof(log_index: LogIndex) -> Response:
-        def question(registry: Registry) -> tuple[tuple[bytes, ...], str] | None:
+        def question(registry: "Registry") -> tuple[tuple[bytes, ...], str] | None:
             return registry.proof(log_index) if log_index < registry.head()[0] else None
 
         found = await service.lookups.ask(question)
@@ -97,7 +100,7 @@ def _add_proofs(router: APIRouter, service: Service) -> None:
         responses={200: {"model": schema.ConsistencyProof}, **problems},
     )
     async def consistency(old: Size, new: Size) -> Response:
-        def question(registry: Registry) -> list[bytes] | None:
+        def question(registry: "Registry") -> list[bytes] | None:
             able = old <= new <= registry.head()[0]
             return registry.consistency(old, new) if able else None
 
@@ -127,7 +130,7 @@ def _add_lookups(router: APIRouter, service: Service) -> None:
         if (sha256 is None) == (pdq is None):
             raise Refusal("invalid_request", "expected sha256 or pdq, and not both")
 
-        def question(registry: Registry) -> str:
+        def question(registry: "Registry") -> str:
             if sha256 is not None:
                 found, query = registry.find_file(sha256), {"sha256": sha256}
             else:
@@ -150,7 +153,7 @@ def _add_lookups(router: APIRouter, service: Service) -> None:
         log_index: LogIndex,
         caller: Annotated[Caller, admitting(service, "verify")],  # noqa: ARG001
     ) -> Response:
-        def question(registry: Registry) -> dict[str, Any] | None:
+        def question(registry: "Registry") -> dict[str, Any] | None:
             if log_index >= registry.head()[0]:
                 return None
             withdrawn = registry.record(log_index).withdrawn
@@ -296,7 +299,7 @@ def _bad(message: str) -> Refusal:
     return Refusal("bad_request", message)
 
 
-def _brief(match: Match) -> dict[str, Any]:
+def _brief(match: "Match") -> dict[str, Any]:
     """What whoever may only look up is told of a record."""
     record, withdrawn = match.record, match.withdrawn
     return {
