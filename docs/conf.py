@@ -26,8 +26,15 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-# The scores named here stand whole in bench.md and registry.md.
-exclude_patterns = ["generate/**", "scores/registry.md", "scores/security.md"]
+# The scores named here stand whole in other pages.
+exclude_patterns = [
+    "generate/**",
+    "scores/reembedded.md",
+    "scores/reference.md",
+    "scores/registry.md",
+    "scores/security.md",
+    "scores/stripped.md",
+]
 nitpicky = True
 # Names that the API's signatures use and that no page of ours describes.
 nitpick_ignore_regex = [

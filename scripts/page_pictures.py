@@ -13,6 +13,7 @@ PHONE_HEIGHT, GAP = 1000, 24
 DESKTOP = {
     "page-immunize": "immunized-light",
     "page-verify": "tampered-light",
+    "page-published": "verified-published-light",
     "page-playground": "playground-light",
 }
 PHONES = ("tampered-phone-light", "immunized-phone-dark", "playground-phone-light")

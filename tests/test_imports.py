@@ -24,7 +24,7 @@ ALLOWED = {
     "batch": FACE | {"trust", "registry", "provenance"},
     "demo": FACE | {"attacks"},
     "bench": FACE | {"attacks", "batch", "demo", "registry", "trust", "provenance"},
-    "serve": FACE - {"protection", "engine", "weights"},
+    "serve": FACE - {"protection", "engine", "weights"} | {"trust", "registry", "provenance"},
     "guard": STEPS,
     "protection": STEPS,
     "imuge": {"results", "errors", "_version"},

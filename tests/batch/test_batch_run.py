@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from imuge.batch import local
 from imuge.batch.journal import MANIFEST
 from imuge.batch.output_folder import OutputFolder
-from imuge.batch.work import Worker
 from imuge.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("held")
@@ -46,7 +45,7 @@ def run(guard, monkeypatch):
     class Inline:
         def __init__(self, build, *, processes):
             del processes
-            self._work = local._FileWorker(Worker(guard, build.spec), build.folder)
+            self._work = build.on(guard)
 
         def __enter__(self):
             return self

@@ -1,8 +1,19 @@
 """What is taken from folders and lists, what is left out, and what is refused."""
 
+import os
+
 import pytest
 
-from imuge.batch.listing import LINKED_FOLDER, LINKED_OUT, NOT_A_PICTURE, list_folder, list_source
+from imuge.batch.listing import (
+    DANGLING,
+    HIDDEN,
+    LINKED_FOLDER,
+    LINKED_OUT,
+    NO_FILE,
+    NOT_A_PICTURE,
+    list_folder,
+    list_source,
+)
 from imuge.errors import ConfigError
 
 
@@ -24,7 +35,17 @@ def names(listing):
 def test_pictures_are_found_by_their_endings_and_others_are_named(tree, tmp_path):
     listing = list_folder(tree, tmp_path / "out")
     assert names(listing) == ["a.png", "b.JPG", "sub/c.webp", "sub/d.tif"]
-    assert listing.skipped == {"notes.txt": NOT_A_PICTURE}
+    assert listing.skipped == {"notes.txt": NOT_A_PICTURE, ".hidden.png": HIDDEN}
+
+
+def test_pipes_and_links_that_lead_nowhere_are_named(tree, tmp_path):
+    os.mkfifo(tree / "pipe.png")
+    (tree / "gone.png").symlink_to(tree / "nothing.png")
+    (tree / "round.png").symlink_to(tree / "round.png")
+    (tree / "piped.png").symlink_to(tree / "pipe.png")
+    skipped = list_folder(tree, tmp_path / "out").skipped
+    assert (skipped["pipe.png"], skipped["piped.png"]) == (NO_FILE, NO_FILE)
+    assert (skipped["gone.png"], skipped["round.png"]) == (DANGLING, DANGLING)
 
 
 def test_links_out_of_the_tree_and_linked_folders_are_not_followed(tree, tmp_path):
@@ -56,7 +77,8 @@ def test_an_output_folder_inside_is_not_read_again(tree):
 def test_patterns_choose_and_what_they_leave_is_no_news(tree, tmp_path, globs, expected):
     listing = list_folder(tree, tmp_path / "out", globs)
     assert names(listing) == expected
-    assert listing.skipped == {}
+    hidden = {".hidden.png": HIDDEN} if "*.png" in globs else {}
+    assert listing.skipped == hidden
 
 
 def test_json_lines_are_seen_from_the_list_and_blank_ones_skipped(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 # Spoken of in the text, not to be typed as they stand.
-NAMED = {"imuge batch", "imuge serve", "imuge immunize", "imuge immunize --receipt"}
+NAMED = {"imuge batch immunize", "imuge serve", "imuge immunize --receipt"}
 DOCS = Path(__file__).parents[2] / "docs"
 
 

@@ -75,9 +75,9 @@ def test_a_copy_hardly_larger_than_its_frame_is_called_small(scale, needed):
     assert "needs about" not in said("unprotected", key=None, received=received(scale=scale))
 
 
-def test_small_spots_are_counted():
-    assert "1 spot too small" in said("intact", small_spots=1)
-    assert "3 spots too small" in said("intact", small_spots=3)
+def test_spots_are_spoken_of_only_above_what_re_saving_leaves():
+    assert "spots" not in said("intact", small_spots=9)  # on a frame of 384x256
+    assert "10 spots too small" in said("intact", small_spots=10)
 
 
 def test_every_other_key_that_reads_is_named():

@@ -27,17 +27,27 @@ OPERATIONS = {
     "GET /v1/jobs/{id}",
     "DELETE /v1/jobs/{id}",
     "GET /v1/jobs/{id}/files/{name}",
+    "GET /v1/registry",
+    "GET /v1/registry/proofs/{log_index}",
+    "GET /v1/registry/consistency",
+    "GET /v1/registry/find",
+    "GET /v1/registry/records/{log_index}",
+    "GET /c2pa/services/supportedAlgorithms",
+    "GET /c2pa/matches/byBinding",
+    "POST /c2pa/matches/byBinding",
+    "POST /c2pa/matches/byContent",
+    "GET /c2pa/manifests/{manifest_id}",
 }
 
 
 @pytest.fixture(scope="module")
-def api(guard, tmp_path_factory):
-    """A service with tokens and room for small things; gives its client and a token."""
+def api(guard, desk, tmp_path_factory):
+    """A service with a registry, tokens and room for small things; its client and a token."""
     path = tmp_path_factory.mktemp("api") / "tokens.json"
     text, token = new_token("robot", "immunize")
     write_tokens(path, (token,))
     limits = Limits(max_bytes=2**20, jobs_per_minute=0, requests_per_minute=0)
-    with serving(guard, limits, tokens=path) as client:
+    with serving(guard, limits, tokens=path, desk=desk) as client:
         yield client, text
 
 
@@ -76,6 +86,7 @@ def test_the_document_lists_every_operation_and_all_that_can_happen():
         "metadata",
         "replace",
         "key",
+        "note",
     }
 
 

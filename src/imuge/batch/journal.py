@@ -12,12 +12,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from imuge.batch.record import Record, to_line
+from imuge.batch.record import Record, from_table, to_line
 from imuge.errors import ConfigError, ImageError
 from imuge.files import reason, write_atomically
 
@@ -25,7 +24,6 @@ SCHEMA = "imuge.batch/1"
 MANIFEST = "manifest.jsonl"
 # Of the header, what must be the same for a batch to be resumed.
 BINDING = ("schema", "command", "source", "options", "key_ids", "model_sha256")
-_FIELDS = {item.name for item in fields(Record)}
 
 
 class Journal:
@@ -127,7 +125,7 @@ def read_manifest(data: bytes, where: object) -> tuple[dict[str, Any] | None, li
             if header is None:
                 header = dict(table)
             else:
-                records.append(Record(**{k: v for k, v in table.items() if k in _FIELDS}))
+                records.append(from_table(table))
         except (ValueError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"{where}, line {number}, is damaged; mend it, or begin again with --restart"
@@ -151,10 +149,15 @@ def check_same_batch(header: dict[str, Any], wanted: dict[str, Any], where: obje
 
 
 def _shortest_difference(had: Any, has: Any) -> tuple[str, str]:  # noqa: ANN401 - JSON
-    if isinstance(had, dict) and isinstance(has, dict):
-        keys = [key for key in has.keys() | had.keys() if had.get(key) != has.get(key)]
-        had, has = ({key: table.get(key) for key in sorted(keys)} for table in (had, has))
-    return json.dumps(had), json.dumps(has)
+    return json.dumps(_other(had, has)), json.dumps(_other(has, had))
+
+
+def _other(one: Any, other: Any) -> Any:  # noqa: ANN401 - JSON
+    """What of one object is not the same in another, however deep."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return one
+    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    return {key: _other(one.get(key), other.get(key)) for key in keys}
 
 
 def set_aside(path: Path) -> Path | None:

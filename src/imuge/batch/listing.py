@@ -17,6 +17,9 @@ COLUMNS = ("input", "output", "strength", "metadata")
 NOT_A_PICTURE = "its ending is not a picture's"
 LINKED_FOLDER = "linked folders are not followed"
 LINKED_OUT = "the link leads out of the folder"
+HIDDEN = "its name is hidden"
+NO_FILE = "it is no ordinary file"
+DANGLING = "a link that leads nowhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,8 @@ def check_source(source: Path) -> None:
 def list_folder(folder: Path, out: Path | None, globs: Sequence[str] = ()) -> Listing:
     """List the pictures below a folder, judged by the endings of their names.
 
-    Hidden files and folders are passed over, and so is the output folder where it lies inside.
+    Hidden folders are passed over, and so is the output folder where it lies inside. Pictures whose
+    names are hidden, pipes, devices and links that lead nowhere are named as left out.
     Linked folders are not followed, linked files only where they stay inside.
 
     Args:
@@ -84,19 +88,24 @@ def list_folder(folder: Path, out: Path | None, globs: Sequence[str] = ()) -> Li
     listing = Listing(str(folder.resolve()))
     for path, entry in _walk(folder, PurePosixPath(), out and out.resolve(), listing):
         choose(listing, str(path), entry, globs)
+    for name in [name for name in listing.skipped if globs and not _is_chosen(name, globs)]:
+        del listing.skipped[name]
     listing.found.sort(key=lambda found: found.shown)
     return listing
 
 
 def choose(listing: Listing, name: str, source: str, globs: Iterable[str]) -> None:
     """Take a file of a folder into the listing, if it is asked for and a picture."""
-    path = PurePosixPath(name)
-    if globs and not any(path.match(pattern) for pattern in globs):
+    if globs and not _is_chosen(name, globs):
         return
-    if path.suffix.lower() in SUFFIXES:
+    if PurePosixPath(name).suffix.lower() in SUFFIXES:
         listing.found.append(Found(shown=name, source=source))
     else:
         listing.skipped[name] = NOT_A_PICTURE
+
+
+def _is_chosen(name: str, globs: Iterable[str]) -> bool:
+    return any(PurePosixPath(name).match(pattern) for pattern in globs)
 
 
 def _walk(
@@ -110,19 +119,27 @@ def _walk(
     for entry in entries:
         inner = name / entry.name
         if entry.name.startswith("."):
+            if PurePosixPath(entry.name).suffix.lower() in SUFFIXES:  # as ._a.jpg is, of a Mac
+                listing.skipped[str(inner)] = HIDDEN
             continue
         if entry.is_dir(follow_symlinks=False):
             if Path(entry.path).resolve() != out:
                 yield from _walk(Path(entry.path), inner, out, listing)
         elif not entry.is_symlink():
-            if entry.is_file():  # no device, no pipe
+            if entry.is_file():
                 yield inner, entry.path
+            else:
+                listing.skipped[str(inner)] = NO_FILE
+        elif not Path(entry.path).exists():  # or its links lead in a circle
+            listing.skipped[str(inner)] = DANGLING
         elif entry.is_dir():
             listing.skipped[str(inner)] = LINKED_FOLDER
         elif not Path(entry.path).resolve().is_relative_to(listing.root):
             listing.skipped[str(inner)] = LINKED_OUT
         elif entry.is_file():
             yield inner, entry.path
+        else:
+            listing.skipped[str(inner)] = NO_FILE
 
 
 def read_list(path: Path) -> Listing:

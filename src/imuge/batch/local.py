@@ -1,7 +1,7 @@
 """A batch on one machine: processes that share an output folder, resumed where a kill left it."""
 
-import errno
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from imuge import __version__
 from imuge.batch.journal import MANIFEST, SCHEMA, Journal, locked, read_manifest, set_aside
 from imuge.batch.listing import list_source
 from imuge.batch.machine import default_processes
-from imuge.batch.output_folder import OutputFolder
+from imuge.batch.output_folder import HOPELESS, OutputFolder, is_hopeless
 from imuge.batch.plan import BatchPlan, check_places, make_plan
 from imuge.batch.pool import Died, Pool, Work
 from imuge.batch.progress import Meter
+from imuge.batch.publishing import Recorder, Registrar, receipts_of
 from imuge.batch.record import Record
 from imuge.batch.resume import remaining
 from imuge.batch.stop import Stop, until_told_to_stop
@@ -25,10 +26,8 @@ from imuge.files import reason
 from imuge.guard import Guard
 from imuge.image.limits import MAX_BYTES
 from imuge.keys import Key
+from imuge.registry.receipts import SUFFIX
 from imuge.weights import load_release
-
-# The disk's state, not the picture's: no other picture would fare better.
-HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +73,9 @@ def run_local(
         if settings.restart:
             _begin_again(plan, folder, manifest, spec, overwrite=settings.overwrite)
             wanted["overwrite"] = True
-        with Journal(manifest, wanted) as journal:
-            batch = _Batch(plan, folder, journal, spec, meter)
+        with Journal(manifest, wanted) as journal, ExitStack() as stack:
+            registrar = Registrar.opened(spec.publish, folder, stack)
+            batch = _Batch(plan, folder, journal, spec, meter, registrar)
             return batch.run(keys, settings, stop)
 
 
@@ -110,7 +110,7 @@ def _begin_again(
         _, earlier, _ = read_manifest(manifest.read_bytes(), manifest)
     except ConfigError:  # damaged: then nothing tells its outputs from other files
         earlier = []
-    owned = {name for record in earlier for name in record.written}
+    owned = _owned({record.name: record for record in earlier})
     _check(plan, folder, spec, plan.tasks, owned, overwrite=overwrite)
     set_aside(manifest)
     folder.clear()
@@ -128,10 +128,18 @@ def _check(
     """Refuse to write where something else is."""
 
     def strange(name: str) -> bool:
-        made = name if spec.command == "immunize" else f"{name}.report.html"
-        return not overwrite and made not in owned and folder.exists(made)
+        made = [name] if spec.command == "immunize" else [f"{name}.report.html"]
+        if spec.publish is not None and spec.publish.gives_receipts:
+            made.append(name + SUFFIX)
+        return not overwrite and any(folder.exists(file) for file in made if file not in owned)
 
     check_places(tasks, folder.out, (task.source for task in plan.tasks), strange=strange)
+
+
+def _owned(records: dict[str, Record]) -> set[str]:
+    """The names of all files that belong to these records."""
+    written = {name for record in records.values() for name in record.written}
+    return written | receipts_of(records)
 
 
 @dataclass(slots=True)
@@ -143,11 +151,14 @@ class _Batch:
     journal: Journal
     spec: BatchSpec
     meter: Meter
+    registrar: Registrar | None = None
     owned: set[str] = field(init=False)
 
     def run(self, keys: Sequence[Key], settings: RunSettings, stop: Stop) -> Summary:
         tasks, records = self.plan.tasks, self.journal.records
-        self.owned = {name for record in records.values() for name in record.written}
+        if self.registrar is not None:
+            self.registrar.adopt(self.journal)
+        self.owned = _owned(records)
         with self.meter.shown("looking at what is there", len(tasks)):
             left = remaining(
                 tasks,
@@ -161,6 +172,7 @@ class _Batch:
         _check(self.plan, self.folder, self.spec, left, self.owned, overwrite=overwrite)
         if not stop():  # else not all was looked at, and a record may wait for a staged file
             self.folder.clear()  # what no record speaks of is made again
+        left = self._registered(left)
         open_names = {task.name for task in left}
         processes = min(settings.processes or default_processes(settings.threads), len(left))
         build = _Builder(tuple(keys), self.spec, settings.threads, self.folder)
@@ -185,6 +197,20 @@ class _Batch:
             signal=stop.signal if open_names else None,
         )
 
+    def _registered(self, left: Sequence[PictureTask]) -> list[PictureTask]:
+        """What is left, with the records that it replaces; receipts that are missing are made."""
+        if self.registrar is None:
+            return list(left)
+        records = self.journal.records
+        again = {task.name for task in left}
+        for record in records.values():
+            if record.name not in again:
+                self.registrar.complete(record)
+        return [
+            replace(task, replaces=records[task.name].log_index) if task.name in records else task
+            for task in left
+        ]
+
     def _keep(self, task: PictureTask, result: Record | Died, *, overwrite: bool) -> None:
         """Record what became of a task, then give its files their names."""
         if isinstance(result, Died):
@@ -192,10 +218,11 @@ class _Batch:
         earlier = self.journal.records.get(task.name)
         if earlier is not None and result.error is not None:
             # Made from an earlier state of the input; it stays, and stays this batch's.
-            result = replace(result, files=earlier.written)
+            result = replace(result, files=earlier.written, log_index=earlier.log_index)
         elif earlier is not None:
             self._remove_stale(earlier, result)
         self.journal.append(result)
+        self.folder.drop_note(result)
         if result.error is not None:
             return
         try:
@@ -207,7 +234,12 @@ class _Batch:
             exists = isinstance(error, FileExistsError)
             why = "it exists and is not this batch's" if exists else reason(error)
             sentence = f"cannot write {self.folder.out / name}: {why}"
+            if self.registrar is not None:
+                self.registrar.take_back(result)
             self.journal.append(replace(self._marked(task), error=sentence))
+            return
+        if self.registrar is not None:
+            self.registrar.complete(result)
 
     def _remove_stale(self, earlier: Record, result: Record) -> None:
         """A report on what a picture was before would be taken for one on what it is now."""
@@ -230,8 +262,15 @@ class _Builder:
     folder: OutputFolder
 
     def __call__(self) -> Work[PictureTask, Record]:
-        guard = Guard(self.keys, threads=self.threads, limits=self.spec.limits)
-        return _FileWorker(Worker(guard, self.spec), self.folder)
+        return self.on(Guard(self.keys, threads=self.threads, limits=self.spec.limits))
+
+    def on(self, guard: Guard) -> Work[PictureTask, Record]:
+        """The function, with models that are loaded."""
+        spec = self.spec
+        recorder = None if spec.publish is None else Recorder.opened(spec.publish, self.folder)
+        sources = None if spec.ask is None else spec.ask.open(ExitStack())
+        worker = Worker(guard, spec, recorder=recorder, sources=sources)
+        return _FileWorker(worker, self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +292,7 @@ class _FileWorker:
         try:
             self.folder.stage(finished.files)
         except ImageError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in HOPELESS:
+            if is_hopeless(error):
                 raise
             return replace(record, output=None, output_sha256=None, files={}, error=str(error))
         return record

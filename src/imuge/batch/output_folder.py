@@ -5,16 +5,24 @@ and only then does the file get its own name. So whatever moment a kill strikes 
 an output that the manifest does not know; one that it knows and that has not arrived is fetched.
 """
 
+import errno
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from imuge.batch.plan import WORK_FOLDER
+from imuge.batch.record import Record, from_table, to_line
 from imuge.batch.tasks import PictureTask
+from imuge.errors import ImugeError
 from imuge.files import put_in_place, write_atomically
+
+# The disk's state, not the picture's: no other picture would fare better.
+HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_NOTE = ".note"
 
 
 class OutputFolder:
@@ -47,6 +55,28 @@ class OutputFolder:
         target.parent.mkdir(parents=True, exist_ok=True)
         put_in_place(self._staged(name, sha256), target, overwrite=overwrite)
         self._staged(name, sha256).unlink(missing_ok=True)
+
+    def stage_note(self, record: Record) -> None:
+        """Keep a line that the manifest does not have yet, until `drop_note` or `clear`.
+
+        Raises:
+            ImageError: the disk refused.
+        """
+        self._staging.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._note(record), to_line(record), overwrite=True)
+
+    def notes(self) -> Iterator[Record]:
+        """The lines that `stage_note` kept."""
+        for path in sorted(self._staging.glob(f"*{_NOTE}")):
+            yield from_table(json.loads(path.read_bytes()))
+
+    def drop_note(self, record: Record) -> None:
+        """Forget the line of a picture; the manifest has it."""
+        self._note(record).unlink(missing_ok=True)
+
+    def _note(self, record: Record) -> Path:
+        staged = self._staged(record.name, record.output_sha256 or "")
+        return staged.with_name(staged.name + _NOTE)
 
     def clear(self) -> None:
         """Forget all staged files; only when no worker runs and no record waits for one."""
@@ -81,6 +111,12 @@ class OutputFolder:
         # a record speaks of.
         place = hashlib.sha256(os.fsencode(name)).hexdigest()
         return self._staging / f"{place[:24]}-{sha256[:24]}"
+
+
+def is_hopeless(error: ImugeError) -> bool:
+    """Whether the disk is why, so that going on with other pictures is no use."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in HOPELESS
 
 
 def _hash(path: Path) -> str | None:

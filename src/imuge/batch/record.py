@@ -1,7 +1,7 @@
 """What became of one picture: a line of the manifest."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from imuge.batch.tasks import Command
@@ -22,7 +22,7 @@ class Record:
     options: dict[str, Any] = field(default_factory=dict)  # this picture's own, from the list
     output: str | None = None  # the immunized picture, below the output folder
     output_sha256: str | None = None
-    files: dict[str, str] = field(default_factory=dict)  # a report's files and their SHA-256
+    files: dict[str, str] = field(default_factory=dict)  # of a report or a receipt; their SHA-256
     verdict: str | None = None  # of the input for verify, of the output for immunize
     key_id: str | None = None
     image_id: str | None = None
@@ -31,6 +31,12 @@ class Record:
     width: int | None = None
     height: int | None = None
     seconds: float = 0.0  # of work, reading and encoding included
+    log_index: int | None = None  # of the registry's record: made, or found by verify
+    registry: str | None = None  # verify: found, not found; None where none was asked
+    publisher: str | None = None  # as the record has it
+    published_at: str | None = None  # UTC, as the record has it
+    reference: str | None = None  # verify: agrees, differs, not comparable
+    manifest: str | None = None  # verify: none, invalid, valid, trusted, recovered
     warnings: list[str] = field(default_factory=list)
     error: str | None = None  # one sentence; then there is no output and no verdict
     tool_version: str = ""
@@ -51,6 +57,18 @@ class Record:
         if self.error is not None or self.verdict is None:
             return FAILED
         return IMMUNIZED if command == "immunize" else self.verdict
+
+
+_FIELDS = {item.name for item in fields(Record)}
+
+
+def from_table(table: dict[str, Any]) -> Record:
+    """The record that a line holds; fields that a newer imuge added are passed over.
+
+    Raises:
+        TypeError: it is no record.
+    """
+    return Record(**{name: value for name, value in table.items() if name in _FIELDS})
 
 
 def to_line(value: dict[str, Any] | Record) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 from imuge.image import MAX_PIXELS, Limits, MetadataPolicy
 from imuge.protection.frame import Detail
 from imuge.protection.receive import Search
+from imuge.trust.options import AskOptions, PublishOptions
 
 Command: TypeAlias = Literal["immunize", "verify"]
 ReportChoice: TypeAlias = Literal["none", "tampered", "all"]
@@ -23,6 +24,8 @@ class BatchSpec:
     format: str | None = None  # immunize: as in `imuge.image.SUFFIXES`; None means by the ending
     reports: ReportChoice = "none"  # verify: for which pictures a report is written
     search: Search = "quick"  # verify
+    publish: PublishOptions | None = None  # immunize: sign, record, give receipts
+    ask: AskOptions | None = None  # verify: ask credentials and the registry
     max_pixels: int = MAX_PIXELS  # of a picture
 
     @property
@@ -40,6 +43,7 @@ class PictureTask:
     shown: str  # how records name the input: below its folder, or as the list has it
     strength: float | None = None  # where the list asks for another than the spec
     metadata: MetadataPolicy | None = None
+    replaces: int | None = None  # the registry's record of what an earlier run made of it
 
     @property
     def options(self) -> dict[str, Any]:

@@ -17,6 +17,19 @@ from imuge.batch.summary import SHOWN, Summary
 from imuge.batch.tasks import BatchSpec, ReportChoice
 from imuge.cli.immunize import DetailOption, StrengthOption
 from imuge.cli.keys import KeyOption, keys_to_immunize, keys_to_verify
+from imuge.cli.provenance import AskOption, TrustOption, ask_options
+from imuge.cli.publish import (
+    AlgorithmOption,
+    CertOption,
+    NoteOption,
+    PublisherOption,
+    ReceiptOption,
+    RegistryOption,
+    SigningKeyOption,
+    ThumbnailOption,
+    TsaOption,
+    publish_options,
+)
 from imuge.cli.terminal import PixelsOption, complain, console, limits_of, one_sentence, say
 from imuge.cli.verify import SearchOption
 from imuge.errors import ConfigError, ImugeError, shown, to_install
@@ -102,14 +115,39 @@ def batch_immunize(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
+    registry: RegistryOption = False,
+    receipt: ReceiptOption = False,
+    publisher: PublisherOption = "",
+    note: NoteOption = "",
+    thumbnail: ThumbnailOption = False,
+    c2pa_cert: CertOption = None,
+    c2pa_key: SigningKeyOption = None,
+    c2pa_tsa: TsaOption = None,
+    c2pa_alg: AlgorithmOption = None,
     max_megapixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Protect many pictures.
 
     Outputs keep the names and sub-folders of their inputs. Every output is read back and verified
-    before it is written. Exit status: 0 all are immunized, 1 some failed, 130 or 143 stopped.
+    before it is written. With --registry each is recorded in a transaction of its own, and once,
+    however often a run is killed and goes on.
+
+    Exit status: 0 all are immunized, 1 some failed, 130 or 143 stopped.
     """
+    check_strength(strength)
+    where = _Where(source, out, engine, address, gpus)
+    _check_where(where)  # before a first key is made
+    publish = publish_options(
+        registry=registry,
+        receipt=receipt,
+        publisher=publisher,
+        note=note,
+        thumbnail=thumbnail,
+        signing=(c2pa_cert, c2pa_key, c2pa_tsa, c2pa_alg),
+    )
+    if publish.anything:
+        _refuse_ray(where, "--registry, --receipt and --c2pa-cert")
     spec = BatchSpec(
         command="immunize",
         strength=strength,
@@ -117,9 +155,9 @@ def batch_immunize(
         replace=replace,
         metadata=metadata,
         format=None if format is None else format.upper(),
+        publish=publish if publish.anything else None,
         max_pixels=limits_of(max_megapixels).max_pixels,
     )
-    check_strength(strength)
     settings = RunSettings(
         globs=tuple(glob or ()),
         processes=processes,
@@ -128,8 +166,6 @@ def batch_immunize(
         retry_errors=retry_errors,
         overwrite=overwrite,
     )
-    where = _Where(source, out, engine, address, gpus)
-    _check_where(where)  # before a first key is made
     _run(where, spec, keys_to_immunize(key), key or [], settings, as_json=as_json)
 
 
@@ -152,6 +188,8 @@ def batch_verify(
     engine: EngineOption = "local",
     address: AddressOption = None,
     gpus: GpusOption = 0.0,
+    registry: AskOption = False,
+    trust: TrustOption = None,
     max_megapixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -160,10 +198,16 @@ def batch_verify(
     Every verdict is a line of DIR/manifest.jsonl. Exit status: that of the gravest verdict, as
     for imuge verify; 1 if any picture failed; 130 or 143 if stopped.
     """
+    where = _Where(source, out, engine, address, gpus)
+    _check_where(where)  # before a first key is made
+    ask = ask_options(registry=registry, trust=trust)
+    if ask.anything:
+        _refuse_ray(where, "--registry and --trust")
     spec = BatchSpec(
         command="verify",
         reports=reports,
         search=search,
+        ask=ask if ask.anything else None,
         max_pixels=limits_of(max_megapixels).max_pixels,
     )
     settings = RunSettings(
@@ -174,8 +218,6 @@ def batch_verify(
         retry_errors=retry_errors,
         overwrite=overwrite,
     )
-    where = _Where(source, out, engine, address, gpus)
-    _check_where(where)  # before a first key is made
     _run(where, spec, keys_to_verify(key), key or [], settings, as_json=as_json)
 
 
@@ -228,6 +270,14 @@ def _check_where(where: _Where) -> None:
     if Path(where.out).exists() and not Path(where.out).is_dir():
         raise ConfigError(f"expected a folder for --out, got the file {where.out}")
     check_source(Path(where.source))
+
+
+def _refuse_ray(where: _Where, options: str) -> None:
+    if where.engine == "ray":
+        raise ConfigError(
+            f"{options} are for --engine local; several machines publish into one registry on "
+            "PostgreSQL with a batch each"
+        )
 
 
 def _run_ray(

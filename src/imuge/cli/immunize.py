@@ -8,6 +8,7 @@ import typer
 
 from imuge.cli.keys import KeyOption, keys_to_immunize
 from imuge.cli.publish import (
+    AlgorithmOption,
     CertOption,
     NoteOption,
     PublisherOption,
@@ -17,6 +18,7 @@ from imuge.cli.publish import (
     SigningKeyOption,
     ThumbnailOption,
     TsaOption,
+    publish_options,
 )
 from imuge.cli.terminal import (
     FAILED,
@@ -117,6 +119,7 @@ def immunize(
     c2pa_cert: CertOption = None,
     c2pa_key: SigningKeyOption = None,
     c2pa_tsa: TsaOption = None,
+    c2pa_alg: AlgorithmOption = None,
     max_megapixels: PixelsOption = None,
 ) -> None:
     """Protect pictures before you publish them.
@@ -138,12 +141,14 @@ def immunize(
         overwrite=overwrite,
     )
     publishing = Publishing(
-        registry=registry,
-        receipt=receipt,
-        publisher=publisher,
-        note=note,
-        thumbnail=thumbnail,
-        signing=(c2pa_cert, c2pa_key, c2pa_tsa),
+        publish_options(
+            registry=registry,
+            receipt=receipt,
+            publisher=publisher,
+            note=note,
+            thumbnail=thumbnail,
+            signing=(c2pa_cert, c2pa_key, c2pa_tsa, c2pa_alg),
+        )
     )
     _refuse_if_none_is_there(sources)  # before a first key is made
     keys = keys_to_immunize(key)

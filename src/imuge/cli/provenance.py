@@ -9,9 +9,9 @@ import typer
 
 from imuge.cli.publish import file_of
 from imuge.cli.terminal import say
-from imuge.errors import ConfigError, ProvenanceError
-from imuge.files import reason
+from imuge.errors import to_install
 from imuge.results import Verdict
+from imuge.trust.options import AskOptions, name_registry, read_anchors
 from imuge.trust.origin import Sources, credentials_readable, with_provenance
 
 AskOption = Annotated[
@@ -29,36 +29,40 @@ TrustOption = Annotated[
         help="Also judge Content Credentials; those under these root certificates are trusted.",
     ),
 ]
-MOST_BYTES = 1 << 20
+
+
+def ask_options(*, registry: bool, trust: Path | None) -> AskOptions:
+    """The options together, checked before any work.
+
+    Raises:
+        ProvenanceError: the anchors cannot be read.
+        ConfigError: an extra's library is missing.
+        RegistryError: there is no registry, or it is out of reach.
+    """
+    if trust is not None:
+        read_anchors(trust)
+    elif registry and not credentials_readable():
+        say(f"Content Credentials are not looked at: {to_install('c2pa')}")
+    return AskOptions(
+        registry=name_registry(records=False) if registry else None,
+        anchors=None if trust is None else str(trust.absolute()),
+    )
 
 
 class Asking:
     """What is asked about every picture; holds the registry while it is entered.
 
     Raises:
-        ProvenanceError: the anchors cannot be read.
-        ConfigError: an extra's library is missing.
         RegistryError: there is no registry, or it is out of reach; on entering.
     """
 
-    def __init__(self, *, registry: bool, trust: Path | None) -> None:
-        self._registry = registry
-        self._anchors = None if trust is None else _anchors(trust)
+    def __init__(self, options: AskOptions) -> None:
+        self._options = options
+        self._sources = Sources()
         self._stack = ExitStack()
-        self._sources = Sources(credentials=trust is not None, anchors=self._anchors)
 
     def __enter__(self) -> "Asking":
-        if self._registry:
-            from imuge.registry import Registry
-
-            readable = self._anchors is not None or credentials_readable()
-            if not readable:
-                say("Content Credentials are not looked at: pip install 'imuge[c2pa]'")
-            self._sources = Sources(
-                registry=self._stack.enter_context(Registry.open()),
-                credentials=readable,
-                anchors=self._anchors,
-            )
+        self._sources = self._options.open(self._stack)
         return self
 
     def __exit__(
@@ -76,17 +80,7 @@ class Asking:
             As `imuge.trust.origin.with_provenance`.
         """
         sources = self._sources
-        if sources.registry is None and not sources.credentials:
+        if not self._options.anything:
             return verdict
         data = file_of(given, verdict.input_sha256) if sources.credentials else None
         return with_provenance(verdict, data, sources)
-
-
-def _anchors(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise ConfigError(f"--trust takes a file of PEM certificates, and {path} is none")
-        with path.open("rb") as stream:
-            return stream.read(MOST_BYTES)
-    except OSError as error:
-        raise ProvenanceError(f"cannot read {path}: {reason(error)}") from error

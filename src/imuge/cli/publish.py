@@ -14,11 +14,11 @@ from imuge.cli.terminal import STREAM, label, refuse_existing, say, write_stdout
 from imuge.errors import ConfigError, ImageError
 from imuge.files import reason, staged
 from imuge.image import MetadataPolicy, Picture
-from imuge.provenance import load_signer
 from imuge.registry import sidecar
 from imuge.registry.receipts import receipt_path
 from imuge.registry.records import now
 from imuge.results import Immunized
+from imuge.trust.options import PublishOptions, name_registry
 from imuge.trust.publishing import Draft, Terms, publish
 
 RegistryOption = Annotated[
@@ -62,56 +62,77 @@ TsaOption = Annotated[
         "--c2pa-tsa", metavar="URL", help="Have the signature time-stamped there (RFC 3161)."
     ),
 ]
+AlgorithmOption = Annotated[
+    str | None,
+    typer.Option(
+        "--c2pa-alg",
+        metavar="NAME",
+        help="The name of imuge's mark on the C2PA's list of soft bindings, where you filed one.",
+    ),
+]
 
-Signing: TypeAlias = tuple[Path | None, Path | None, str | None]
+Signing: TypeAlias = tuple[Path | None, Path | None, str | None, str | None]
+
+
+def publish_options(
+    *,
+    registry: bool,
+    receipt: bool,
+    publisher: str,
+    note: str,
+    thumbnail: bool,
+    signing: Signing,
+) -> PublishOptions:
+    """The options together, checked before any work.
+
+    Raises:
+        ConfigError: the options do not go together, or an extra's library is missing.
+        ProvenanceError: certificate or key is no good.
+        RegistryError: there is no registry, or it is out of reach.
+    """
+    chain, key, tsa, algorithm = signing
+    if (chain is None) != (key is None):
+        raise ConfigError("--c2pa-cert and --c2pa-key go together; give both or neither")
+    if tsa is not None and chain is None:
+        raise ConfigError("--c2pa-tsa stamps what is signed; give --c2pa-cert and --c2pa-key")
+    if algorithm is not None and chain is None:
+        raise ConfigError("--c2pa-alg stands in what is signed; give --c2pa-cert and --c2pa-key")
+    if thumbnail and not registry:
+        raise ConfigError("--thumbnail goes into a registry's record; give --registry, too")
+    if (publisher or note) and not (registry or receipt):
+        publisher = ""  # it may come from the environment
+        if note:
+            raise ConfigError("--note goes into a record; give --registry or --receipt, too")
+    made = PublishOptions(
+        receipt=receipt,
+        publisher=publisher,
+        note=note,
+        thumbnail=thumbnail,
+        chain=None if chain is None else str(chain.absolute()),
+        key=None if key is None else str(key.absolute()),
+        tsa=tsa,
+        algorithm=algorithm,
+    )
+    signer = made.signer()
+    if signer is not None and signer.warning is not None:
+        say(signer.warning)
+    return replace(made, registry=name_registry(records=True)) if registry else made
 
 
 class Publishing:
     """What is done with every output, as the options say; holds the registry while it is entered.
 
     Raises:
-        ConfigError: the options do not go together, or an extra's library is missing.
-        ProvenanceError: certificate or key is no good.
         RegistryError: there is no registry, or it is out of reach; on entering.
     """
 
-    def __init__(
-        self,
-        *,
-        registry: bool,
-        receipt: bool,
-        publisher: str,
-        note: str,
-        thumbnail: bool,
-        signing: Signing,
-    ) -> None:
-        chain, key, tsa = signing
-        if (chain is None) != (key is None):
-            raise ConfigError("--c2pa-cert and --c2pa-key go together; give both or neither")
-        if tsa is not None and chain is None:
-            raise ConfigError("--c2pa-tsa stamps what is signed; give --c2pa-cert and --c2pa-key")
-        if thumbnail and not registry:
-            raise ConfigError("--thumbnail goes into a registry's record; give --registry, too")
-        if (publisher or note) and not (registry or receipt):
-            publisher = ""  # it may come from the environment
-            if note:
-                raise ConfigError("--note goes into a record; give --registry or --receipt, too")
-        signer = None
-        if chain is not None and key is not None:
-            signer = load_signer(chain, key, tsa=tsa)
-            if signer.warning is not None:
-                say(signer.warning)
-        self._terms = Terms(signer=signer, publisher=publisher, note=note, thumbnail=thumbnail)
-        self._registry, self._receipt = registry, receipt
+    def __init__(self, options: PublishOptions) -> None:
+        self._options = options
+        self._terms = Terms()
         self._stack = ExitStack()
 
     def __enter__(self) -> "Publishing":
-        if self._registry:
-            from imuge.registry import Registry
-
-            opened = self._stack.enter_context(Registry.open())
-            opened.require_key()
-            self._terms = replace(self._terms, registry=opened)
+        self._terms = self._options.open(self._stack)
         return self
 
     def __exit__(
@@ -125,7 +146,7 @@ class Publishing:
     @property
     def wanted(self) -> bool:
         """Whether outputs are signed, recorded, or get a receipt."""
-        return self._registry or self._receipt or self._terms.signer is not None
+        return self._options.anything
 
     def check(self, target: Path, *, overwrite: bool) -> None:
         """Refuse, before any work, what cannot be published so.
@@ -134,7 +155,7 @@ class Publishing:
             ConfigError: standard output has no place for a receipt.
             ImageError: there is a receipt of that name.
         """
-        if not (self._registry or self._receipt):
+        if not self._options.gives_receipts:
             return
         if target == STREAM:
             raise ConfigError("a receipt lies beside its file; give -o a file name instead of -")
@@ -184,7 +205,7 @@ class Publishing:
             return ""
         with ExitStack() as stack:
             places = [stack.enter_context(staged(target, draft.file, overwrite=overwrite))]
-            if self._receipt:
+            if self._options.receipt:
                 note = sidecar(draft.picture, now())
                 path = receipt_path(target)
                 places.append(stack.enter_context(staged(path, note, overwrite=overwrite)))

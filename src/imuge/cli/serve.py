@@ -7,6 +7,16 @@ from typing import Annotated, Literal
 import typer
 
 from imuge.cli.keys import KeyOption, keys_to_immunize
+from imuge.cli.provenance import TrustOption, ask_options
+from imuge.cli.publish import (
+    AlgorithmOption,
+    CertOption,
+    PublisherOption,
+    SigningKeyOption,
+    ThumbnailOption,
+    TsaOption,
+    publish_options,
+)
 from imuge.cli.terminal import one_sentence, say
 from imuge.engine.engine import available_threads
 from imuge.errors import ConfigError, ImugeError, to_install
@@ -58,6 +68,19 @@ def serve(
             help="A proxy, or network of them, whose X-Forwarded-For is believed; may be repeated.",
         ),
     ] = None,
+    registry: Annotated[
+        bool,
+        typer.Option(
+            "--registry", help="Record what is immunized in your registry, and ask it of copies."
+        ),
+    ] = False,
+    publisher: PublisherOption = "",
+    thumbnail: ThumbnailOption = False,
+    c2pa_cert: CertOption = None,
+    c2pa_key: SigningKeyOption = None,
+    c2pa_tsa: TsaOption = None,
+    c2pa_alg: AlgorithmOption = None,
+    trust: TrustOption = None,
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=64, help="Pictures worked on at once.")
     ] = 1,
@@ -98,6 +121,7 @@ def serve(
     """
     try:
         from imuge.serve.app import create_app
+        from imuge.serve.desk import DeskSettings
         from imuge.serve.limits import Limits
         from imuge.serve.server import bind
         from imuge.serve.server import serve as run
@@ -116,11 +140,20 @@ def serve(
         jobs_per_minute=rate,
         grace_s=grace,
     )
+    publish = publish_options(
+        registry=registry,
+        receipt=False,
+        publisher=publisher,
+        note="",
+        thumbnail=thumbnail,
+        signing=(c2pa_cert, c2pa_key, c2pa_tsa, c2pa_alg),
+    )
+    desk = DeskSettings(publish=publish, ask=ask_options(registry=registry, trust=trust))
     settings = GuardSettings(
         keys=tuple(keys_to_immunize(key)), threads=threads or _share_of_threads(workers)
     )
     names = frozenset([*(allow_host or []), *([] if _is_address(host) else [host])])
-    app = create_app(settings, limits, tokens=tokens, hosts=names)
+    app = create_app(settings, limits, tokens=tokens, hosts=names, desk=desk)
     listener = bind(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"

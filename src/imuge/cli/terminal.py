@@ -5,6 +5,7 @@ Standard output carries results alone: verdicts, JSON, pictures. All else is on 
 
 import errno
 import functools
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,8 +138,9 @@ def refuse_folder(source: Path, command: str) -> None:
         ImageError: `source` is one.
     """
     if source != STREAM and source.is_dir():
+        named = shlex.quote(str(source))
         raise ImageError(
-            f"{source} is a folder; all of it is done by: imuge batch {command} {source} --out DIR"
+            f"{source} is a folder; all of it is done by: imuge batch {command} {named} --out DIR"
         )
 
 

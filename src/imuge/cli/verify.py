@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from imuge.cli.keys import KeyOption, keys_to_verify
-from imuge.cli.provenance import Asking, AskOption, TrustOption
+from imuge.cli.provenance import Asking, AskOption, TrustOption, ask_options
 from imuge.cli.terminal import (
     FAILED,
     STREAM,
@@ -108,7 +108,7 @@ def verify(
     findings: list[Finding] = []
     records: list[dict[str, Any]] = []
     plan = Plan(VERDICT if out is None else REPORT)
-    asking = Asking(registry=registry, trust=trust)
+    asking = Asking(ask_options(registry=registry, trust=trust))
     with progress(len(sources), plan) as steps, asking:
         guard = Guard(keys, limits=limits_of(max_megapixels), progress=steps.step)
         for source in sources:

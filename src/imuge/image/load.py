@@ -5,6 +5,7 @@ A file is judged by its content alone; whatever is wrong with it comes out as on
 
 import io
 import os
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -186,10 +187,25 @@ def _guarded(kind: str) -> Iterator[None]:
             f"the {kind} header is damaged or of an unusual kind; export the picture anew"
         ) from error
     except Exception as error:  # hostile files raise nearly every type there is
+        if _is_ours(error):
+            raise
         detail = " ".join(str(error).split())[:120] or type(error).__name__
         raise ImageError(
             f"the {kind} data is damaged or cut short ({detail}); get an intact copy"
         ) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error is a defect of imuge rather than of the file.
+
+    Decoders raise these types over hostile files, too; then the last frame is not in our code.
+    """
+    if isinstance(error, NameError):
+        return True
+    if not isinstance(error, (TypeError, AttributeError, AssertionError)):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "imuge"
 
 
 def _read_path(path: Path, limits: Limits) -> bytes:

@@ -2,8 +2,8 @@
 
 The *reference grid* is a picture of 64x64 luminance averages of the frame, taken at publication.
 Whoever embeds a picture's protection again over an edit makes the marks agree; the grid still
-shows what was published. It is compared after fitting a gain and an offset, because re-saving,
-contrast and brightness are no edits.
+shows what was published. It is compared after fitting a smooth curve of tones, because re-saving,
+contrast, brightness and gamma are no edits.
 
 PDQ (Facebook's perceptual hash, 256 bits) *finds* records of copies without mark or key. It never
 decides: pictures made to collide are cheap.
@@ -22,9 +22,14 @@ from imuge.registry.records import GRID_SIDE, Evidence
 THUMBNAIL_SIDE = 256
 MIN_CELLS = 256  # of 4096: below that a gain and an offset fit nearly anything
 _LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, as JPEG
-_GAINS = (0.5, 2.0)  # near 0 every picture would fit every other, as a flat one
-_ROUNDS = 6
-_KEPT = 0.5  # of the cells, those that fit best: an edit must not bend the fit
+_MIDDLE = 127.5  # grey levels; the curve's variable is -1 at black and 1 at white
+_STIFFNESS = (0.0, 1e-6, 1e-3)  # against offset, slope and bend, as shares of the cells' weight
+# Grey levels from which a cell counts for little: an edit must not bend the curve. Narrower in
+# rounds, since the first curve is none.
+_WIDTHS = (40.0, 30.0, 20.0, 14.0, 10.0, 6.0, 6.0, 6.0)
+_SLOPES = (0.4, 2.5)  # near 0 every picture would fit every other, as a flat one
+_MOST_CUT = 80.0  # grey levels beyond the ends, a gain of 1.3: more would excuse too much
+_CLIPPED = (3, 252)  # cells at the ends say nothing of the curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,7 @@ class GridComparison:
 
     difference: NDArray[np.float32] = field(repr=False)
     maximum: float  # grey levels; of the absolute difference
-    gain: float  # copy ≈ gain × reference + offset, within 0..255
-    offset: float
+    curve: tuple[float, float, float]  # copy ≈ reference + a + b·t + c·t², t = reference/127.5 - 1
     cells: int  # compared, of 4096
 
     def share_above(self, threshold: float) -> float:
@@ -81,16 +85,14 @@ def compare_grids(
     if np.count_nonzero(usable) < MIN_CELLS:
         return None
     wanted, given = reference.astype(np.float64), copy.astype(np.float64)
-    gain, offset = _fit(wanted[usable], given[usable])
-    # Clipped as the copy was: what a brighter copy lost in its lights is no edit.
-    expected = np.clip(gain * wanted + offset, 0, 255)
-    difference = np.where(usable, given - expected, 0.0)
+    curve = _fit(wanted[usable], given[usable])
+    low, high = _expected(wanted, curve)
+    difference = np.where(usable, given - np.clip(given, low, high), 0.0)
     smooth = _mean_3x3(difference) / np.maximum(_mean_3x3(usable.astype(np.float64)), 1e-9)
     return GridComparison(
         difference=np.where(usable, smooth, np.nan).astype(np.float32),
         maximum=float(np.max(np.abs(smooth[usable]))),
-        gain=gain,
-        offset=offset,
+        curve=curve,
         cells=int(np.count_nonzero(usable)),
     )
 
@@ -161,21 +163,63 @@ def _shares(side: int) -> NDArray[np.float32]:
     return shares
 
 
-def _fit(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float]:
-    """Gain and offset by least squares on the half of the cells that fits best, found in rounds.
+def _fit(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The curve that takes one grid's tones to the other's, held by the cells that agree on one.
 
-    It starts from "only brighter or darker": a fit over all cells would start bent by the edit.
+    Least squares with weights that fall with a cell's distance (Geman and McClure), in rounds.
     """
-    gain, offset = 1.0, float(np.median(after - before))
-    for _ in range(_ROUNDS):
-        residual = np.abs(gain * before + offset - after)
-        kept = residual <= np.quantile(residual, _KEPT)
-        x, y = before[kept], after[kept]
-        spread = np.var(x)
-        slope = np.mean((x - x.mean()) * (y - y.mean())) / spread if spread else 1.0
-        gain = float(np.clip(slope, *_GAINS))
-        offset = float(y.mean() - gain * x.mean())
-    return gain, offset
+    level = before / _MIDDLE - 1
+    terms = np.stack([np.ones_like(level), level, level**2])
+    change = after - before
+    inside = (after > _CLIPPED[0]) & (after < _CLIPPED[1])
+    if np.count_nonzero(inside) < MIN_CELLS // 2:
+        inside[:] = True
+    curve = np.array((np.median(change[inside]), 0.0, 0.0))
+    for width in _WIDTHS:
+        weight = inside / (1 + ((curve @ terms - change) / width) ** 2) ** 2
+        stiff = np.diag(_STIFFNESS) * weight.sum()
+        curve = np.linalg.solve((weight * terms) @ terms.T + stiff, (weight * terms) @ change)
+    offset, slope, bend = _within(curve, weight, level, change)
+    return offset, slope, bend
+
+
+def _within(
+    curve: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    level: NDArray[np.float64],
+    change: NDArray[np.float64],
+) -> tuple[float, float, float]:
+    """The curve with its slope in bounds at both ends, and the offset that goes with it."""
+    low, high = ((bound - 1) * _MIDDLE for bound in _SLOPES)
+    at_black = float(np.clip(curve[1] - 2 * curve[2], low, high))
+    at_white = float(np.clip(curve[1] + 2 * curve[2], low, high))
+    slope, bend = (at_black + at_white) / 2, (at_white - at_black) / 4
+    left = change - slope * level - bend * level**2
+    return float(np.average(left, weights=weight)), slope, bend
+
+
+def _expected(
+    wanted: NDArray[np.float64], curve: tuple[float, float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Between which values an honest copy's cells lie.
+
+    Where the curve leaves 0..255 single pixels were cut off, which takes from their cell's average
+    as much as its texture has it. What a pixel loses grows from nothing at black to `over` at
+    white and bends upwards, so a cell of average m loses at most over·m/255; of the darks the same.
+    """
+    toned = _toned(wanted, curve)
+    inside = np.clip(toned, 0, 255)
+    black, white = _toned(np.array((0.0, 255.0)), curve)
+    over = min(max(white - 255, 0.0), _MOST_CUT)
+    under = min(max(-black, 0.0), _MOST_CUT)
+    low = np.minimum(inside, toned - over * wanted / 255)
+    high = np.maximum(inside, toned + under * (1 - wanted / 255))
+    return low, high
+
+
+def _toned(values: NDArray[np.float64], curve: tuple[float, float, float]) -> NDArray[np.float64]:
+    level = values / _MIDDLE - 1
+    return values + curve[0] + curve[1] * level + curve[2] * level**2
 
 
 def _mean_3x3(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -50,6 +50,33 @@ class Prover(Lookup):
             proof, checkpoint = self._prove(connection, log_index, log.size(connection))
         return Receipt(record=record, proof=proof, checkpoint=key.sign(checkpoint.text))
 
+    def proof(self, log_index: int) -> tuple[tuple[bytes, ...], str]:
+        """The way from a record's leaf to the root, and the signed note of that root.
+
+        Raises:
+            RegistryError: there is no such record.
+            KeyFileError: the registry's key is missing or another registry's.
+        """
+        key = self._key()
+        with self._database.read() as connection:
+            size = log.size(connection)
+            if not 0 <= log_index < size:
+                raise RegistryError(f"there is no record {log_index}; the log has {size}, from 0")
+            steps, checkpoint = self._prove(connection, log_index, size)
+        return steps, key.sign(checkpoint.text)
+
+    def head(self) -> tuple[int, str]:
+        """How many records there are, and the signed note of that log; it is not kept.
+
+        Raises:
+            KeyFileError: the registry's key is missing or another registry's.
+        """
+        key = self._key()
+        with self._database.read() as connection:
+            size = log.size(connection)
+            root = log.ask(connection, lambda fetch: merkle.root(size, fetch))
+        return size, key.sign(Checkpoint(self.verifier.name, size, root).text)
+
     def checkpoint(self) -> str:
         """Sign the log as it is now, keep the note, and give it to be published.
 

@@ -13,12 +13,14 @@ from starlette.routing import Match
 
 from imuge import __version__
 from imuge.guard import Guard
+from imuge.serve.desk import DeskSettings
 from imuge.serve.edge import Edge
 from imuge.serve.limits import Limits
 from imuge.serve.log import Log, print_line
 from imuge.serve.metrics import Metrics
 from imuge.serve.page import build_page_router
 from imuge.serve.refusals import Refusal
+from imuge.serve.registry_routes import build_registry_router
 from imuge.serve.routes import build_router
 from imuge.serve.service import Service, visit_of
 from imuge.serve.settings import GuardSettings
@@ -39,6 +41,7 @@ def create_app(
     *,
     tokens: Path | None = None,
     hosts: frozenset[str] = frozenset(),
+    desk: DeskSettings | None = None,
     log: Log = print_line,
 ) -> FastAPI:
     """Build the service.
@@ -50,6 +53,8 @@ def create_app(
         limits: What is taken; None means the defaults.
         tokens: A file of API tokens; None lets everybody who can reach the service.
         hosts: Names that a Host header may have, beside localhost and IP addresses; "*" is any.
+        desk: How pictures are published, and what is asked about copies; None: nothing is signed,
+            recorded or asked.
         log: Takes one record a request and one a job; the default prints JSON lines on standard
             error.
 
@@ -58,13 +63,17 @@ def create_app(
 
     Raises:
         ConfigError: the tokens cannot be read, or there is no key.
+        RegistryError: the registry is out of reach.
+        ProvenanceError: certificates or anchors are no good.
     """
     limits = limits or Limits()
     metrics = Metrics()
     checked = None
     if tokens is not None:
         checked = TokenFile(tokens, lambda message: service.report_problem(message))
-    service = Service(guard, limits, metrics=metrics, log=log, tokens=checked)
+    service = Service(
+        guard, limits, metrics=metrics, log=log, tokens=checked, desk=desk or DeskSettings()
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -73,6 +82,7 @@ def create_app(
             yield
         finally:
             await service.jobs.stop()
+            service.lookups.close()
 
     app = FastAPI(
         title="imuge",
@@ -87,7 +97,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
-    routers = [build_router(service), build_page_router()]
+    routers = [build_router(service), build_registry_router(service), build_page_router()]
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Collection, Mapping
 
+from imuge.errors import RegistryError
 from imuge.guard import DETAILS, SEARCHES, STRENGTHS
 from imuge.image import FORMATS
+from imuge.registry.records import check_text
 from imuge.serve.refusals import Refusal
 from imuge.serve.tasks import JobTask
 
-IMMUNIZE_FIELDS = ("strength", "detail", "format", "metadata", "replace", "key")
+IMMUNIZE_FIELDS = ("strength", "detail", "format", "metadata", "replace", "key", "note")
 VERIFY_FIELDS = ("recover", "hidden_copy", "search")
 METADATA = ("keep", "no-gps", "none")
 BOOLEANS = {"true": True, "false": False}
@@ -45,6 +47,7 @@ def immunize_task(
         metadata=_choice(fields, "metadata", METADATA, "keep"),  # type: ignore[arg-type]
         replace=_boolean(fields, "replace", default=False),
         key=key,
+        note=_note(fields.get("note", "")),
     )
 
 
@@ -65,6 +68,14 @@ def verify_task(
         coarse=coarse,
         files=files,
     )
+
+
+def _note(text: str) -> str:
+    try:
+        check_text("note", text)
+    except RegistryError as error:
+        raise Refusal("invalid_request", str(error)) from error
+    return text
 
 
 def _strength(text: str) -> float:

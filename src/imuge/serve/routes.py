@@ -34,6 +34,7 @@ IMMUNIZED_HEADERS = schema.headers(
     Imuge_Image_Id="8 hexadecimal digits, drawn for this picture.",
     Imuge_Key_Id="The key that was used.",
     Imuge_Psnr_Db="Fidelity to the picture given.",
+    Imuge_Log_Index="The registry's record of it; absent where there is no registry.",
     Imuge_Warnings="JSON list: what was converted or left behind; absent where nothing was.",
     Content_Disposition="A file name to save it under.",
 )
@@ -84,6 +85,7 @@ def _add_facts(router: APIRouter, service: Service) -> None:
                 **service.jobs.model,
                 "auth": "none" if service.tokens is None else "token",
                 "roles": list(LADDER) if service.tokens is None else [],
+                "registry": service.lookups.name,
                 "limits": {"max_bytes": limits.max_bytes, "max_pixels": limits.max_pixels},
             }
         )
@@ -233,8 +235,13 @@ def _add_jobs(router: APIRouter, service: Service) -> None:
         summary="One file of a finished job",
         responses={
             200: {
-                "description": "`immunized` in its own format, `report` as HTML, the rest as PNG.",
-                "content": {**PICTURE, "text/html": {"schema": {"type": "string"}}},
+                "description": "`immunized` in its own format, `receipt` as JSON, `report` as "
+                "HTML, `thumbnail` as WebP, the rest as PNG.",
+                "content": {
+                    **PICTURE,
+                    "text/html": {"schema": {"type": "string"}},
+                    "application/json": {"schema": {"type": "object"}},
+                },
                 "headers": schema.headers(Content_Disposition="A file name to save it under."),
             },
             **answers,
@@ -284,6 +291,61 @@ async def _accept(
     return job
 
 
+async def read_whole(request: Request, most: int) -> bytes:
+    """A body that is no form.
+
+    Raises:
+        Refusal: it has more than `most` bytes.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            raise Refusal("too_large", f"expected a body of at most {most} bytes; send less")
+    return bytes(body)
+
+
+async def work_through(service: Service, request: Request, caller: Caller, task: JobTask) -> Job:
+    """Receive a picture as the body itself, and wait for what is wanted of it.
+
+    Raises:
+        Refusal: it cannot be taken, or the job failed.
+    """
+    name = service.admit_job(request, caller)
+    visit = visit_of(request)
+    with service.jobs.receiving(name, _announced_bytes(service, request)):
+        data = await read_whole(request, service.limits.max_bytes)
+        visit.input_sha256 = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+    job = service.jobs.submit(
+        task,
+        data,
+        sha256=visit.input_sha256,
+        caller=name,
+        owner=caller.name,
+        keep=False,
+        visit=visit,
+    )
+    visit.job = job.id[:8]
+    await _ended(service, request, job)
+    return job
+
+
+async def _ended(service: Service, request: Request, job: Job) -> None:
+    """Wait for a job that nobody asks for again.
+
+    Raises:
+        Refusal: it failed, or was cancelled.
+    """
+    try:
+        await _until_finished(request, job)
+    finally:
+        service.jobs.forget(job)
+    if job.outcome is None:
+        raise job.error or Refusal("unavailable", "the job was cancelled; the service is stopping")
+    visit = visit_of(request)
+    visit.verdict, visit.image_id = job.outcome.verdict, job.outcome.image_id
+
+
 def _announced_bytes(service: Service, request: Request) -> int:
     """The length of a body as its header says, or the most that it may have."""
     said = request.headers.get("content-length", "")
@@ -298,15 +360,8 @@ async def _answer(
         location = f"/v1/jobs/{job.id}"
         headers = {"Location": location, "Preference-Applied": "respond-async"}
         return JSONResponse(_record(service, job), status_code=202, headers=headers)
-    try:
-        await _until_finished(request, job)
-    finally:
-        service.jobs.forget(job)
-    if job.outcome is not None:
-        visit = visit_of(request)
-        visit.verdict, visit.image_id = job.outcome.verdict, job.outcome.image_id
-        return shape(job)
-    raise job.error or Refusal("unavailable", "the job was cancelled; the service is stopping")
+    await _ended(service, request, job)
+    return shape(job)
 
 
 async def _until_finished(request: Request, job: Job) -> None:
@@ -329,7 +384,7 @@ async def _disconnected(request: Request) -> None:
 
 def _immunized(job: Job) -> Response:
     assert job.outcome is not None
-    (file,) = job.outcome.files
+    file = job.files["immunized"]
     record = job.outcome.record
     headers = {
         "Imuge-Image-Id": record["image_id"],
@@ -337,6 +392,8 @@ def _immunized(job: Job) -> Response:
         "Imuge-Psnr-Db": f"{record['psnr_db']:.2f}",
         "Content-Disposition": f'attachment; filename="immunized.{file.ending}"',
     }
+    if record["log_index"] is not None:
+        headers["Imuge-Log-Index"] = str(record["log_index"])
     if record["warnings"]:
         headers["Imuge-Warnings"] = json.dumps(record["warnings"])
     return Response(file.content, media_type=file.media_type, headers=headers)

@@ -55,6 +55,7 @@ class Health(_Answer):
     roles: list[Literal["verify-coarse", "verify", "immunize"]] = Field(
         description="What a caller without a token may."
     )
+    registry: str | None = Field(description="Where what is immunized is recorded; null: nowhere.")
     limits: LimitsFacts
 
 
@@ -104,6 +105,23 @@ class GeometryFacts(_Answer):
     placed_by: Literal["pilot", "edges"]
 
 
+class ProvenanceFacts(_Answer):
+    """Who published it, as Content Credentials and registry tell it."""
+
+    manifest: Literal["not asked", "none", "invalid", "valid", "trusted", "recovered"]
+    signer: str | None
+    signed_at: str | None
+    bindings_agree: bool | None = Field(description="Whether manifest and pixels name one mark.")
+    registry: Literal["not asked", "not found", "found"]
+    registry_name: str | None
+    record: dict[str, str | int] | None
+    withdrawn: str | None
+    same_file: bool | None = Field(description="Whether these are the bytes recorded.")
+    reference: Literal["not comparable", "agrees", "differs"]
+    reference_difference: float | None = Field(description="Grey levels.")
+    sentences: list[str] = Field(description="The above for a person.")
+
+
 class VerdictRecord(_Answer):
     """What one picture says about itself; never that it is authentic."""
 
@@ -133,7 +151,9 @@ class VerdictRecord(_Answer):
     input_sha256: str | None
     tool_version: str
     warnings: list[str]
-    provenance: None = Field(description="The service asks neither credentials nor registry.")
+    provenance: ProvenanceFacts | None = Field(
+        description="null where the service asks neither credentials nor registry."
+    )
 
 
 class CoarseMask(_Answer):
@@ -166,6 +186,7 @@ class ImmunizedRecord(_Answer):
     psnr_db: float
     strength: float
     format: Literal[tuple(FORMATS)]  # type: ignore[valid-type]
+    log_index: int | None = Field(description="Of the registry's record; null without a registry.")
     warnings: list[str]
     verdict: VerdictRecord
 
@@ -184,6 +205,116 @@ class JobRecord(_Answer):
     error: ErrorFacts | None
     result: ImmunizedRecord | VerdictRecord | CoarseVerdict | None
     files: list[Literal[IMMUNIZE_FILES + VERIFY_FILES]]  # type: ignore[valid-type]
+
+
+class RegistryFacts(_Answer):
+    """What a registry shows to everybody."""
+
+    name: str
+    verifier_key: str = Field(description="Checks checkpoints, receipts and answers.")
+    size: int
+    checkpoint: str = Field(description="Size and root of the log now, a signed note.")
+
+
+class InclusionProof(_Answer):
+    """The way from a record's leaf to the root of the log."""
+
+    log_index: int
+    proof: list[str] = Field(description="Hashes, base64, from the leaf on.")
+    checkpoint: str = Field(description="A signed note.")
+
+
+class ConsistencyProof(_Answer):
+    """Shows that one log is the beginning of another (RFC 9162)."""
+
+    old: int
+    new: int
+    proof: list[str] = Field(description="Hashes, base64.")
+
+
+class FoundRecord(_Answer):
+    """A record, in brief."""
+
+    log_index: int
+    by: Literal["file", "original", "likeness"]
+    distance: int | None = Field(description="Bits of 256, of a likeness.")
+    created_at: str
+    publisher: str
+    withdrawn: str | None
+
+
+class FoundRecords(_Answer):
+    """What was found; empty where nothing was."""
+
+    matches: list[FoundRecord]
+
+
+class AnswerCheckpoint(_Answer):
+    """The log that an answer was given from."""
+
+    origin: str
+    size: int
+    root: str
+
+
+class SignedAnswer(_Answer):
+    """An answer that its registry cannot deny; `note` is all of it, signed."""
+
+    query: dict[str, str]
+    answer: FoundRecords
+    checkpoint: AnswerCheckpoint
+    at: str
+    note: str
+
+
+class ReceiptFacts(_Answer):
+    """A receipt, to be checked offline."""
+
+    schema_: Literal["imuge.receipt/1"] = Field(alias="schema")
+    record: dict[str, str | int]
+    proof: list[str]
+    checkpoint: str
+
+
+class RecordFacts(_Answer):
+    """One line of the log."""
+
+    record: dict[str, str | int]
+    withdrawn: str | None = Field(description="When it was withdrawn, if it was.")
+    receipt: ReceiptFacts
+
+
+class Algorithm(_Answer):
+    """A soft binding's name."""
+
+    alg: str
+
+
+class Algorithms(_Answer):
+    """As the C2PA's Soft Binding Resolution API has it."""
+
+    watermarks: list[Algorithm]
+    fingerprints: list[Algorithm]
+
+
+class BindingMatch(_Answer):
+    """A manifest that goes with a soft binding."""
+
+    manifestId: str  # noqa: N815 - the C2PA's name
+    similarityScore: int = Field(ge=0, le=100)  # noqa: N815
+
+
+class Matches(_Answer):
+    """As the C2PA's Soft Binding Resolution API has it."""
+
+    matches: list[BindingMatch]
+
+
+class BindingQuery(_Answer):
+    """The body of a look-up by soft binding."""
+
+    alg: str = Field(max_length=128)
+    value: str = Field(max_length=2048)
 
 
 BINARY = {"type": "string", "format": "binary"}
@@ -238,6 +369,11 @@ IMMUNIZE_FORM = form(
             "pattern": KEY_ID,
             "description": "The id of a key; default: the service's first.",
         },
+        "note": {
+            "type": "string",
+            "maxLength": 120,
+            "description": "A line for the public record, where the service has a registry.",
+        },
     },
 )
 VERIFY_FORM = form(
@@ -258,6 +394,14 @@ VERIFY_FORM = form(
         },
     },
 )
+
+BINDING_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": BindingQuery.model_json_schema()}},
+    }
+}
+PICTURE_BODY = {"requestBody": {"required": True, "content": {"image/*": {"schema": FILE}}}}
 
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
 _REASONS = {

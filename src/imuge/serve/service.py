@@ -7,9 +7,11 @@ from fastapi import Request
 
 from imuge.errors import ConfigError
 from imuge.guard import Guard
+from imuge.serve.desk import Desk, DeskSettings
 from imuge.serve.jobs import Job, JobQueue
 from imuge.serve.limits import Limits
 from imuge.serve.log import Log, Visit, now_text
+from imuge.serve.lookups import Lookups
 from imuge.serve.metrics import Metrics
 from imuge.serve.rates import Rate, network_of
 from imuge.serve.refusals import Refusal, busy
@@ -30,9 +32,11 @@ class Service:
         metrics: Counts jobs.
         log: Takes one record a job.
         tokens: Who may ask; None lets everybody who can reach the service.
+        desk: How pictures are published, and what is asked about copies.
 
     Raises:
         ConfigError: there is no key.
+        RegistryError: the registry is out of reach.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Service:
         metrics: Metrics,
         log: Log,
         tokens: TokenFile | None,
+        desk: DeskSettings,
     ) -> None:
         if not guard.keys:
             raise ConfigError("expected a key or several, got none; make one: imuge keys new NAME")
@@ -52,12 +57,16 @@ class Service:
         self.metrics = metrics
         self.tokens = tokens
         self.log = log
+        self.desk = desk
+        opened = Desk.opened(desk)
+        registry = None if opened.sources is None else opened.sources.registry
+        self.lookups = Lookups(registry, self.report_problem)
         self._job_rate = Rate(limits.jobs_per_minute)
         self._token_rate = Rate(limits.requests_per_minute)
         workers: list[Worker] = (
-            [InProcessWorker(guard)]
+            [InProcessWorker(guard, opened)]
             if isinstance(guard, Guard)
-            else [ProcessWorker(guard, limits) for _ in range(limits.workers)]
+            else [ProcessWorker(guard, limits, desk) for _ in range(limits.workers)]
         )
         self.workers = workers
         self.jobs = JobQueue(

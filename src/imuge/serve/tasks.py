@@ -5,7 +5,7 @@ Pure functions of a `Guard`; neither HTTP nor processes are known here.
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -18,25 +18,38 @@ from imuge.errors import (
     ImugeError,
     KeyFileError,
     ProtectionError,
+    ProvenanceError,
+    RegistryError,
     TooLargeError,
     UnsupportedError,
 )
 from imuge.guard import Detail, Guard, Search
 from imuge.image import FORMATS, Limits, MetadataPolicy, Picture, heif, load, sniff
 from imuge.keys import Key
+from imuge.registry import sidecar
+from imuge.registry.records import now
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
-from imuge.results import Verdict
+from imuge.results import Immunized, Verdict
 from imuge.serve.coarse import coarse_record
+from imuge.serve.desk import NOTHING, Desk
 from imuge.serve.jpeg_scans import MOST_SCANS, count_scans
+from imuge.trust.origin import Sources, with_provenance
+from imuge.trust.publishing import Draft, Terms, publish
 
 Kind: TypeAlias = Literal["immunize", "verify"]
-IMMUNIZE_FILES = ("immunized",)
-VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy")
+IMMUNIZE_FILES = ("immunized", "receipt")
+VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy", "thumbnail")
 TOO_MUCH_MEMORY = (
     "the picture needs more memory than the service gives to one job; use a smaller one"
 )
+NOT_PUBLISHED = {
+    "immunize": "the picture could not be signed or recorded, so nothing was published; try again, "
+    "and tell the service's operator",
+    "verify": "registry or credentials could not be asked; try again, and tell the service's "
+    "operator",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,7 @@ class JobTask:
     hidden_copy: bool = False
     search: Search = "quick"
     coarse: bool = False  # the answer of the role verify-coarse
+    note: str = ""  # a line for the registry's record
     files: bool = False  # whether the files beside the verdict are wanted
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,13 +106,14 @@ class JobError(Exception):
         self.detail = detail  # for the operator's log alone
 
 
-def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
+def perform(guard: Guard, task: JobTask, data: bytes, desk: Desk = NOTHING) -> Outcome:
     """Do one job.
 
     Args:
         guard: With the service's keys, the default one first.
         task: What is wanted.
         data: The bytes of the picture's file.
+        desk: What signs, records and is asked.
 
     Raises:
         JobError: the picture or the wish was refused, or there was not enough memory.
@@ -107,8 +122,11 @@ def perform(guard: Guard, task: JobTask, data: bytes) -> Outcome:
         _check_scans(data)
         picture = load(data, limits=Limits(max_pixels=task.max_pixels))
         if task.kind == "immunize":
-            return _immunize(guard, task, picture)
-        return _verify(guard, task, picture)
+            return _immunize(guard, task, picture, data, desk.terms)
+        return _verify(guard, task, picture, data, desk.sources)
+    except (RegistryError, ProvenanceError) as error:
+        # What it says may name hosts and paths: for the operator.
+        raise JobError("unavailable", NOT_PUBLISHED[task.kind], detail=str(error)) from error
     except ImugeError as error:
         raise JobError(code_of(error), str(error)) from error
     except MemoryError as error:
@@ -156,17 +174,29 @@ def code_of(error: ImugeError) -> str:
     return next((code for kind, code in codes if isinstance(error, kind)), "internal")
 
 
-def _immunize(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
-    made = guard.immunize(
-        picture,
-        task.strength,
-        detail=task.detail,
-        key=_key(guard, task.key),
-        replace=task.replace,
-        format=task.format,
-        metadata=task.metadata,
+def _immunize(guard: Guard, task: JobTask, picture: Picture, data: bytes, terms: Terms) -> Outcome:
+    def immunize() -> Immunized[bytes]:
+        return guard.immunize(
+            picture,
+            task.strength,
+            detail=task.detail,
+            key=_key(guard, task.key),
+            replace=task.replace,
+            format=task.format,
+            metadata=task.metadata,
+        )
+
+    def keep(draft: Draft) -> tuple[bytes, int | None]:
+        if terms.registry is None:
+            return sidecar(draft.picture, now()), None
+        receipt = terms.registry.publish(draft.picture)
+        return receipt.to_json(), receipt.record.log_index
+
+    wanted = replace(terms, note=task.note)
+    draft, (receipt, number) = publish(
+        picture, data, immunize, wanted, keep, metadata=task.metadata
     )
-    form = FORMATS[task.format or picture.format]
+    made, form = draft.made, FORMATS[task.format or picture.format]
     record = {
         "image_id": made.image_id,
         "key_id": made.key_id,
@@ -174,20 +204,19 @@ def _immunize(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
         "psnr_db": round(made.psnr_db, 3),
         "strength": made.strength,
         "format": form.name,
-        "warnings": list(made.warnings),
+        "log_index": number,
+        "warnings": [*made.warnings, *draft.warnings],
         "verdict": made.verdict.to_dict(),
     }
-    file = File(
-        name="immunized",
-        media_type=form.media_type,
-        ending=form.suffix.removeprefix("."),
-        content=made.image,
-    )
+    ending = form.suffix.removeprefix(".")
     return Outcome(
         record=record,
         verdict=made.verdict.verdict,
         image_id=made.image_id,
-        files=(file,),
+        files=(
+            File(name="immunized", media_type=form.media_type, ending=ending, content=draft.file),
+            File(name="receipt", media_type="application/json", ending="json", content=receipt),
+        ),
     )
 
 
@@ -201,10 +230,14 @@ def _key(guard: Guard, key_id: str | None) -> Key | None:
     raise KeyFileError(f"there is no key {key_id} in this service; /v1/keys lists them")
 
 
-def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
+def _verify(
+    guard: Guard, task: JobTask, picture: Picture, data: bytes, sources: Sources | None
+) -> Outcome:
     recover = task.recover and not task.coarse
     hidden_copy = task.hidden_copy and not task.coarse
     verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy, search=task.search)
+    if sources is not None:
+        verdict = with_provenance(verdict, data, sources)
     return Outcome(
         record=coarse_record(verdict) if task.coarse else verdict.to_dict(),
         verdict=verdict.verdict,
@@ -228,6 +261,7 @@ def _evidence(verdict: Verdict) -> list[File]:
         pictures["recovered"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
         pictures["hidden-copy"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    thumbnail = None if verdict.provenance is None else verdict.provenance.thumbnail
     report = File(
         name="report",
         media_type="text/html; charset=utf-8",
@@ -239,5 +273,10 @@ def _evidence(verdict: Verdict) -> list[File]:
         *(
             File(name=what, media_type="image/png", ending="png", content=content)
             for what, content in pictures.items()
+        ),
+        *(
+            File(name="thumbnail", media_type="image/webp", ending="webp", content=small)
+            for small in [thumbnail]
+            if small is not None
         ),
     ]

@@ -16,6 +16,7 @@ from imuge.errors import ImugeError
 from imuge.guard import Guard
 from imuge.keys import Key
 from imuge.serve import frames
+from imuge.serve.desk import Desk, DeskSettings
 from imuge.serve.settings import key_from_dict
 from imuge.serve.tasks import JobError, JobTask, Outcome, megapixels_of, perform
 
@@ -56,6 +57,7 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
 
     try:
         guard = _guard(settings, step)
+        desk = Desk.opened(DeskSettings.from_dict(settings["desk"]))
     except (ImugeError, MemoryError) as error:
         frames.write(sink, {"type": "unusable", "message": str(error) or "too little memory"})
         return
@@ -63,18 +65,18 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
     frames.write(sink, {"type": "ready", **ready})
     while True:
         head, blobs = frames.read(source)
-        if not _one(guard, JobTask(**head["task"]), blobs[0], sink):
+        if not _one(guard, desk, JobTask(**head["task"]), blobs[0], sink):
             return
 
 
-def _one(guard: Guard, task: JobTask, data: bytes, sink: BinaryIO) -> bool:
+def _one(guard: Guard, desk: Desk, task: JobTask, data: bytes, sink: BinaryIO) -> bool:
     """Do one job; False where this process had better not go on."""
     try:
         # Said at once: in a picture of one strip the first step is told when it is over. The size
         # comes from the header, before anything is decoded: the time that the job gets hangs on it.
         told = {"step": "read", "progress": 0.0, "megapixels": megapixels_of(data)}
         frames.write(sink, {"type": "step", **told})
-        outcome = perform(guard, task, data)
+        outcome = perform(guard, task, data, desk)
         frames.write(sink, *packed(outcome))
     except JobError as error:
         final = error.detail == "memory"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from imuge.errors import ImugeError
 from imuge.guard import Guard
 from imuge.serve import frames
+from imuge.serve.desk import NOTHING, Desk, DeskSettings
 from imuge.serve.limits import Limits
 from imuge.serve.settings import GuardSettings
 from imuge.serve.tasks import File, JobError, JobTask, Outcome, perform
@@ -53,8 +54,11 @@ class Worker(Protocol):
 class ProcessWorker:
     """A process of its own, with a memory limit."""
 
-    def __init__(self, settings: GuardSettings, limits: Limits) -> None:
+    def __init__(
+        self, settings: GuardSettings, limits: Limits, desk: DeskSettings | None = None
+    ) -> None:
         self._settings = settings
+        self._desk = desk or DeskSettings()
         self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
         self._ready = False
@@ -84,7 +88,8 @@ class ProcessWorker:
             # Fewer arenas: memory of a big picture goes back instead of staying in each thread's.
             env={**os.environ, "MALLOC_ARENA_MAX": "2"},
         )
-        await self._send({**self._settings.to_dict(), "memory_bytes": self._limits.memory_bytes})
+        needed = {"memory_bytes": self._limits.memory_bytes, "desk": self._desk.to_dict()}
+        await self._send({**self._settings.to_dict(), **needed})
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 head, _ = await frames.receive(self._output)
@@ -189,8 +194,8 @@ class ProcessWorker:
 class InProcessWorker:
     """A guard in a thread of this process, for tests and notebooks: no limit of time or memory."""
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, guard: Guard, desk: Desk = NOTHING) -> None:
+        self._guard, self._desk = guard, desk
         self._one_at_a_time = threading.Lock()  # a cancelled job's thread may still be at work
 
     alive = True
@@ -207,7 +212,7 @@ class InProcessWorker:
 
     def _perform(self, task: JobTask, data: bytes) -> Outcome:
         with self._one_at_a_time:
-            return perform(self._guard, task, data)
+            return perform(self._guard, task, data, self._desk)
 
     async def stop(self) -> None:
         """Nothing to do."""

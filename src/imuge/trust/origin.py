@@ -229,7 +229,9 @@ def _sentences(made: Provenance, credentials: Credentials | None) -> Sequence[st
         if made.same_file:
             said.append("This file is the one recorded, bit for bit.")
         elif made.reference == "agrees":
-            said.append("It shows the same as the record.")
+            said.append(
+                "It shows the same as the record, as far as averages over 64x64 cells tell."
+            )
         elif made.reference == "differs":
             said.append("It does not show the same as the record.")
         else:

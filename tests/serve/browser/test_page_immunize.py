@@ -1,5 +1,7 @@
 """Immunize: from a chosen photo to a downloaded one that verifies."""
 
+import hashlib
+import json
 import re
 
 import numpy as np
@@ -136,3 +138,14 @@ def test_a_photo_that_the_browser_cannot_show_is_immunized_all_the_same(page, pi
     assert "cannot show" in page.find("#immunize-slider").text
     page.click("#immunize-download")
     assert desk.verify(page.downloaded("scan.immunized.tif")).verdict == "intact"
+
+
+def test_the_receipt_goes_with_the_photo(page, pictures):
+    immunize(page, pictures / "photo.jpg")
+    page.click("#immunize-receipt")
+    facts = json.loads(page.downloaded("photo.immunized.jpg.receipt.json").read_text())
+    page.click("#immunize-download")
+    made = page.downloaded("photo.immunized.jpg").read_bytes()
+    assert facts["record"]["sha256_published"] == hashlib.sha256(made).hexdigest()
+    assert facts["record"]["image_id"] == page.find("#immunize-id").text
+    assert page.find("#immunize-record").text == ""

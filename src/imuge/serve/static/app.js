@@ -106,11 +106,20 @@ function showWhatIsAllowed(role) {
   if (!immunizes && byId("tab-immunize").getAttribute("aria-selected") === "true") open("verify");
 }
 
+/** Where pictures are recorded, say so; and leave out samples, which would be recorded, too. */
+function showWhatIsKept({ registry }) {
+  if (!registry) return;
+  byId("immunize-kept").textContent =
+    `What you immunize is recorded in the registry ${registry}: hashes, ids, date and a grid of 64 × 64 averages, and a small picture where the operator chose so. The picture itself is forgotten as soon as this page has the result.`;
+  for (const sample of document.querySelectorAll(".sample")) sample.hidden = true;
+}
+
 /** Ask what the service is and may do, and say so. */
 async function meetService() {
   clearAlert(byId("service-alert"));
   try {
     Object.assign(service, await api.health());
+    showWhatIsKept(service);
     byId("about").textContent = `imuge ${service.version}, model ${service.model}`;
     if (service.auth === "token") {
       byId("token-form").hidden = false;

@@ -86,6 +86,9 @@ export function setUpImmunize({ toPlayground, toVerify }) {
     byId("immunize-warnings").replaceChildren(...record.warnings.map((text) => make("li", {}, text)));
     download(byId("immunize-download"), address, name);
     byId("immunize-download").textContent = `Download (${bytes(made.size)})`;
+    const { log_index: number } = record;
+    download(byId("immunize-receipt"), resultAddresses.of(files.get("receipt")), `${name}.receipt.json`);
+    byId("immunize-record").textContent = number === null ? "" : `It is record ${number} of this service’s registry.`;
     byId("immunize-play").onclick = () => toPlayground(made, name);
     result.hidden = false;
     byId("immunize-sentence").focus();

@@ -36,6 +36,7 @@ export async function showVerdict(root, { result, files, copy, name, hiddenCopy 
   find(".meaning").textContent = files.has("recovered") ? `${meaning} ${REBUILT}` : meaning;
   const warnings = result.warnings ?? [];
   find(".warnings").replaceChildren(...warnings.map((text) => make("li", {}, text)));
+  showPublished(find(".published"), result.provenance, files.get("thumbnail"), addresses);
   find(".facts").replaceChildren(...facts(result).flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));
   find(".facts-details").hidden = result.schema.startsWith("imuge.verdict-coarse");
   find(".actions").replaceChildren(...downloads(result, files, addresses, stem(name)));
@@ -52,6 +53,16 @@ export async function showVerdict(root, { result, files, copy, name, hiddenCopy 
     article.remove();
     addresses.release();
   };
+}
+
+/** Who published it, in the service's own sentences; nothing where it asks nobody. */
+function showPublished(root, provenance, thumbnail, addresses) {
+  root.hidden = !provenance;
+  if (!provenance) return;
+  root.querySelector(".published-text").replaceChildren(...provenance.sentences.map((text) => make("p", {}, text)));
+  const picture = root.querySelector("img");
+  if (thumbnail) picture.src = addresses.of(thumbnail);
+  else picture.remove();
 }
 
 function downloads(result, files, addresses, name) {
@@ -230,7 +241,7 @@ async function listRegions(article, { regions, width, height }, viewer, pictures
       make("span", { className: "number" }, String(index + 1)),
       make("span", {}, make("strong", {}, place(region.box, width, height)),
         make("small", {}, `${right - left} × ${bottom - top} pixels at x ${left}, y ${top}`),
-        make("small", {}, `${percent(region.area)} of the picture; the network’s score ${region.mean_probability.toFixed(2)} of 1`)),
+        make("small", {}, `${percent(region.area)} of the picture; ${foundBy(region)}`)),
     );
     button.setAttribute("aria-pressed", "false");
     const light = (on) => box.classList.toggle("lit", on || button.getAttribute("aria-pressed") === "true");
@@ -255,6 +266,12 @@ async function listRegions(article, { regions, width, height }, viewer, pictures
   article.querySelector(".regions").replaceChildren(...items);
   const rest = regions.length - shown.length;
   article.querySelector(".more-regions").textContent = rest > 0 ? `${count(rest, "smaller region")} in the report.` : "";
+}
+
+/** What says that a region changed: the mark in the pixels, or the registry's record. */
+function foundBy({ found_by: by, mean_probability: score }) {
+  if (by === "reference") return "not what the registry recorded, and protected again";
+  return `the network’s score ${score.toFixed(2)} of 1`;
 }
 
 /** One region of a picture with some of its surroundings, as a figure. */
