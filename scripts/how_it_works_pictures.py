@@ -48,7 +48,7 @@ from imuge.protection.pilot import Spectrum, Waves, amplitudes, pilot, spectrum,
 from imuge.protection.receive import Received, Search, receive
 from imuge.protection.recover import widen
 from imuge.protection.shaping import shape
-from imuge.report.overlay import COLOUR, overlay
+from imuge.report.overlay import COLOURS, overlay
 from imuge.results import Pixels
 from imuge.train.attacks.jpeg.tables import tables
 
@@ -336,7 +336,7 @@ def placing(story: Story) -> Image.Image:
     ]
     lies = Image.fromarray(story.on_frame)
     corners = [(float(x), float(y)) for x, y in placement.corners()]
-    ImageDraw.Draw(lies).polygon(corners, outline=COLOUR, width=6)
+    ImageDraw.Draw(lies).polygon(corners, outline=COLOURS["changed"], width=6)
     side = round(FOUR * copy.picture.shape[0] / copy.picture.shape[1])
     panels = [
         Panel("a part, turned, JPEG 75", copy.picture),
@@ -360,7 +360,7 @@ def _ringed(seen: Spectrum, keyed: Waves, matrix: NDArray[np.float64]) -> Pixels
     places = np.array([keyed.u, keyed.v]).T @ (matrix / np.array(seen.ratio))
     for place in (*places, *-places):
         x, y = (place + HIGHEST) / (2 * HIGHEST) * (FOUR - 1)
-        draw.ellipse((x - RING, y - RING, x + RING, y + RING), outline=COLOUR)
+        draw.ellipse((x - RING, y - RING, x + RING, y + RING), outline=COLOURS["changed"])
     return np.array(sheet)
 
 

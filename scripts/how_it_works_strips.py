@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from imuge.engine.canvas import BLOCK
-from imuge.report.overlay import COLOUR
+from imuge.report.overlay import COLOURS
 from imuge.results import Pixels
 
 GAP = 16  # pixels between panels
@@ -62,7 +62,7 @@ def grey(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uin
 
 def heat(share: NDArray[np.float32]) -> Pixels:
     """(h, w) of 0 to 1 as colour: white is 0, the report's colour for changes is 1."""
-    white, full = np.array([255.0] * 3), np.array(COLOUR, np.float64)
+    white, full = np.array([255.0] * 3), np.array(COLOURS["changed"], np.float64)
     mixed = white + np.clip(share, 0, 1)[..., None] * (full - white)
     return np.rint(mixed).astype(np.uint8)
 
@@ -72,7 +72,7 @@ def tinted(picture: Pixels, blocks: NDArray[np.bool_]) -> Pixels:
     height, width = picture.shape[:2]
     inside = blocks.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
     shown = picture.copy()
-    shown[inside] = COLOUR
+    shown[inside] = COLOURS["changed"]
     return shown
 
 
@@ -89,7 +89,7 @@ def curve(values: Sequence[float], *, width: int, height: int) -> Pixels:
         (i * (width - 1) / (len(values) - 1), (height - 3) * (1 - value / most) + 1)
         for i, value in enumerate(values)
     ]
-    ImageDraw.Draw(sheet).line(points, fill=COLOUR, width=3)
+    ImageDraw.Draw(sheet).line(points, fill=COLOURS["changed"], width=3)
     return np.array(sheet)
 
 

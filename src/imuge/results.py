@@ -18,6 +18,8 @@ from imuge.errors import ImageError
 from imuge.files import write_atomically
 
 Finding: TypeAlias = Literal["intact", "tampered", "degraded", "foreign", "unprotected"]
+RegionKind: TypeAlias = Literal["changed", "protected again", "protection lost"]
+ContentCheck: TypeAlias = Literal["differs", "agrees", "not checked"]
 HiddenCopyCheck: TypeAlias = Literal["agrees", "disagrees", "not checked"]
 ManifestCheck: TypeAlias = Literal["not asked", "none", "invalid", "valid", "trusted", "recovered"]
 RegistryCheck: TypeAlias = Literal["not asked", "not found", "found"]
@@ -39,6 +41,11 @@ GRAVEST_FIRST: tuple[Finding, ...] = (
     "unprotected",
     "intact",
 )
+REGION_WORDS: dict[RegionKind, str] = {
+    "changed": "changed",
+    "protected again": "changed, protected again",
+    "protection lost": "protection lost, content as published: no tampering",
+}
 SCHEMA = "imuge.verdict/2"
 
 PictureType = TypeVar("PictureType")
@@ -52,7 +59,12 @@ def gravest_status(findings: Iterable[Finding]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """One connected piece of the picture that changed after it was immunized.
+    """One connected piece of the picture in which something happened after it was immunized.
+
+    Two witnesses speak about it: the template that was embedded beside the content, and the hidden
+    code, which tells what the content was. "changed": the template is gone, and the content
+    differs or cannot be told. "protected again": the content differs though the template is there.
+    "protection lost": the template is gone and the content still agrees; this is no tampering.
 
     Example:
         >>> from imuge import Guard, Region
@@ -67,6 +79,29 @@ class Region:
     area: float  # fraction of the picture
     mean_probability: float | None  # over its pixels, 0..1; None where the mark does not show it
     found_by: Literal["mark", "reference"] = "mark"
+    kind: RegionKind = "changed"
+    content: ContentCheck = "not checked"  # what is seen, with what the hidden code tells
+    template_agreement: float | None = None  # share of its signs that agree; 0.5 by chance
+    content_agreement: float | None = None  # share of its blocks where content agrees
+
+    @property
+    def counts(self) -> bool:
+        """Whether it makes a picture `tampered`."""
+        return self.kind != "protection lost"
+
+    @property
+    def in_words(self) -> str:
+        """What happened to it, and what the two witnesses say."""
+        if self.found_by == "reference":
+            return "differs from the registry's record"
+        told = []
+        if self.template_agreement is not None:
+            told.append(f"template agrees {self.template_agreement:.0%}")
+        if self.kind == "changed" and self.content == "not checked":
+            told.append("content not checked")
+        elif self.content_agreement is not None:
+            told.append(f"content agrees {self.content_agreement:.0%}")
+        return REGION_WORDS[self.kind] + (f" ({', '.join(told)})" if told else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +169,9 @@ class Verdict:
     layout_p: float | None  # probability of a layout agreement this good by chance
     corrected_for: dict[str, int]  # how many keys and alignments were tried
     tampered_area: float | None  # None where nothing could be judged
-    regions: tuple[Region, ...]  # largest first
+    regions: tuple[Region, ...]  # largest first; those that do not count as tampered last
     hidden_copy: HiddenCopyCheck
-    hidden_copy_agreement: float | None  # correlation of 16x16 averages, -1..1
+    hidden_copy_agreement: float | None  # correlation of detail in the code, -1..1
     geometry: Geometry | None  # None where no message was read
     width: int
     height: int
@@ -152,7 +187,9 @@ class Verdict:
 
     image: Pixels = field(repr=False, compare=False)  # the picture as it was checked
     probability: NDArray[np.float32] | None = field(repr=False, compare=False, default=None)
-    mask: NDArray[np.bool_] = field(repr=False, compare=False)  # (H, W)
+    mask: NDArray[np.bool_] = field(repr=False, compare=False)  # (H, W), of regions that count
+    # (H, W), where the protection is lost and the content agrees; None where nothing was judged
+    lost_mask: NDArray[np.bool_] | None = field(repr=False, compare=False, default=None)
     recovered: Pixels | None = field(repr=False, compare=False, default=None)
     hidden_copy_image: Pixels | None = field(repr=False, compare=False, default=None)
     # What `Guard.recover` and `Guard.hidden_copy` go on from; for imuge's own eyes.

@@ -1,5 +1,7 @@
 """Contract: the working points keep to the bound and are the best that do."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -16,13 +18,16 @@ from imuge.bench.calibrate import (
 )
 from imuge.bench.pictures import Photograph
 from imuge.errors import ConfigError
-from imuge.protection.locate import find_regions
+from imuge.protection.content import WINDOWS, Content
+from imuge.protection.locate import Located, find_regions
+from imuge.weights import Acquittal
 
 COUNT = 40
+NEEDED = Acquittal(total=10, relative=0.5, strongest=20, doubt=1, wrong=0)
 
 
 def choose(found, bound):
-    return calibrate.choose(found, bound=bound, command="here", frames={"512": COUNT})
+    return calibrate.choose(found, NEEDED, bound=bound, command="here", frames={"512": COUNT})
 
 
 def reactions(largest_at_jpeg50, largest_at_jpeg70=0):
@@ -38,8 +43,16 @@ def reactions(largest_at_jpeg50, largest_at_jpeg70=0):
         agreement[:, column(name)] = np.linspace(low, high, COUNT)
         largest[: COUNT // 2, column(name)] = area  # of those that read less clearly
     # Small areas find small changes: the score falls with the area, and does not care for more.
-    f1 = np.broadcast_to(-np.array(AREAS, float), (15, len(THRESHOLDS), len(AREAS)))
-    return Reactions(largest, agreement, f1, np.tile([0.95, 0.72, 0.63], 5))
+    f1 = np.broadcast_to(-np.array(AREAS, float), (18, len(THRESHOLDS), len(AREAS)))
+    return Reactions(
+        largest=largest,
+        agreement=agreement,
+        f1=f1,
+        tampered_agreement=np.tile([0.95, 0.72, 0.63], 6),
+        evidence=np.full((*shape, len(WINDOWS)), -5.0),
+        lost=np.zeros(shape),
+        likeness=np.full(shape, 0.4),
+    )
 
 
 def test_clear_pictures_are_not_punished_for_the_faint_ones():
@@ -103,6 +116,87 @@ def test_a_bound_that_cannot_be_kept_is_an_error():
         choose(found, bound=0.05)
 
 
+def test_content_is_heard_above_what_untouched_copies_say():
+    found = reactions(0)
+    faint = column("jpeg:50")
+    half = COUNT // 2  # those that read less clearly than most
+    found.evidence[:half, faint, 2] = np.linspace(0, 4, half)
+    found.evidence[5, faint, 2] = 50  # 1 of 40 pictures: half of the bound may be spent on it
+    found.lost[:half, faint] = np.arange(half)
+    found.lost[3, faint] = 9000
+    found.likeness[7, faint] = 0.1
+    calibration = choose(found, bound=0.05)
+    point = calibration.points[-1]
+    assert point.evidence == (0, 0, 4, 0, 0), "0 is where evidence begins to speak for a change"
+    assert point.lost_area == half - 3, "four of 40 pictures, a tenth, may show more"
+    assert point.likeness == 0.05
+    assert calibration.points[0].evidence == (0,) * 5
+    assert calibration.points[0].likeness == 0.2
+    assert calibration.reached == pytest.approx(1 / 40)
+    assert choose(found, bound=0.03).points[-1].evidence == (0, 0, 50, 0, 0)
+
+
+def made_pieces(areas, hits, total, strongest=0.0, relative=1.0):
+    """Pieces that speak with all of their pixels."""
+    count = len(areas)
+    numbers = (np.array(values) for values in (areas, hits, [areas] * len(THRESHOLDS), total))
+    sizes, found, speaking, totals = numbers
+    return Pieces(
+        areas=sizes,
+        hits=found,
+        seen=found,
+        speaking=speaking,
+        total=totals.astype(float),
+        relative=np.full(count, relative),
+        strongest=np.full(count, strongest),
+        doubt=np.zeros(count),
+        template=np.full(count, 0.5),
+    )
+
+
+def test_as_many_false_pieces_are_acquitted_as_hardly_any_true_one_allows():
+    changed = made_pieces([100] * 4, [100, 90, 80, 0], [50, 20, -5, -30])
+    lines = [
+        {
+            "tampered": [{"seen_in_all": 270, **changed.to_line()}],
+            "untouched": [made_pieces([100, 100, 20], [0] * 3, [-7, -9, -50]).to_line()],
+        }
+    ]
+    needed = calibrate.choose_acquittal(lines)
+    assert needed.total == 6, "the change of -5 is not acquitted, both false ones of area are"
+    assert needed.wrong == 0
+    pieces = Pieces.from_line(lines[0]["untouched"][0])
+    assert pieces.acquitted(needed).tolist() == [True, True, True]
+    assert pieces.largest(~pieces.acquitted(needed)) == [0] * len(THRESHOLDS)
+    assert pieces.lost(pieces.acquitted(needed), clarity=0.9) == 100
+    assert pieces.lost(pieces.acquitted(needed), clarity=0.45) == 0, "the template is there"
+
+
+def test_only_what_can_be_told_apart_is_a_change_that_shows():
+    one = np.full((20, 30, 3), 100, np.float32)
+    other = one.copy()
+    other[:8, :8] += 9
+    other[8:16, 8:16] += 7
+    found = calibrate.differing_blocks(one, other)
+    assert found[:8, :8].all()
+    assert found.sum() == 64
+
+
+def test_pieces_of_which_nothing_is_known_are_not_acquitted():
+    pieces = made_pieces([100, 100], [0, 0], [np.nan, -60])
+    assert pieces.acquitted(NEEDED).tolist() == [False, True]
+
+
+def without_content(probability):
+    grid = (-(-probability.shape[0] // 16) * 2, -(-probability.shape[1] // 16) * 2)
+    nothing = np.zeros(grid, np.float32)
+    numbers = np.zeros((24, *grid), np.float32)
+    said = Content(
+        numbers=numbers, evidence=nothing, known=nothing > 0, agreeing=nothing, seen=nothing[None]
+    )
+    return Located(probability=probability, clarity=0.9, signs_read=800, code=None, content=said)
+
+
 def test_pieces_are_judged_as_the_product_judges_them():
     """At every point tried: the same alarms and the same F1 as by `find_regions`."""
     rng = np.random.default_rng(3)
@@ -110,9 +204,11 @@ def test_pieces_are_judged_as_the_product_judges_them():
     probability = np.kron(coarse, np.ones((9, 9), np.float32))
     true = np.zeros(probability.shape, bool)
     true[20:70, 30:90] = True
-    pieces = Pieces.of(probability, true)
+    pieces = Pieces.of(without_content(probability), true)
     assert pieces.areas.min() >= SMALLEST_PIECE
-    largest, f1 = pieces.largest(), pieces.f1(int(true.sum()), AREAS)
+    everything = ~pieces.acquitted(NEEDED)
+    assert everything.all(), "nothing is known of their content"
+    largest, f1 = pieces.largest(everything), pieces.f1(int(true.sum()), AREAS, everything)
     for i, threshold in enumerate(THRESHOLDS):
         for j, area in enumerate(AREAS):
             found = find_regions(probability, threshold=threshold, minimum_area=area)
@@ -126,20 +222,22 @@ def test_minimum_areas_are_those_of_the_frame():
     """A journal's line of a frame of 1024²: areas count half as much there."""
     line = {
         "pixels": 1024 * 1024,
-        "largest": [[100] * len(THRESHOLDS)] * len(PROCESSING),
+        "untouched": [made_pieces([100, 100], [0, 0], [5, -60]).to_line()] * len(PROCESSING),
         "agreement": [0.9] * len(PROCESSING),
+        "evidence": [[0.0] * len(WINDOWS)] * len(PROCESSING),
+        "likeness": [0.5] * len(PROCESSING),
         "tampered": [
             {
                 "true": 100,
+                "seen_in_all": 100,
                 "agreement": 0.9,
-                "areas": [100],
-                "hits": [100],
-                "speaking": [[100]] * len(THRESHOLDS),
+                **made_pieces([100], [100], [5]).to_line(),
             }
         ],
     }
-    found = Reactions.together([line])
+    found = Reactions.together([line], NEEDED)
     assert (found.largest == 50).all()
+    assert (found.lost == 50).all()
     assert found.f1[0, 0].tolist() == [1.0 if area <= 50 else 0.0 for area in AREAS]
 
 
@@ -161,10 +259,13 @@ def test_one_picture_is_measured_on_its_frame(guard, key, photograph, other_phot
     unit = calibrate.Unit(0, *pair, "normal")
     line = calibrate.measure(guard.engine, key, unit)
     assert (line["side"], line["pixels"]) == (192, 192 * 192)
-    assert len(line["agreement"]) == len(line["largest"]) == len(PROCESSING)
+    assert len(line["agreement"]) == len(line["untouched"]) == len(PROCESSING)
+    assert np.shape(line["evidence"]) == (len(PROCESSING), len(WINDOWS))
+    assert min(line["likeness"]) > 0
     assert line["agreement"][0] > 0.85 > line["agreement"][column("jpeg:40")]
     assert len(line["tampered"]) == len(calibrate.TAMPERING)
-    found = Reactions.together([line])
+    line = json.loads(json.dumps(line))  # as the journal keeps it
+    found = Reactions.together([line], calibrate.choose_acquittal([line]))
     assert found.f1.max(axis=(1, 2)).max() > 0.9
 
 

@@ -93,7 +93,7 @@ def probability():
 
 def test_regions_are_where_they_are_in_the_copy(probability):
     shown = find_regions(probability, threshold=0.5, minimum_area=50)
-    found = in_copy(probability, shown, placed(0.5 * np.eye(2)))
+    found = in_copy(shown, placed(0.5 * np.eye(2)))
     assert found.mask.shape == found.probability.shape == (300, 400)
     boxes = [region.box for region in found.regions]
     np.testing.assert_allclose(boxes, [(120, 80, 240, 160), (40, 200, 80, 240)], atol=2)
@@ -107,7 +107,7 @@ def test_regions_are_where_they_are_in_the_copy(probability):
 
 def test_what_the_copy_does_not_show_is_no_region_of_it(probability):
     shown = find_regions(probability, threshold=0.5, minimum_area=50)
-    found = in_copy(probability, shown, placed(0.5 * np.eye(2), (90, 0), 200, 150))
+    found = in_copy(shown, placed(0.5 * np.eye(2), (90, 0), 200, 150))
     (region,) = found.regions
     assert region.box[0] == 0
     assert region.area_pixels == pytest.approx(60 * 70, rel=0.5)
@@ -117,7 +117,7 @@ def test_what_the_copy_does_not_show_is_no_region_of_it(probability):
 def test_a_turned_copy_has_its_regions_turned(probability):
     shown = find_regions(probability, threshold=0.5, minimum_area=50)
     place = Placement(matrix=ORIENTATIONS[1], offset=np.array([0.0, 150.0]), width=150, height=200)
-    found = in_copy(probability, shown, place)
+    found = in_copy(shown, place)
     np.testing.assert_array_equal(found.mask, np.rot90(shown.mask, -1))
 
 
@@ -126,7 +126,7 @@ def test_an_outline_is_smooth():
     y, x = np.mgrid[:64, :64] + 0.5
     disc = (1 / (1 + np.exp(np.hypot(x - 32, y - 32) - 20))).astype(np.float32)
     shown = find_regions(disc, threshold=0.5, minimum_area=1)
-    found = in_copy(disc, shown, placed(0.25 * np.eye(2), width=256, height=256))
+    found = in_copy(shown, placed(0.25 * np.eye(2), width=256, height=256))
     y, x = np.mgrid[:256, :256] + 0.5
     radius = np.hypot(x - 128, y - 128)
     assert found.mask[radius < 79].all()
@@ -135,7 +135,7 @@ def test_an_outline_is_smooth():
 
 def test_where_nothing_is_shown_there_is_nothing(probability):
     shown = find_regions(probability, threshold=0.95, minimum_area=50)
-    found = in_copy(probability, shown, placed(0.5 * np.eye(2)))
+    found = in_copy(shown, placed(0.5 * np.eye(2)))
     assert found.regions == ()
     assert not found.mask.any()
     assert found.probability.max() > 0.8

@@ -5,6 +5,7 @@ import pytest
 
 from imuge.keys import verify_only
 from imuge.protection.in_copy import in_copy
+from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import (
     RIM,
     Located,
@@ -13,16 +14,17 @@ from imuge.protection.locate import (
     judged,
     locate,
     minimum_area,
-    regions_shown,
 )
 from imuge.protection.receive import receive
-from imuge.weights import Calibration, WorkingPoint
+from imuge.weights import Acquittal, Calibration, WorkingPoint
 
+CONTENT = {"evidence": (9.0,) * 5, "lost_area": 100, "likeness": 0.1}
 CALIBRATION = Calibration(
     points=(
-        WorkingPoint(minimum_agreement=0.8, threshold=0.5, minimum_area=0),
-        WorkingPoint(minimum_agreement=0.7, threshold=0.6, minimum_area=384),
+        WorkingPoint(minimum_agreement=0.8, threshold=0.5, minimum_area=0, **CONTENT),
+        WorkingPoint(minimum_agreement=0.7, threshold=0.6, minimum_area=384, **CONTENT),
     ),
+    acquittal=Acquittal(total=5, relative=0.5, strongest=20, doubt=1, wrong=0),
     bound=0.05,
     reached=0.05,
     held_out=0.05,
@@ -82,10 +84,9 @@ def test_a_small_hole_does_not_belong_to_the_region_around_it():
 
 
 def test_the_minimum_area_grows_with_the_side():
-    point = WorkingPoint(minimum_agreement=0.6, threshold=0.5, minimum_area=400)
-    assert minimum_area(point, 512 * 512) == 400
-    assert minimum_area(point, 1024 * 1024) == 800
-    assert minimum_area(point, 128 * 128) == 100
+    assert minimum_area(400, 512 * 512) == 400
+    assert minimum_area(400, 1024 * 1024) == 800
+    assert minimum_area(400, 128 * 128) == 100
 
 
 @pytest.mark.parametrize(("clarity", "count", "threshold"), [(0.9, 3, 0.5), (0.75, 1, 0.6)])
@@ -112,7 +113,7 @@ def test_locating_is_what_the_product_shows(guard, key, immunized, other_photogr
     located = locate(*given, key, received.reading.message)
     verdict = guard.verify(copy, recover=False)
     shown = regions_shown(engine.record.calibration, located)
-    here = in_copy(located.probability, shown, received.placement)
+    here = in_copy(shown, received.placement)
     np.testing.assert_array_equal(here.probability, verdict.probability)
     np.testing.assert_array_equal(here.mask, verdict.mask)
     assert here.regions == verdict.regions

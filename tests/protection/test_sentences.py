@@ -7,7 +7,6 @@ import pytest
 
 from imuge.keys import new_key, verify_only
 from imuge.protection.align import Placement
-from imuge.protection.hidden_copy import Comparison
 from imuge.protection.sentences import cautions, sentence
 from imuge.results import Geometry, Region
 
@@ -39,8 +38,8 @@ def said(finding, **changes):
         "key": new_key("newsdesk"),
         "received": received(),
         "small_spots": 0,
-        "tampered_area": 0.0,
-        "comparison": Comparison(correlation=0.9, difference=0.01),
+        "regions": (),
+        "hidden_copy": "agrees",
     }
     return " ".join(cautions(finding, **given | changes))
 
@@ -48,16 +47,16 @@ def said(finding, **changes):
 @pytest.mark.parametrize("checked", [True, False])
 def test_a_hidden_copy_is_spoken_of_only_where_it_was_read(checked):
     key = new_key("newsdesk")
-    comparison = Comparison(correlation=0.0, difference=0.3) if checked else None
-    found = said("foreign", key=key if checked else verify_only(key), comparison=comparison)
+    hidden_copy = "disagrees" if checked else "not checked"
+    found = said("foreign", key=key if checked else verify_only(key), hidden_copy=hidden_copy)
     assert ("shows the picture that the protection was made for" in found) == checked
     assert ("was not checked" in found) != checked
 
 
 def test_half_a_picture_of_a_foreign_one_is_no_reconstruction():
     region = Region(box=(0, 0, 8, 8), area_pixels=64, area=1.0, mean_probability=0.9)
-    assert "rough guess" in said("tampered", tampered_area=1.0)
-    assert "rough guess" not in said("foreign", tampered_area=1.0)
+    assert "rough guess" in said("tampered", regions=(region,))
+    assert "rough guess" not in said("foreign", regions=(region,))
     key = new_key("newsdesk")
     assert "1 region (100.0% of the picture)" in sentence(
         "tampered", key=key, tried=[key], regions=[region], smallest=1, geometry=WHOLE

@@ -9,7 +9,6 @@ from imuge.engine.canvas import to_canvas
 from imuge.errors import ConfigError
 from imuge.keys import Geometry, Message, Reading, new_key
 from imuge.protection.align import Placement
-from imuge.protection.hidden_copy import Comparison
 from imuge.protection.locate import Located, Regions
 from imuge.protection.verify import Evidence, judge, with_hidden_copy, with_recovered
 from imuge.results import Region
@@ -26,15 +25,16 @@ READ = Reading(
     hypotheses=1,
 )
 REGION = Region(box=(0, 0, 8, 8), area_pixels=64, area=0.1, mean_probability=0.9)
-AGREES = Comparison(correlation=0.9, difference=0.01)
-DISAGREES = Comparison(correlation=0.0, difference=0.3)
+LOST = replace(REGION, kind="protection lost", content="agrees")
+AGAIN = replace(REGION, kind="protected again", content="differs")
 
 
-def evidence(*, regions=(), faint=False, comparison=AGREES, layout_p=0.0, clarity=0.95):
+def evidence(*, regions=(), faint=False, hidden_copy="agrees", layout_p=0.0, clarity=0.95):
     field = np.zeros((24, 24), np.float32)
     shown = Regions(
         threshold=0.5,
         minimum_area=1,
+        probability=field,
         mask=field > 0,
         labels=np.zeros((24, 24), np.int32),
         regions=regions,
@@ -48,7 +48,8 @@ def evidence(*, regions=(), faint=False, comparison=AGREES, layout_p=0.0, clarit
         layout_p=layout_p,
         located=Located(probability=field, clarity=clarity, signs_read=100, code=None),
         shown=None if faint else shown,
-        comparison=comparison,
+        likeness=None,
+        hidden_copy=hidden_copy,
     )
 
 
@@ -57,11 +58,13 @@ def evidence(*, regions=(), faint=False, comparison=AGREES, layout_p=0.0, clarit
     [
         (replace(READ, present=False, message=None), None, "unprotected"),
         (replace(READ, message=None), None, "degraded"),
-        (READ, evidence(faint=True, comparison=None), "degraded"),
+        (READ, evidence(faint=True, hidden_copy="not checked"), "degraded"),
         (READ, evidence(), "intact"),
-        (READ, evidence(comparison=None), "intact"),  # a verify-only key
+        (READ, evidence(hidden_copy="not checked"), "intact"),  # a verify-only key
         (READ, evidence(regions=(REGION,)), "tampered"),
-        (READ, evidence(regions=(REGION,), comparison=DISAGREES), "foreign"),
+        (READ, evidence(regions=(REGION,), hidden_copy="disagrees"), "foreign"),
+        (READ, evidence(regions=(LOST,)), "intact"),
+        (READ, evidence(regions=(AGAIN, LOST)), "tampered"),
         (READ, evidence(layout_p=0.5), "foreign"),
         (READ, evidence(layout_p=0.5, clarity=0.8), "intact"),  # compression may be to blame
     ],

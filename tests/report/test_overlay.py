@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from imuge.report.overlay import COLOUR, overlay
+from imuge.report.overlay import COLOURS, overlay
 from imuge.results import Region
 
 
@@ -21,7 +21,7 @@ def test_regions_are_tinted_outlined_and_the_rest_is_left(make_verdict):
     assert drawn.shape == verdict.image.shape
     assert drawn.dtype == np.uint8
     assert (drawn[75, 116] != verdict.image[75, 116]).any()  # inside the large region
-    assert (drawn[60, 130] == COLOUR).all()  # on its upper edge
+    assert (drawn[60, 130] == COLOURS["changed"]).all()  # on its upper edge
     assert (drawn[100:, :80] == verdict.image[100:, :80]).all()  # far from both
     assert (verdict.image == before).all()
 
@@ -29,7 +29,9 @@ def test_regions_are_tinted_outlined_and_the_rest_is_left(make_verdict):
 def test_every_number_has_its_plate(make_verdict):
     verdict = make_verdict()
     bare = overlay(dataclasses.replace(verdict, regions=()))
-    plates = (overlay(verdict) == COLOUR).all(axis=2) & (bare != COLOUR).any(axis=2)
+    plates = (overlay(verdict) == COLOURS["changed"]).all(axis=2) & (
+        bare != COLOURS["changed"]
+    ).any(axis=2)
     assert plates[45:60, 96:112].sum() > 40  # above the large region
     assert plates[:11, :30].sum() > 40  # the small one is at the top: inside it
     assert plates.sum() == plates[45:60, 90:120].sum() + plates[:20, :30].sum()
@@ -44,7 +46,7 @@ def test_lines_grow_with_the_picture(make_verdict, factor):
         mask=small.mask.repeat(factor, 0).repeat(factor, 1),
         regions=(),
     )
-    outline = (overlay(verdict) == COLOUR).all(axis=2)[:, 116 * factor].sum()
+    outline = (overlay(verdict) == COLOURS["changed"]).all(axis=2)[:, 116 * factor].sum()
     assert outline == 2 * max(1, round(160 * factor / 360))
 
 

@@ -225,7 +225,7 @@ class ReleaseContestant:
             return self._verify(received, secret)
         told = examine_told(self._engine, received, self._key, secret)
         shown = find_regions(told.located.probability, threshold=PLAIN_THRESHOLD, minimum_area=0)
-        found = in_copy(told.located.probability, shown, told.placement)
+        found = in_copy(shown, told.placement)
         return Examination(
             received=received,
             probability=found.probability,

@@ -1,6 +1,7 @@
-"""How well the hidden copy tells a picture's own protection from one that was moved there.
+"""How well content tells a picture's own protection from one that was moved there.
 
-On training pictures: the bound between the two (`imuge.protection.hidden_copy`) is set from it.
+The bound between the two is in the release's record: half of the least likeness of any untouched
+copy in calibration. Here it is tried on pictures that were moved, half replaced and re-lit.
 
     python -m imuge.bench.transplants --data ../shared/data/train
 """
@@ -45,7 +46,7 @@ def moved(original: Pixels, published: Pixels, other: Pixels) -> Iterator[tuple[
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the spread of correlations, and the verdicts, for every case."""
+    """Print the spread of likeness, and the verdicts, for every case."""
     parser = argparse.ArgumentParser(description="Own protection against moved protection.")
     parser.add_argument("--data", type=Path, required=True, help="folder of training pictures")
     parser.add_argument("--pictures", type=int, default=40)

@@ -190,8 +190,7 @@ def _show(verdict: Verdict, source: Path, steps: Steps, *, several: bool) -> Non
         left, top, right, bottom = region.box
         lines.append(
             f"  {number}. {right - left}x{bottom - top} pixels at ({left}, {top}), "
-            f"{region.area:.2%} of the picture"
-            + (", by the registry's record" if region.found_by == "reference" else "")
+            f"{region.area:.2%} of the picture: {region.in_words}"
         )
     if verdict.provenance is not None:
         lines += verdict.provenance.sentences

@@ -35,8 +35,8 @@ class HiddenCode:
     def without(self, erased: Array) -> Array:
         """The codes less what lay in further blocks, (1, h, w), 1 where tampered."""
         kept = 1 - erased
-        parts = zip(_descriptions(self.codes), self.permutations, strict=True)
-        return np.concatenate([part * _home(kept, permutation) for part, permutation in parts])
+        parts = zip(descriptions(self.codes), self.permutations, strict=True)
+        return np.concatenate([part * bring_home(kept, permutation) for part, permutation in parts])
 
 
 def erased_blocks(mask: NDArray[np.bool_]) -> Array:
@@ -78,7 +78,7 @@ def scatter_code(code: Array, permutations: Permutations, signs: Signs | None = 
     return np.concatenate(
         [
             part.reshape(len(part), -1)[:, permutation].reshape(part.shape)
-            for part, permutation in zip(_descriptions(turned), permutations, strict=True)
+            for part, permutation in zip(descriptions(turned), permutations, strict=True)
         ]
     )
 
@@ -98,14 +98,14 @@ def gather_code(
         (K·(c + 1), h, w): each description, within ±3, and its flag, 1 where the code survived.
     """
     kept = 1 - erased
-    pairs = zip(_descriptions(revealed), permutations, strict=True)
-    home = np.concatenate([_home(code, permutation) for code, permutation in pairs])
+    pairs = zip(descriptions(revealed), permutations, strict=True)
+    home = np.concatenate([bring_home(code, permutation) for code, permutation in pairs])
     if signs is not None:
         home = rotate_back(home, signs, DESCRIPTIONS)
     parts = []
     # Turned code may honestly lie beyond ±3, so the limit is for what comes back.
-    for code, permutation in zip(_descriptions(home.clip(-3, 3)), permutations, strict=True):
-        flag = _home(kept, permutation)
+    for code, permutation in zip(descriptions(home.clip(-3, 3)), permutations, strict=True):
+        flag = bring_home(kept, permutation)
         parts += [code * flag, flag]
     return np.concatenate(parts)
 
@@ -142,17 +142,18 @@ def code_clues(codes: Array, visible: Array) -> Array:
         taken to agree, like the template there: it is no evidence of tampering.
     """
     parts = []
-    for hidden, seen in zip(_descriptions(codes), _descriptions(visible), strict=True):
+    for hidden, seen in zip(descriptions(codes), descriptions(visible), strict=True):
         parts.append(np.where(hidden[-1] > 0, hidden[:-1], seen))
     gathered = np.concatenate(parts)
     return np.concatenate([gathered - visible, gathered * visible]).clip(-3, 3)
 
 
-def _descriptions(channels: Array) -> list[Array]:
+def descriptions(channels: Array) -> list[Array]:
+    """The numbers of each description, of (K·c, h, w)."""
     return np.split(channels, DESCRIPTIONS)
 
 
-def _home(scattered: Array, permutation: NDArray[np.int64]) -> Array:
+def bring_home(scattered: Array, permutation: NDArray[np.int64]) -> Array:
     """Undo one description's permutation of (C, h, w)."""
     home = np.empty_like(scattered).reshape(len(scattered), -1)
     home[:, permutation] = scattered.reshape(len(scattered), -1)

@@ -6,7 +6,7 @@ An outline drawn through a probability that was scaled up is smooth; one scaled 
 staircase.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -31,40 +31,45 @@ class InCopy:
     """Regions in a copy's own pixels."""
 
     probability: Array  # (H, W)
-    mask: Mask  # (H, W), of the regions
-    regions: tuple[Region, ...]  # largest first
+    mask: Mask  # (H, W), of the regions that count
+    lost: Mask  # (H, W), of those that lost their protection alone
+    regions: tuple[Region, ...]  # largest first; those that do not count last
 
 
-def in_copy(probability: Array, shown: Regions, placement: Placement) -> InCopy:
+def in_copy(shown: Regions, placement: Placement) -> InCopy:
     """Bring what was found on the frame to the copy.
 
     Args:
-        probability: (h, w), on the frame.
-        shown: The regions found there.
+        shown: The regions found there, and the probability that they are drawn from.
         placement: Where the copy lies in the frame.
     """
     size = (placement.height, placement.width)
-    everywhere = unwarp(probability, placement).clip(0, 1)
+    everywhere = unwarp(shown.probability, placement).clip(0, 1)
     if not shown.regions:
-        return InCopy(probability=everywhere, mask=np.zeros(size, bool), regions=())
+        nothing = np.zeros(size, bool)
+        return InCopy(probability=everywhere, mask=nothing, lost=nothing, regions=())
     near = ndimage.maximum_filter(shown.labels, 2 * RIM + 1)
-    mask = unwarp(np.where(near > 0, probability, 0), placement) > REGION_PROBABILITY
-    labels = np.where(mask, _nearest(near, placement), 0)
+    drawn = unwarp(np.where(near > 0, shown.probability, 0), placement) > REGION_PROBABILITY
+    labels = np.where(drawn, _nearest(near, placement), 0)
     areas = np.bincount(labels.ravel(), minlength=len(shown.regions) + 1)
     boxes = ndimage.find_objects(labels)
     regions = [
-        Region(
+        replace(
+            shown.regions[number - 1],
             box=(columns.start, rows.start, columns.stop, rows.stop),
             area_pixels=int(areas[number]),
-            area=float(areas[number]) / mask.size,
-            mean_probability=shown.regions[number - 1].mean_probability,
+            area=float(areas[number]) / labels.size,
         )
         for number, place in enumerate(boxes, 1)
         if place is not None
         for rows, columns in [place]
     ]
-    regions.sort(key=lambda region: -region.area_pixels)
-    return InCopy(probability=everywhere, mask=labels > 0, regions=tuple(regions))
+    regions.sort(key=lambda region: (not region.counts, -region.area_pixels))
+    counting = np.array([False, *(region.counts for region in shown.regions)])
+    mask = counting[labels]
+    return InCopy(
+        probability=everywhere, mask=mask, lost=(labels > 0) & ~mask, regions=tuple(regions)
+    )
 
 
 def _nearest(labels: NDArray[np.int32], placement: Placement) -> NDArray[np.int32]:

@@ -1,8 +1,7 @@
 """Locating: where a copy differs from what was published under its key and id.
 
-    revealed ─┬─► code, gathered home ─┐
-              │                        ├─► localize ─► probability ─► clarity ─► regions
-              └─► signs ─ template ────┘
+    revealed ─┬─► signs ─ template ───► localize ─► probability ─► clarity ─► pieces
+              └─► code, gathered home ─► content ─► evidence
 
 The product, calibration and the bench call these steps, so that what is calibrated and measured is
 what is shipped.
@@ -22,9 +21,10 @@ from imuge.engine.canvas import Canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, Message, template
 from imuge.keys.template import BEACON_CHANNELS
 from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_code
+from imuge.protection.content import Content, weigh
 from imuge.protection.recover import widen
 from imuge.results import Region
-from imuge.weights import CALIBRATED_SIDE, Calibration, WorkingPoint
+from imuge.weights import CALIBRATED_SIDE, Calibration
 
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
 RIM = 8  # frame pixels inside a cut in which nothing is judged
@@ -42,6 +42,7 @@ class Located:
     clarity: float  # fraction of beacon signs that agree where nothing changed
     signs_read: int  # how many the fraction is of
     code: HiddenCode | None  # as the full key finds it; None for a verify-only key
+    content: Content | None = None  # what that code says about what is seen; None with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,10 @@ class Regions:
 
     threshold: float  # probability above which a pixel speaks for its piece
     minimum_area: int  # such pixels that a piece needs
-    mask: Mask  # (H, W), of the pieces kept
+    probability: Array  # (H, W), above one half in every region
+    mask: Mask  # (H, W), of the regions that count
     labels: NDArray[np.int32]  # (H, W), number of each pixel's region, from 1; 0 outside
-    regions: tuple[Region, ...]  # the pieces kept, largest first
+    regions: tuple[Region, ...]  # the pieces kept, largest first; those that do not count last
     small_spots: int  # how many pieces were dropped
 
 
@@ -68,14 +70,24 @@ def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: M
     """
     options = engine.record.options
     expected = template(key, message, *canvas.grid, scales=options.template_scales)
-    code = None
+    signs = revealed[-TEMPLATE_CHANNELS:]
+    code = content = clues = None
     if key.can_recover:
         hidden = revealed[:-TEMPLATE_CHANNELS]
         code = find_code(options, key, message.image_id, hidden, canvas.inside)
-    probability = localize(engine, canvas, revealed, expected, code)
-    signs = revealed[-TEMPLATE_CHANNELS:]
+        seen = engine.encode(canvas.image)
+        content = weigh(code, seen, signs * expected, canvas)
+        if options.code_evidence:
+            clues = code_clues(code.codes, seen)
+    probability = localize(engine, canvas, revealed, expected, clues)
     clarity, signs_read = beacon_agreement(signs, expected, canvas, probability)
-    return Located(probability=probability, clarity=clarity, signs_read=signs_read, code=code)
+    return Located(
+        probability=probability,
+        clarity=clarity,
+        signs_read=signs_read,
+        code=code,
+        content=content,
+    )
 
 
 def localize(
@@ -83,7 +95,7 @@ def localize(
     canvas: Canvas,
     revealed: Array,
     expected: Array,
-    code: HiddenCode | None = None,
+    clues: Array | None = None,
 ) -> Array:
     """Probability of each pixel to be tampered, (H, W) in [0, 1].
 
@@ -92,16 +104,13 @@ def localize(
         canvas: The received picture.
         revealed: (30, h, w), its payload.
         expected: (6, h, w), the template it should carry.
-        code: Its code as the full key finds it. A release with `code_evidence` compares it with
-            the picture; None, as for a verify-only key, leaves the networks without these clues:
-            they get zeros, which they know from training. Other releases do not look at it.
+        clues: (48, h, w), how its code and what is seen disagree, for a release with
+            `code_evidence`; None, as for a verify-only key, leaves the networks without these
+            clues: they get zeros, which they know from training.
     """
     # Blocks that reach beyond the picture were never published whole: they are no evidence.
     received = revealed.copy()
     received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
-    clues = None
-    if code is not None and engine.record.options.code_evidence:
-        clues = code_clues(code.codes, engine.encode(canvas.image))
     logits = engine.localize(canvas.image, received, expected, clues)
     probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
     if canvas.shown is not None:
@@ -149,20 +158,14 @@ def is_too_faint(calibration: Calibration, located: Located) -> bool:
     return located.clarity + doubt < calibration.minimum_agreement
 
 
-def regions_shown(calibration: Calibration, located: Located) -> Regions:
-    """The regions at the working point for a copy that reads so clearly."""
-    point = calibration.point(located.clarity)
-    least = minimum_area(point, located.probability.size)
-    return find_regions(located.probability, threshold=point.threshold, minimum_area=least)
+def minimum_area(area: int, pixels: int) -> int:
+    """Pixels that stand for an area of a frame of CALIBRATED_SIDE² on one of so many pixels.
 
-
-def minimum_area(point: WorkingPoint, pixels: int) -> int:
-    """Pixels a region needs in a picture of so many pixels.
-
-    It grows with the side of the picture: on training pictures the number of false regions falls
-    about with the square of their area, so that this keeps the share of pictures with any.
+    What a region needs grows with the side of the picture: on training pictures the number of
+    false regions falls about with the square of their area, so that this keeps the share of
+    pictures with any.
     """
-    return round(point.minimum_area * math.sqrt(pixels) / CALIBRATED_SIDE)
+    return round(area * math.sqrt(pixels) / CALIBRATED_SIDE)
 
 
 def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
@@ -193,28 +196,33 @@ def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> 
     speaking = np.bincount(labels[probability > threshold], minlength=count + 1)
     areas[0] = speaking[0] = 0
     kept = np.flatnonzero(speaking >= max(minimum_area, 1))
-    boxes = ndimage.find_objects(labels)
-    regions = []
     order = kept[np.argsort(-areas[kept], kind="stable")]
-    for label in order:
-        rows, columns = boxes[label - 1]
-        inside = labels[rows, columns] == label
-        regions.append(
-            Region(
-                box=(columns.start, rows.start, columns.stop, rows.stop),
-                area_pixels=int(areas[label]),
-                area=float(areas[label]) / probability.size,
-                mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
-            )
-        )
     numbers = np.zeros(len(areas), np.int32)
     numbers[order] = np.arange(1, len(order) + 1)
     numbered = numbers[labels]
     return Regions(
         threshold=threshold,
         minimum_area=minimum_area,
+        probability=probability,
         mask=numbered > 0,
         labels=numbered,
-        regions=tuple(regions),
+        regions=measured(numbered, probability),
         small_spots=count - len(kept),
     )
+
+
+def measured(labels: NDArray[np.int32], probability: Array) -> tuple[Region, ...]:
+    """Every numbered piece (h, w) as a region: where it is, how large, and how sure."""
+    regions = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
+        inside = labels[rows, columns] == number
+        area = int(inside.sum())
+        regions.append(
+            Region(
+                box=(columns.start, rows.start, columns.stop, rows.stop),
+                area_pixels=area,
+                area=area / labels.size,
+                mean_probability=float(probability[rows, columns][inside].mean(dtype=np.float64)),
+            )
+        )
+    return tuple(regions)

@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 
 from imuge.keys import Key
-from imuge.protection.hidden_copy import Comparison
 from imuge.protection.receive import Received
-from imuge.results import Finding, Geometry, Region
+from imuge.results import Finding, Geometry, HiddenCopyCheck, Region
 
 MUCH = 0.5  # share of the picture beyond which a reconstruction is mostly guessed
 # Spots for each pixel of the frame that honest copies stay below: of four training pictures, saved
@@ -30,7 +29,7 @@ def sentence(
         finding: The verdict.
         key: Whose protection was found; None where there is none.
         tried: All keys looked with.
-        regions: What changed.
+        regions: What happened to parts of it.
         smallest: Pixels that a change must have to be reported; None where nothing was judged.
         geometry: How the copy lies in what was published; None where that is not known.
     """
@@ -53,10 +52,35 @@ def sentence(
     lies = "" if geometry is None else _lies(geometry)
     if finding == "intact":
         floor = _floor(smallest)
-        return f"No change was found since this picture was protected with {name}{floor}{lies}."
-    count = "1 region" if len(regions) == 1 else f"{len(regions)} regions"
-    share = sum(region.area for region in regions)
-    return f"{count} ({share:.1%} of the picture) changed since it was protected with {name}{lies}."
+        lost = _lost(regions)
+        return (
+            f"No change was found since this picture was protected with {name}{floor}{lies}{lost}."
+        )
+    counting = [region for region in regions if region.counts]
+    share = sum(region.area for region in counting)
+    said = f"{_count(counting)} ({share:.1%} of the picture) changed since it was protected with"
+    again = [region for region in counting if region.kind == "protected again"]
+    whole = ""
+    if again:
+        which = "there" if len(again) == len(counting) else f"in {len(again)} of them"
+        whole = f"; {which} the protection was embedded again over the change, or left whole by it"
+    return f"{said} {name}{whole}{_lost(regions)}{lies}."
+
+
+def _count(regions: Sequence[Region]) -> str:
+    return "1 region" if len(regions) == 1 else f"{len(regions)} regions"
+
+
+def _lost(regions: Sequence[Region]) -> str:
+    """Where the protection is lost and the content is as published, which is no tampering."""
+    lost = [region for region in regions if not region.counts]
+    if not lost:
+        return ""
+    share = sum(region.area for region in lost)
+    return (
+        f"; in {_count(lost)} ({share:.1%}) the protection is lost, and what is seen there is what "
+        "was published"
+    )
 
 
 def _floor(smallest: int | None) -> str:
@@ -89,8 +113,8 @@ def cautions(
     key: Key | None,
     received: Received,
     small_spots: int,
-    tampered_area: float,
-    comparison: Comparison | None,
+    regions: Sequence[Region],
+    hidden_copy: HiddenCopyCheck,
 ) -> tuple[str, ...]:
     """What the reader of a verdict should know beside it.
 
@@ -99,8 +123,8 @@ def cautions(
         key: Whose protection was found; None where there is none.
         received: How the copy was read.
         small_spots: Pieces that were too small or too doubtful to be regions.
-        tampered_area: Of the regions, a fraction of the picture.
-        comparison: With the hidden copy; None where there was nothing to compare.
+        regions: What happened to parts of the copy.
+        hidden_copy: Whether its hidden copy shows the same.
     """
     said = []
     if key is not None and (needed := _needed(received)) is not None:
@@ -119,18 +143,22 @@ def cautions(
             f"Key {key.name} is verify-only: nothing was recovered and the hidden copy was "
             "not checked."
         )
-    elif finding in ("intact", "tampered") and (
-        comparison is None or comparison.correlation is None
-    ):
+    elif finding in ("intact", "tampered") and hidden_copy == "not checked":
         said.append("Too little of the picture is untouched to compare it with its hidden copy.")
     if small_spots > HONEST_SPOTS * received.canvas.height * received.canvas.width:
         said.append(
             f"{small_spots} spots too small or too doubtful to report looked changed, more than "
             "ordinary re-saving leaves: many small edits do that, and so does rough treatment."
         )
-    if finding == "tampered" and tampered_area > MUCH:
+    counting = [region for region in regions if region.counts]
+    if any(region.kind == "protected again" for region in counting):
+        said.append(
+            "Where content differs and the template is there, somebody with a clean copy embedded "
+            "the protection again to hide a change, or the change was of a kind that keeps it."
+        )
+    if finding == "tampered" and sum(region.area for region in counting) > MUCH:
         said.append("More than half of the picture changed; the reconstruction is a rough guess.")
-    if finding == "foreign" and comparison is not None:
+    if finding == "foreign" and hidden_copy == "disagrees":
         said.append("The hidden copy shows the picture that the protection was made for.")
     return tuple(said)
 

@@ -1,9 +1,9 @@
 """From a received picture to a verdict: the order of things, and the rules of the verdict.
 
-    copy ─► receive ─► locate ─► regions ─► compare hidden copy ─► judge ─► Verdict
-              │          on the frame                                │         ▲
-              └──────────────────────────────────────────────────────┘         │
-                                       recovery and hidden copy, now or later ─┘
+    copy ─► receive ─► locate, content ─► regions and their kinds ─► judge ─► Verdict
+              │               on the frame                             │         ▲
+              └────────────────────────────────────────────────────────┘         │
+                                         recovery and hidden copy, now or later ─┘
 
 What the steps find is collected in `Evidence`, once; the verdict is drawn from it, and goes on from
 it when recovery or the hidden copy are asked for later. The order is that of docs/protocol.md.
@@ -25,15 +25,17 @@ from imuge.image import Picture
 from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layout_agreement
 from imuge.protection.align import Placement, unwarp
 from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.protection.content import Likeness, likeness
 from imuge.protection.frame import size_named
-from imuge.protection.hidden_copy import Comparison, compare, render_whole
+from imuge.protection.hidden_copy import render_whole
 from imuge.protection.in_copy import InCopy, geometry, in_copy
-from imuge.protection.locate import Located, Regions, is_too_faint, locate, regions_shown
+from imuge.protection.kinds import regions_shown
+from imuge.protection.locate import Located, Regions, is_too_faint, locate
 from imuge.protection.receive import Received, Search, receive
 from imuge.protection.recover import recover as reconstruct
 from imuge.protection.recover import widen
 from imuge.protection.sentences import cautions, sentence
-from imuge.results import Finding, Pixels, Verdict
+from imuge.results import Finding, HiddenCopyCheck, Pixels, Verdict
 
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
 CLEAR_BEACON = 0.85
@@ -52,7 +54,8 @@ class Evidence:
     layout_p: float  # probability of a layout agreement this good by chance
     located: Located
     shown: Regions | None  # on the frame; None where the copy reads too faintly to be judged
-    comparison: Comparison | None  # None there too, and for a verify-only key
+    likeness: Likeness | None  # of code and picture; None there too, and for a verify-only key
+    hidden_copy: HiddenCopyCheck  # what that likeness says
 
 
 def examine(engine: Engine, received: Received) -> Evidence | None:
@@ -67,11 +70,12 @@ def examine(engine: Engine, received: Received) -> Evidence | None:
     )
     located = locate(engine, canvas, received.revealed, received.key, message)
     shown = None if is_too_faint(calibration, located) else regions_shown(calibration, located)
-    comparison = None
-    if shown is not None and located.code is not None:
-        wide = widen(canvas, shown.mask)
-        codes = located.code.without(erased_blocks(wide))
-        comparison = compare(engine, canvas.image, wide, codes)
+    alike: Likeness | None = None
+    check: HiddenCopyCheck = "not checked"
+    if shown is not None and located.code is not None and located.content is not None:
+        left_out = erased_blocks(widen(canvas, shown.mask))[0] > 0
+        alike = likeness(located.code, located.content.seen, left_out | ~canvas.inside)
+        check = alike.check(calibration.point(located.clarity).likeness)
     return Evidence(
         key=received.key,
         canvas=canvas,
@@ -80,7 +84,8 @@ def examine(engine: Engine, received: Received) -> Evidence | None:
         layout_p=layout_p,
         located=located,
         shown=shown,
-        comparison=comparison,
+        likeness=alike,
+        hidden_copy=check,
     )
 
 
@@ -100,9 +105,10 @@ def judge(reading: Reading, evidence: Evidence | None) -> Finding:
     if evidence is None or evidence.shown is None:
         return "degraded"
     misplaced = evidence.layout_p > PRESENCE_THRESHOLD and evidence.located.clarity > CLEAR_BEACON
-    if misplaced or (evidence.comparison is not None and evidence.comparison.check == "disagrees"):
+    if misplaced or evidence.hidden_copy == "disagrees":
         return "foreign"
-    return "tampered" if evidence.shown.regions else "intact"
+    counting = any(region.counts for region in evidence.shown.regions)
+    return "tampered" if counting else "intact"
 
 
 def verify(
@@ -142,7 +148,7 @@ def with_recovered(engine: Engine, verdict: Verdict) -> Verdict:
         return verdict
     evidence = _evidence(engine, verdict)
     code, shown = evidence.located.code, evidence.shown
-    if code is None or shown is None or not shown.regions:
+    if code is None or shown is None or not shown.mask.any():
         return verdict  # what only the registry shows, the copy cannot recover
     recovered = reconstruct(
         engine, evidence.canvas, shown.mask, code, verdict.image, evidence.placement
@@ -222,12 +228,12 @@ def _verdict(
     key = received.key if reading.present else None
     finding = judge(reading, evidence)
     shown = None if evidence is None else evidence.shown
-    comparison = None if evidence is None else evidence.comparison
+    alike = None if evidence is None else evidence.likeness
     height, width = picture.pixels.shape[:2]
     # Of a foreign picture it would be misleading to show where it differs: it does everywhere.
     found: InCopy | None = None
     if evidence is not None and shown is not None and finding != "foreign":
-        found = in_copy(evidence.located.probability, shown, evidence.placement)
+        found = in_copy(shown, evidence.placement)
     least = None
     if evidence is not None and shown is not None:
         least = math.ceil(shown.minimum_area / evidence.placement.scale**2)
@@ -236,6 +242,7 @@ def _verdict(
         size = (evidence.canvas.height, evidence.canvas.width)
         lies = geometry(evidence.placement, size, placed_by_pilot=evidence.piloted)
     regions = () if found is None else found.regions
+    changed = sum(region.area for region in regions if region.counts)
     return Verdict(
         verdict=finding,
         sentence=sentence(
@@ -249,10 +256,10 @@ def _verdict(
         identity_p=reading.identity_p,
         layout_p=None if evidence is None else evidence.layout_p,
         corrected_for={"keys": len(keys), "alignments": received.alignments},
-        tampered_area=None if found is None else sum(region.area for region in regions),
+        tampered_area=None if found is None else changed,
         regions=regions,
-        hidden_copy="not checked" if comparison is None else comparison.check,
-        hidden_copy_agreement=None if comparison is None else comparison.correlation,
+        hidden_copy="not checked" if evidence is None else evidence.hidden_copy,
+        hidden_copy_agreement=None if alike is None else alike.detail,
         geometry=lies,
         width=width,
         height=height,
@@ -269,11 +276,12 @@ def _verdict(
             key=key,
             received=received,
             small_spots=0 if shown is None else shown.small_spots,
-            tampered_area=sum(region.area for region in regions),
-            comparison=comparison,
+            regions=regions,
+            hidden_copy="not checked" if evidence is None else evidence.hidden_copy,
         ),
         image=picture.pixels,
         probability=None if found is None else found.probability,
         mask=np.zeros((height, width), bool) if found is None else found.mask,
+        lost_mask=None if found is None else found.lost,
         evidence=evidence,
     )

@@ -1,4 +1,4 @@
-"""The picture with what changed tinted, outlined and numbered.
+"""The picture with what was found tinted, outlined and numbered.
 
 Sizes follow the picture, so that the drawing reads the same on a thumbnail and on 48 megapixels.
 """
@@ -8,22 +8,28 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from imuge.results import Pixels, Region, Verdict
+from imuge.results import Pixels, Region, RegionKind, Verdict
 
-COLOUR = (214, 0, 98)  # also --changed in page.css
-TINT = 0.38  # share of COLOUR inside the mask
+COLOURS: dict[RegionKind, tuple[int, int, int]] = {  # also --changed, --again, --lost in page.css
+    "changed": (214, 0, 98),
+    "protected again": (107, 63, 191),
+    "protection lost": (0, 112, 130),
+}
+TINT = 0.38  # share of the colour inside a mask
 MOST_NUMBERED = 50  # of the regions, largest first; the page lists as many
 LINES_PER_EDGE = 360  # long edge over line width
 LABELS_PER_EDGE = 34  # long edge over label height
 
 
 def overlay(verdict: Verdict) -> Pixels:
-    """Draw the changed regions into a copy of the picture.
+    """Draw the regions into a copy of the picture, each kind in its colour.
 
     Returns:
         (H, W, 3) uint8 RGB: the picture itself where there is nothing to show.
     """
-    drawn = _tinted(verdict.image, verdict.mask)
+    drawn = _tinted(verdict.image, verdict.mask, COLOURS["changed"])
+    if verdict.lost_mask is not None:
+        drawn = _tinted(drawn, verdict.lost_mask, COLOURS["protection lost"])
     if not verdict.regions:
         return drawn
     canvas = Image.fromarray(drawn)
@@ -41,17 +47,17 @@ def _line_width(size: tuple[int, int]) -> int:
     return max(1, round(max(size) / LINES_PER_EDGE))
 
 
-def _tinted(picture: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+def _tinted(picture: Pixels, mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> Pixels:
     drawn = picture.copy()
     if not mask.any():
         return drawn
-    mixed = (1 - TINT) * picture[mask] + TINT * np.array(COLOUR)
+    mixed = (1 - TINT) * picture[mask] + TINT * np.array(colour)
     drawn[mask] = np.rint(mixed).astype(np.uint8)
     window = 2 * _line_width((mask.shape[1], mask.shape[0])) + 1
     inside = mask.astype(np.uint8)
     edge = (inside - ndimage.minimum_filter(inside, window, mode="nearest")).astype(np.bool_)
     halo = (ndimage.maximum_filter(inside, window, mode="nearest") - inside).astype(np.bool_)
-    drawn[edge] = COLOUR
+    drawn[edge] = colour
     drawn[halo] = 255
     return drawn
 
@@ -81,6 +87,8 @@ def _draw_number(
     top = region.box[1] - height
     top = min(max(0, top), max(0, size[1] - height))
     plate = (left, top, left + width - 1, top + height - 1)
-    draw.rectangle(plate, fill=COLOUR, outline=(255, 255, 255), width=max(1, height // 12))
+    draw.rectangle(
+        plate, fill=COLOURS[region.kind], outline=(255, 255, 255), width=max(1, height // 12)
+    )
     middle = (left + width / 2, top + height / 2)
     draw.text(middle, str(number), fill=(255, 255, 255), font=font, anchor="mm")

@@ -18,7 +18,7 @@ from imuge.report.overlay import MOST_NUMBERED, overlay
 from imuge.report.pictures import crop_around, preview
 from imuge.report.provenance import provenance_section
 from imuge.report.text import count, percent, safe
-from imuge.results import Finding, Pixels, Region, Verdict
+from imuge.results import Finding, Pixels, Region, RegionKind, Verdict
 
 LARGE, MEDIUM, SMALL = 1600, 800, 320  # long edges of the previews, in pixels
 MOST_CROPS = 8
@@ -53,6 +53,17 @@ BADGES: dict[Finding, tuple[str, str, str]] = {  # sign, name, meaning
         "No protection of the keys tried was found. That says nothing about whether the picture "
         "is true.",
     ),
+}
+
+KINDS: dict[RegionKind, str] = {
+    "changed": "Changed",
+    "protected again": "Changed, protected again",
+    "protection lost": "Protection lost, content as published: no tampering",
+}
+MARKS: dict[RegionKind, str] = {  # classes in page.css
+    "changed": "",
+    "protected again": " again",
+    "protection lost": " lost",
 }
 
 PAGE = Template("""\
@@ -192,17 +203,21 @@ def _places_section(verdict: Verdict, drawn: Pixels | None, beside: Mapping[str,
     if verdict.tampered_area is None or (not verdict.regions and not verdict.mask.any()):
         figure = _figure(preview(verdict.image, LARGE), "The picture as it was received", RECEIVED)
         return f'<section class="single"><h2>The picture</h2>{figure}</section>'
+    counting = sum(region.counts for region in verdict.regions)
     caption = (
-        f"{count(len(verdict.regions), 'region')}, {percent(verdict.tampered_area)} of the "
+        f"{count(counting, 'region')} changed, {percent(verdict.tampered_area)} of the "
         "picture, tinted and outlined; the numbers are those of the table"
     )
+    if lost := len(verdict.regions) - counting:
+        caption += f". {count(lost, 'region')} in blue-green lost the protection alone"
     figure = _figure(
         preview(overlay(verdict) if drawn is None else drawn, LARGE),
-        "The picture with the changed regions marked",
+        "The picture with its regions marked",
         caption,
         beside.get("overlay"),
     )
-    return f'<section class="single"><h2>Where it changed</h2>{figure}{_table(verdict)}</section>'
+    title = "Where it changed" if counting or not lost else "Where its protection is lost"
+    return f'<section class="single"><h2>{title}</h2>{figure}{_table(verdict)}</section>'
 
 
 def _table(verdict: Verdict) -> str:
@@ -216,9 +231,9 @@ def _table(verdict: Verdict) -> str:
     if verdict.recovered is not None:
         pictures += '<th scope="col">Reconstruction</th>'
     return (
-        "<table><caption>Regions, largest first</caption><thead><tr>"
+        "<table><caption>Regions, largest first; what is no tampering last</caption><thead><tr>"
         '<th scope="col">No.</th><th scope="col">Where</th><th scope="col">Area</th>'
-        f'<th scope="col">Mean probability</th>{pictures}</tr></thead>'
+        f'<th scope="col">What is said of it</th>{pictures}</tr></thead>'
         f"<tbody>{rows}</tbody></table>{more}"
     )
 
@@ -231,19 +246,29 @@ def _row(verdict: Verdict, number: int, region: Region) -> str:
         if verdict.recovered is not None:
             crops += _crop("Reconstruction", verdict.recovered, number, region)
     return (
-        f'<tr><th scope="row"><span class="number">{number}</span></th>'
+        f'<tr><th scope="row"><span class="number{MARKS[region.kind]}">{number}</span></th>'
         f'<td data-label="Where">{_place(region, verdict)}<small>{right - left} × {bottom - top}'
         f" pixels at x {left}, y {top}</small></td>"
         f'<td data-label="Area">{percent(region.area)}<small>'
         f"{count(region.area_pixels, 'pixel')}</small></td>"
-        f'<td data-label="Mean probability">{_sureness(region)}</td>{crops}</tr>'
+        f'<td data-label="What is said of it">{_witnesses(region)}</td>{crops}</tr>'
     )
 
 
-def _sureness(region: Region) -> str:
-    if region.mean_probability is None:
-        return "<small>differs from the registry's record</small>"
-    return f"{region.mean_probability:.2f}"
+def _witnesses(region: Region) -> str:
+    """The kind of a region, and what each witness says of it."""
+    if region.found_by == "reference":
+        return "Differs from the registry's record"
+    told = [f"<b>{KINDS[region.kind]}</b>"]
+    if region.mean_probability is not None:
+        told.append(f"<small>mean probability {region.mean_probability:.2f}</small>")
+    if region.template_agreement is not None:
+        told.append(f"<small>template agrees {percent(region.template_agreement)}</small>")
+    if region.content == "not checked":
+        told.append("<small>content not checked</small>")
+    elif region.content_agreement is not None:
+        told.append(f"<small>content agrees {percent(region.content_agreement)}</small>")
+    return "".join(told)
 
 
 def _crop(label: str, picture: Pixels, number: int, region: Region) -> str:

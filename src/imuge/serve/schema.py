@@ -81,13 +81,25 @@ class KeyList(_Answer):
 
 
 class RegionFacts(_Answer):
-    """One connected piece that changed."""
+    """One connected piece in which something happened, and what two witnesses say of it."""
 
     box: tuple[int, int, int, int] = Field(description="Left, top, right, bottom in pixels.")
     area_pixels: int
     area: float
     mean_probability: float | None
     found_by: Literal["mark", "reference"]
+    kind: Literal["changed", "protected again", "protection lost"] = Field(
+        description="protection lost is no tampering: the content is as it was published."
+    )
+    content: Literal["differs", "agrees", "not checked"] = Field(
+        description="What is seen, with what the hidden code tells of it."
+    )
+    template_agreement: float | None = Field(
+        description="Share of the template's signs that agree; one half by chance."
+    )
+    content_agreement: float | None = Field(
+        description="Share of the region in which what is seen is what was published."
+    )
 
 
 class GeometryFacts(_Answer):

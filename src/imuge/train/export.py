@@ -30,7 +30,14 @@ from imuge.model.imuge.config import ModelConfig
 from imuge.model.imuge.system import System
 from imuge.model.networks import SIZE_MULTIPLE
 from imuge.model.weights_files import weights_sha256
-from imuge.weights import Calibration, GraphRecord, ReleaseRecord, WorkingPoint, write_record
+from imuge.weights import (
+    Acquittal,
+    Calibration,
+    GraphRecord,
+    ReleaseRecord,
+    WorkingPoint,
+    write_record,
+)
 
 OPSET = 18
 # The product takes it for granted that these settings are the default ones.
@@ -42,7 +49,18 @@ TAKEN_FOR_GRANTED = (
     "localizer",
 )
 UNCALIBRATED = Calibration(
-    points=(WorkingPoint(minimum_agreement=0.5, threshold=0.5, minimum_area=0),),
+    points=(
+        WorkingPoint(
+            minimum_agreement=0.5,
+            threshold=0.5,
+            minimum_area=0,
+            evidence=(0.0,) * 5,
+            lost_area=0,
+            likeness=0.0,
+        ),
+    ),
+    # Nothing is acquitted before it is known what may be.
+    acquittal=Acquittal(total=1e9, relative=1.0, strongest=0.0, doubt=0.0, wrong=0.0),
     bound=1.0,
     reached=1.0,
     held_out=1.0,

@@ -164,14 +164,17 @@ def _judged(verdict: Verdict, reference: Reference, copy: OnFrame) -> Verdict:
             tampered_area=0.0,
             regions=(),
             mask=np.zeros_like(verdict.mask),
+            lost_mask=None,
             probability=None,
             recovered=None,
         )
     mask, regions = regions_differing(reference, copy, verdict.mask)
     if not regions:
         return verdict
-    everywhere = tuple(sorted((*verdict.regions, *regions), key=lambda r: -r.area_pixels))
-    area = sum(region.area for region in everywhere)
+    everywhere = tuple(
+        sorted((*verdict.regions, *regions), key=lambda r: (not r.counts, -r.area_pixels))
+    )
+    area = sum(region.area for region in everywhere if region.counts)
     count = "1 region" if len(regions) == 1 else f"{len(regions)} regions"
     share = sum(region.area for region in regions)
     said = (

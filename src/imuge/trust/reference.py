@@ -107,6 +107,8 @@ def regions_differing(
                 area=area / mask.size,
                 mean_probability=None,
                 found_by="reference",
+                kind="protected again",
+                content="differs",
             )
         )
     return mask, tuple(sorted(regions, key=lambda region: -region.area_pixels))

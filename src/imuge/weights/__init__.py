@@ -48,12 +48,29 @@ class WorkingPoint(_Record):
     minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
     threshold: float = Field(ge=0.5, lt=1)  # probability above which a pixel speaks for a region
     minimum_area: int = Field(ge=0)  # such pixels it needs on a frame of CALIBRATED_SIDE²
+    # Mean evidence of content in windows of 1, 3, 5, 7 and 15 blocks, above which it is a region.
+    evidence: tuple[float, ...] = Field(min_length=5, max_length=5)
+    lost_area: int = Field(ge=0)  # pixels from which a piece that lost its protection is shown
+    likeness: float = Field(ge=-1, le=1)  # of code and picture, below which they are strangers
+
+
+class Acquittal(_Record):
+    """What content must say for a piece without protection not to count as changed."""
+
+    total: float = Field(ge=0)  # evidence, in all, for what was published
+    relative: float  # mean evidence of a block, as a share of what is usual in the copy, at least
+    strongest: float  # evidence of any window in it against that, at most
+    doubt: float  # evidence of any one number of the code against it, at most: new colours are few
+    wrong: (
+        float  # share of what truly changed that was acquitted in calibration, mean of the copies
+    )
 
 
 class Calibration(_Record):
     """The working points, and what they were set from."""
 
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
+    acquittal: Acquittal
     bound: float  # share of untouched pictures that may show any region, under any processing
     reached: float  # the most of those kept to it, as found on the calibration pictures
     held_out: float  # and as points chosen on half of them reached on the other half

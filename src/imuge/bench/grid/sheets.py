@@ -10,7 +10,7 @@ import numpy as np
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.trials import Subject, restored
 from imuge.bench.scores import Mask, f1, psnr_db
-from imuge.report.overlay import COLOUR
+from imuge.report.overlay import COLOURS
 from imuge.results import Pixels
 
 GAIN = 10  # of the residual
@@ -63,7 +63,7 @@ def residual(before: Pixels, after: Pixels) -> Pixels:
 def marked(picture: Pixels, found: Mask, true: Mask) -> Pixels:
     """The picture in grey with the found mask tinted and the true one outlined."""
     grey = np.repeat(picture.mean(2, keepdims=True), 3, axis=2)
-    tinted = np.where(found[..., None], 0.4 * grey + 0.6 * np.array(COLOUR), grey)
+    tinted = np.where(found[..., None], 0.4 * grey + 0.6 * np.array(COLOURS["changed"]), grey)
     tinted[outline(true)] = TRUTH
     rounded: Pixels = tinted.round().astype(np.uint8)
     return rounded

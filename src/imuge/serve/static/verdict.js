@@ -111,7 +111,7 @@ class Pictures {
     const canShow = (await pictureSize(address)) !== null;
     const overlay = regions.length > 0 ? this.#files.get("overlay") : null;
     const received = canShow ? { src: address, alt: "The copy as it was received", name: RECEIVED } : null;
-    const marked = overlay && { src: this.#addresses.of(overlay), alt: "The copy with the changed regions marked", name: MARKED };
+    const marked = overlay && { src: this.#addresses.of(overlay), alt: "The copy with its regions marked", name: MARKED };
     const first = marked ?? received;
     this.#find(".places").hidden = regions.length === 0;
     this.#find(".look-controls").hidden = !(marked && received);
@@ -221,6 +221,21 @@ function wireMarks(article, apply) {
   toggle.addEventListener("change", () => apply(toggle.checked));
 }
 
+const KINDS = {
+  changed: { className: "", words: "changed" },
+  "protected again": { className: "again", words: "changed, protected again" },
+  "protection lost": { className: "lost", words: "protection lost, content as published: no tampering" },
+};
+
+/** What the template and the content say of a region. */
+function witnesses({ template_agreement: template, content_agreement: agreeing, content }) {
+  const told = [];
+  if (template !== null) told.push(`template agrees ${percent(template)}`);
+  if (content === "not checked") told.push("content not checked");
+  else if (agreeing !== null) told.push(`content agrees ${percent(agreeing)}`);
+  return told.join("; ") || "content not checked";
+}
+
 async function listRegions(article, { regions, width, height }, viewer, pictures) {
   const { boxes } = viewer;
   const shown = regions.slice(0, MOST_REGIONS);
@@ -238,10 +253,11 @@ async function listRegions(article, { regions, width, height }, viewer, pictures
     const button = make(
       "button",
       { type: "button", className: "region" },
-      make("span", { className: "number" }, String(index + 1)),
-      make("span", {}, make("strong", {}, place(region.box, width, height)),
+      make("span", { className: `number ${KINDS[region.kind].className}` }, String(index + 1)),
+      make("span", {}, make("strong", {}, `${place(region.box, width, height)}: ${KINDS[region.kind].words}`),
         make("small", {}, `${right - left} × ${bottom - top} pixels at x ${left}, y ${top}`),
-        make("small", {}, `${percent(region.area)} of the picture; ${foundBy(region)}`)),
+        make("small", {}, `${percent(region.area)} of the picture; ${foundBy(region)}`),
+        make("small", {}, witnesses(region))),
     );
     button.setAttribute("aria-pressed", "false");
     const light = (on) => box.classList.toggle("lit", on || button.getAttribute("aria-pressed") === "true");

@@ -1,0 +1,96 @@
+"""The content study scores in the published picture's pixels, and says what is missed."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from imuge.bench import content
+from imuge.bench.content import Row, averages, read_journal, row_of, shortfalls, to_markdown
+from imuge.errors import ConfigError
+from imuge.results import Region
+
+ROW = Row(
+    case="embedded again, 5%",
+    process="none",
+    verdict="tampered",
+    kinds=("protected again",),
+    found=0.9,
+    f1=0.8,
+)
+
+
+def test_rows_are_counted_and_what_is_missed_is_named():
+    missed = replace(ROW, verdict="intact", kinds=(), found=0.0, f1=0.0)
+    honest = replace(missed, case="untouched", process="webp:70")
+    framed = replace(missed, case="blurred", kinds=("protection lost",))
+    rows = [ROW, missed, honest, replace(honest, verdict="tampered"), framed]
+    entries = averages(rows)
+    again, untouched, blurred = entries
+    assert (again["pictures"], again["found"], again["f1_of_found"]) == (2, 1, 0.8)
+    assert (untouched["tampered"], blurred["intact"], blurred["lost"]) == (1, 1, 1)
+    found = list(shortfalls(entries))
+    assert found == [
+        "- embedded again, 5%, `none`: found in 1 of 2, asked 97%",
+        "- embedded again, 5%, `none`: F1 0.80, asked 0.85",
+        "- untouched, `webp:70`: 1 of 2 accused, asked 2%",
+    ]
+    facts = {"command": "c", "imuge": "1", "model": "m", "model_sha256": "0" * 64}
+    text = to_markdown(facts | {"calibrated_on": 9, "pictures": 2, "rows": entries})
+    assert "| embedded again, 5% | `none` | 1 of 2 (0.97) | 0.80 (0.85) |" in text
+    assert text.endswith("1 of 2 accused, asked 2%\n")
+    assert list(shortfalls(averages([replace(ROW, f1=0.9)]))) == []
+
+
+def test_a_copy_is_scored_in_the_published_pictures_pixels(guard, immunized):
+    verdict = guard.verify(immunized.image, recover=False)
+    half = np.zeros((256, 256), bool)
+    half[:, :128] = True
+    region = Region(box=(0, 0, 128, 256), area_pixels=128 * 256, area=0.5, mean_probability=1.0)
+    verdict = replace(verdict, verdict="tampered", regions=(region,), mask=half)
+    true = np.zeros((512, 512), bool)
+    true[:256, :256] = True
+    row = row_of("case", "none", verdict, true)
+    assert (row.found, row.kinds) == (1.0, ("changed",))
+    assert row.f1 == pytest.approx(2 / 3)
+    assert row_of("case", "none", verdict, np.zeros((512, 512), bool)).found == 0
+
+
+def test_a_blur_leaves_the_rest_of_the_picture(photograph):
+    place = np.zeros((256, 256), bool)
+    place[50:90, 60:120] = True
+    soft = content.softened(photograph, place)
+    assert (soft[~place] == photograph[~place]).all()
+    assert (soft[place] != photograph[place]).mean() > 0.5
+
+
+def test_the_journal_goes_on_with_whole_lines_of_the_same_thresholds(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    assert read_journal(path, {"sha256": "a"}) == {}
+    line = json.dumps({"picture": "p", "rows": [content.asdict(ROW)]})
+    path.write_text(path.read_text() + line + "\n" + line[:20])
+    assert read_journal(path, {"sha256": "a"}) == {"p": [ROW]}
+    assert path.read_text().endswith(line + "\n")
+    with pytest.raises(ConfigError, match="other weights or thresholds"):
+        read_journal(path, {"sha256": "b"})
+
+
+@pytest.mark.slow
+def test_the_study_runs_on_two_photographs(tmp_path, request, monkeypatch, capsys):
+    monkeypatch.setattr(content, "HONEST", ("none",))
+    monkeypatch.setattr(content, "CHAINS", ("none",))
+    monkeypatch.setattr(content, "AREAS", (0.05,))
+    data = request.config.rootpath / "tests/data"
+    content.main(["--data", str(data), "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "content.json").read_text())
+    assert result["pictures"] == 2
+    assert [row["case"] for row in result["rows"]] == [
+        "untouched",
+        "embedded again, 5%",
+        "new colours",
+        "blurred",
+    ]
+    assert result["rows"][1]["found"] == 2
+    assert "embedded again" in capsys.readouterr().out
+    assert not (tmp_path / "content.journal.jsonl").exists()

@@ -1,0 +1,179 @@
+"""Four kinds of region, from made-up answers of the two witnesses."""
+
+import numpy as np
+import pytest
+
+from imuge.engine.canvas import BLOCK
+from imuge.protection.content import Content
+from imuge.protection.kinds import Witness, differing_pieces, regions_shown
+from imuge.protection.locate import Located
+from imuge.weights import Acquittal, Calibration, WorkingPoint
+
+GRID = (20, 30)
+SIZE = (GRID[0] * BLOCK, GRID[1] * BLOCK)
+HERE = (slice(6, 12), slice(10, 18))  # 6 by 8 blocks
+AREA = 6 * 8 * BLOCK * BLOCK
+CALIBRATION = Calibration(
+    points=(
+        WorkingPoint(
+            minimum_agreement=0.6,
+            threshold=0.9,
+            minimum_area=64,
+            evidence=(40.0, 10.0, 5.0, 3.0, 1.0),
+            lost_area=500,
+            likeness=0.1,
+        ),
+    ),
+    acquittal=Acquittal(total=10.0, relative=0.5, strongest=20.0, doubt=1.0, wrong=0.0),
+    bound=0.02,
+    reached=0.02,
+    held_out=0.02,
+    pictures=1,
+    frames={"512": 1},
+    kept={},
+    beyond={},
+    command="here",
+)
+
+
+def pixels(blocks):
+    return tuple(slice(part.start * BLOCK, part.stop * BLOCK) for part in blocks)
+
+
+def located(*, gone=(), differs=(), known=True, clarity=0.95):
+    """Both witnesses, blind to nothing but what is said."""
+    probability = np.zeros(SIZE, np.float32)
+    agreeing = np.full(GRID, 0.95, np.float32)
+    evidence = np.full(GRID, -5, np.float32)
+    for place in gone:
+        probability[pixels(place)] = 0.99
+        agreeing[place] = 0.5
+    for place in differs:
+        evidence[place] = 12
+    said = Content(
+        numbers=np.broadcast_to(np.where(known, evidence, 0) / 24, (24, *GRID)).copy(),
+        evidence=np.where(known, evidence, 0).astype(np.float32),
+        known=np.full(GRID, known),
+        agreeing=agreeing,
+        seen=np.zeros((24, *GRID), np.float32),
+    )
+    return Located(
+        probability=probability, clarity=clarity, signs_read=800, code=None, content=said
+    )
+
+
+@pytest.mark.parametrize(
+    ("gone", "differs", "known", "kind", "content"),
+    [
+        ((HERE,), (HERE,), True, "changed", "differs"),
+        ((), (HERE,), True, "protected again", "differs"),
+        ((HERE,), (), True, "protection lost", "agrees"),
+        ((HERE,), (), False, "changed", "not checked"),
+    ],
+)
+def test_the_kind_follows_from_the_two_witnesses(gone, differs, known, kind, content):
+    found = regions_shown(CALIBRATION, located(gone=gone, differs=differs, known=known))
+    (region,) = found.regions
+    assert (region.kind, region.content) == (kind, content)
+    assert region.area_pixels == pytest.approx(AREA, rel=0.15)
+    counts = kind != "protection lost"
+    assert region.counts == counts
+    assert found.mask.any() == counts
+    assert (found.labels > 0)[pixels(HERE)].mean() > 0.9
+    assert region.template_agreement == pytest.approx(0.5 if gone else 0.95, abs=0.02)
+    if known:
+        assert (region.content_agreement > 0.5) == (kind == "protection lost")
+    else:
+        assert region.content_agreement is None
+
+
+def test_nothing_is_shown_of_an_untouched_copy():
+    found = regions_shown(CALIBRATION, located())
+    assert found.regions == ()
+    assert not found.mask.any()
+
+
+def test_without_content_what_the_localizer_found_stands_as_it_is():
+    said = located(gone=(HERE,), differs=(HERE,))
+    alone = Located(
+        probability=said.probability, clarity=0.95, signs_read=800, code=None, content=None
+    )
+    (region,) = regions_shown(CALIBRATION, alone).regions
+    assert (region.kind, region.content, region.area_pixels) == ("changed", "not checked", AREA)
+    assert region.template_agreement is None
+
+
+def test_a_change_in_one_corner_of_a_lost_piece_is_no_acquittal():
+    corner = (slice(6, 9), slice(10, 13))
+    found = regions_shown(CALIBRATION, located(gone=(HERE,), differs=(corner,)))
+    (region,) = found.regions
+    assert region.kind == "changed"
+    assert found.mask[pixels(HERE)].all(), "all of the piece counts"
+
+
+def test_new_colours_are_told_by_few_numbers_of_the_code():
+    said = located(gone=(HERE,))
+    said.content.numbers[3][HERE] = 0.1  # of 48 blocks, though all numbers together agree
+    (region,) = regions_shown(CALIBRATION, said).regions
+    assert (region.kind, region.counts) == ("changed", True)
+
+
+def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
+    said = located(gone=(HERE,))
+    said.content.evidence[HERE] = -2  # of -5
+    (region,) = regions_shown(CALIBRATION, said).regions
+    assert (region.kind, region.content) == ("changed", "not checked")
+
+
+def test_a_small_or_readable_piece_that_is_acquitted_is_not_shown():
+    small = (slice(3, 4), slice(3, 5))  # 128 pixels; on this frame 191 are shown
+    assert regions_shown(CALIBRATION, located(gone=(small,))).regions == ()
+    said = located(gone=(HERE,))
+    said.content.agreeing[HERE] = 0.9  # the template is there: a false alarm of the localizer
+    assert regions_shown(CALIBRATION, said).regions == ()
+
+
+def test_lost_protection_that_touches_a_change_counts():
+    beside = (slice(6, 12), slice(19, 26))  # one block apart
+    said = located(gone=(HERE, beside), differs=(HERE,))
+    found = regions_shown(CALIBRATION, said)
+    assert all(region.counts for region in found.regions)
+    far = (slice(6, 12), slice(22, 28))
+    found = regions_shown(CALIBRATION, located(gone=(HERE, far), differs=(HERE,)))
+    assert [region.kind for region in found.regions] == ["changed", "protection lost"]
+    assert found.labels.max() == 2
+    assert not found.mask[pixels(far)].any()
+
+
+def test_outlines_of_the_localizer_are_kept_where_both_see_a_change():
+    """The content's outlines are a block coarser, and would only make them worse."""
+    found = regions_shown(CALIBRATION, located(gone=(HERE,), differs=(HERE,)))
+    assert found.mask.sum() == AREA
+
+
+def test_what_was_protected_again_beside_a_change_is_a_region_of_its_own():
+    other = (slice(2, 8), slice(22, 28))
+    found = regions_shown(CALIBRATION, located(gone=(HERE,), differs=(HERE, other)))
+    assert sorted(region.kind for region in found.regions) == ["changed", "protected again"]
+
+
+def test_a_piece_that_differs_is_drawn_half_way_up_its_evidence():
+    said = located(differs=(HERE,)).content
+    score, labels, sure = differing_pieces(said, CALIBRATION.points[0].evidence, SIZE)
+    assert labels.max() == 1
+    assert ((score > 0.5) == (labels == 1))[pixels((slice(4, 14), slice(8, 20)))].all()
+    inner = pixels((slice(7, 11), slice(11, 17)))
+    assert (labels[inner] == 1).all()
+    assert (sure[inner]).all()
+    assert labels[0, 0] == 0
+    _, nothing, _ = differing_pieces(said, (1000.0,) * 5, SIZE)
+    assert not nothing.any()
+
+
+def test_a_piece_smaller_than_a_block_is_heard_by_the_block_that_has_most_of_it():
+    said = located(differs=(HERE,)).content
+    labels = np.zeros(SIZE, np.int32)
+    labels[50:53, 82:86] = 1  # in block (6, 10)
+    (heard,) = Witness.of(said).pieces(labels, 1)
+    assert (heard.blocks, heard.total) == (1, 12)
+    assert heard.relative == pytest.approx(12 / -5)
