@@ -11,7 +11,8 @@ from imuge.keys import PRESENCE_THRESHOLD, new_key, verify_only
 from imuge.keys.reading import TAG_FALSE_ACCEPTANCE
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import add_to_picture, published_frame
-from imuge.protection.pilot import hits, pattern, spectrum
+from imuge.protection.peaks import Maps, hits
+from imuge.protection.pilot import pattern, spectrum
 from imuge.protection.receive import MOST_PLACES, receive
 
 
@@ -97,7 +98,7 @@ def test_only_the_beacon_decides(guard, small, keyed):
     frame = published_frame(320, 240)
     strong = np.repeat(3 * pattern(keyed, *frame.size)[..., None], 3, 2)
     waved = add_to_picture(small, strong, frame)
-    assert hits(spectrum(waved), keyed)[0].score > 8
+    assert hits(Maps(spectrum(waved)), keyed)[0].score > 8
     assert guard.verify(waved).verdict == "unprotected"
 
 
