@@ -130,6 +130,12 @@ def find_code(
     return HiddenCode(gather_code(revealed, outside, permutations, signs), permutations)
 
 
+def survived(codes: Array) -> NDArray[np.bool_]:
+    """(h, w): True where any description of a block is left of gathered codes."""
+    flags = [part[-1] > 0 for part in _descriptions(codes)]
+    return np.logical_or.reduce(flags)
+
+
 def code_clues(codes: Array, visible: Array) -> Array:
     """Where the hidden copy and the visible picture disagree, in code space.
 

@@ -67,6 +67,8 @@ def _floor(smallest: int | None) -> str:
 def _lies(geometry: Geometry) -> str:
     """What was done to the whole picture, which is no tampering."""
     done = []
+    if geometry.within is not None:
+        done.append("lies inside a larger picture, of whose rest nothing is said")
     if geometry.share < 1:
         done.append(f"shows {geometry.share:.0%} of what was published")
     if geometry.mirrored:

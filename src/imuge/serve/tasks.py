@@ -33,7 +33,7 @@ from imuge.serve.jpeg_scans import MOST_SCANS, count_scans
 
 Kind: TypeAlias = Literal["immunize", "verify"]
 IMMUNIZE_FILES = ("immunized",)
-VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy")
+VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy", "uncropped")
 TOO_MUCH_MEMORY = (
     "the picture needs more memory than the service gives to one job; use a smaller one"
 )
@@ -53,6 +53,7 @@ class JobTask:
     key: str | None = None  # 8 hexadecimal digits; None is the service's first key
     recover: bool = True
     hidden_copy: bool = False
+    uncrop: bool = False
     search: Search = "quick"
     coarse: bool = False  # the answer of the role verify-coarse
     files: bool = False  # whether the files beside the verdict are wanted
@@ -204,7 +205,13 @@ def _key(guard: Guard, key_id: str | None) -> Key | None:
 def _verify(guard: Guard, task: JobTask, picture: Picture) -> Outcome:
     recover = task.recover and not task.coarse
     hidden_copy = task.hidden_copy and not task.coarse
-    verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy, search=task.search)
+    verdict = guard.verify(
+        picture,
+        recover=recover,
+        hidden_copy=hidden_copy,
+        uncrop=task.uncrop and not task.coarse,
+        search=task.search,
+    )
     return Outcome(
         record=coarse_record(verdict) if task.coarse else verdict.to_dict(),
         verdict=verdict.verdict,
@@ -228,6 +235,8 @@ def _evidence(verdict: Verdict) -> list[File]:
         pictures["recovered"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
         pictures["hidden-copy"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    if verdict.uncropped is not None:
+        pictures["uncropped"] = png(verdict.uncropped, RECONSTRUCTION)
     report = File(
         name="report",
         media_type="text/html; charset=utf-8",

@@ -113,6 +113,7 @@ class Pictures {
     if (this.#files.has("recovered") && verdict === "tampered") this.#offer("recovered", RECONSTRUCTION, "The copy with a reconstruction in place of each change");
     if (this.#files.has("hidden-copy")) this.#offerHiddenCopy(this.#files.get("hidden-copy"));
     else if (hiddenCopy && verdict !== "unprotected") this.#askForHiddenCopy(hiddenCopy);
+    if (this.#files.has("uncropped")) this.#offerUncropped(this.#files.get("uncropped"));
     this.#choose(this.#rights[0] ?? null);
     wireMarks(this.#article, (on) => this.#viewer.setLeft(on ? marked : received));
     const recovered = this.#files.get("recovered") ?? null;
@@ -121,6 +122,16 @@ class Pictures {
 
   #offer(file, name, alt) {
     this.#rights.push({ src: this.#addresses.of(this.#files.get(file)), alt, name });
+  }
+
+  /** A part: the whole picture around it, for those who ask. */
+  #offerUncropped(blob) {
+    const image = make("img", { src: this.#addresses.of(blob), alt: "The whole published picture, the copy in its place" });
+    const told =
+      "The whole published picture with this copy in its place. Around it: a rough reconstruction from the hidden description that this copy still holds, hatched where none is left.";
+    this.#find(".cut-away").replaceChildren(
+      make("details", {}, make("summary", {}, "Show what was cut away"), make("p", { className: "hint" }, told), image),
+    );
   }
 
   #offerHiddenCopy(blob) {
