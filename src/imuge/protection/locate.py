@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from imuge.engine import Engine
-from imuge.engine.canvas import Canvas
+from imuge.engine.canvas import BLOCK, Canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, Message, template
 from imuge.keys.template import BEACON_CHANNELS
 from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_code
@@ -28,6 +28,7 @@ from imuge.weights import CALIBRATED_SIDE, Calibration, WorkingPoint
 
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
 RIM = 8  # frame pixels inside a cut in which nothing is judged
+OVER = 2  # frame pixels by which it goes on beyond what a copy shows
 REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
 
 Array = NDArray[np.float32]
@@ -42,6 +43,7 @@ class Located:
     clarity: float  # fraction of beacon signs that agree where nothing changed
     signs_read: int  # how many the fraction is of
     code: HiddenCode | None  # as the full key finds it; None for a verify-only key
+    counted: Mask | None = None  # (H, W), pixels that may speak for a region; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,13 @@ def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: M
     probability = localize(engine, canvas, revealed, expected, code)
     signs = revealed[-TEMPLATE_CHANNELS:]
     clarity, signs_read = beacon_agreement(signs, expected, canvas, probability)
-    return Located(probability=probability, clarity=clarity, signs_read=signs_read, code=code)
+    return Located(
+        probability=probability,
+        clarity=clarity,
+        signs_read=signs_read,
+        code=code,
+        counted=None if canvas.shown is None else judged(canvas.shown),
+    )
 
 
 def localize(
@@ -99,14 +107,35 @@ def localize(
     # Blocks that reach beyond the picture were never published whole: they are no evidence.
     received = revealed.copy()
     received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
+    rows, columns = canvas.window
+    image = np.ascontiguousarray(canvas.image[:, rows, columns])
+    blocks = tuple(slice(side.start // BLOCK, side.stop // BLOCK) for side in (rows, columns))
     clues = None
     if code is not None and engine.record.options.code_evidence:
-        clues = code_clues(code.codes, engine.encode(canvas.image))
-    logits = engine.localize(canvas.image, received, expected, clues)
-    probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
+        clues = code_clues(code.codes[:, *blocks], engine.encode(image))
+    logits = engine.localize(image, received[:, *blocks], expected[:, *blocks], clues)
+    whole = np.zeros(canvas.image.shape[1:], np.float32)
+    whole[rows, columns] = special.expit(logits[0])
+    probability: Array = whole[: canvas.height, : canvas.width]
     if canvas.shown is not None:
-        probability[~judged(canvas.shown)] = 0
+        probability = carried_on(probability, canvas.shown)
     return probability
+
+
+def carried_on(probability: Array, shown: Mask) -> Array:
+    """Let what was found beside the rim of a cut reach the cut; 0 where there is no picture.
+
+    A region that a cut goes through ends at the cut, not short of it. Pixels of the rim speak for
+    none: they only go along.
+    """
+    inner = judged(shown)
+    if not inner.any():
+        return np.zeros_like(probability)
+    nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    # A little further, so that an outline that is drawn between pixels does not stop short.
+    near = ndimage.binary_dilation(shown, np.ones((3, 3)), OVER)
+    reached: Array = np.where(near, probability[tuple(nearest)], np.float32(0))
+    return reached
 
 
 def judged(shown: Mask) -> Mask:
@@ -153,7 +182,12 @@ def regions_shown(calibration: Calibration, located: Located) -> Regions:
     """The regions at the working point for a copy that reads so clearly."""
     point = calibration.point(located.clarity)
     least = minimum_area(point, located.probability.size)
-    return find_regions(located.probability, threshold=point.threshold, minimum_area=least)
+    return find_regions(
+        located.probability,
+        threshold=point.threshold,
+        minimum_area=least,
+        counted=located.counted,
+    )
 
 
 def minimum_area(point: WorkingPoint, pixels: int) -> int:
@@ -176,7 +210,9 @@ def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
     return labels, count
 
 
-def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> Regions:
+def find_regions(
+    probability: Array, *, threshold: float, minimum_area: int, counted: Mask | None = None
+) -> Regions:
     """Connected pieces of what is likely tampered, without those that are hardly sure anywhere.
 
     A piece counts by its pixels above the threshold, and has all of its pixels above one half: a
@@ -187,10 +223,12 @@ def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> 
         probability: (H, W) in [0, 1].
         threshold: Above it a pixel speaks for its piece; from 0.5 to 1.
         minimum_area: So many pixels must speak for a piece.
+        counted: (H, W), pixels that may speak; None: all.
     """
     labels, count = label_pieces(probability)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
-    speaking = np.bincount(labels[probability > threshold], minlength=count + 1)
+    loud = probability > threshold if counted is None else (probability > threshold) & counted
+    speaking = np.bincount(labels[loud], minlength=count + 1)
     areas[0] = speaking[0] = 0
     kept = np.flatnonzero(speaking >= max(minimum_area, 1))
     boxes = ndimage.find_objects(labels)

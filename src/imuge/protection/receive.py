@@ -339,7 +339,7 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         placement = better if _apart(better, placement) > SNAP else placement
     if placement is not place.placement or place.size != size:
         canvas = _canvas(engine, copy, placement, size)
-        revealed = engine.reveal(canvas.image)
+        revealed = _revealed(engine, canvas)
     return Received(
         key=best.key,
         reading=reading,
@@ -380,6 +380,16 @@ def _finely(
     expected = template(best.key, message, top + rows, left + columns, scales=scales)
     near = placement.moved(-column, -row)
     return fine_aligned(near, expected[:, top:, left:], reveal).moved(column, row)
+
+
+def _revealed(engine: Engine, canvas: Canvas) -> Array:
+    """The payload (30, h, w) of what is there; 0 beyond, which is no observation."""
+    window = canvas.window
+    found = engine.reveal(np.ascontiguousarray(canvas.image[:, window[0], window[1]]))
+    revealed = np.zeros((len(found), *canvas.grid), np.float32)
+    rows, columns = (slice(side.start // BLOCK, side.stop // BLOCK) for side in window)
+    revealed[:, rows, columns] = found
+    return revealed
 
 
 def _canvas(engine: Engine, copy: _Copy, placement: Placement, size: tuple[int, int]) -> Canvas:
