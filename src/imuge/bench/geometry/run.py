@@ -11,7 +11,7 @@ run that was stopped goes on.
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from imuge import __version__
 from imuge.bench.geometry.cases import KEYS, MOVES, Group
 from imuge.bench.geometry.matches import as_record, matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
-from imuge.bench.geometry.trial import scores, subject
+from imuge.bench.geometry.trial import Unmoved, scores, subject
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.journal import Journal
@@ -32,8 +32,6 @@ from imuge.bench.presence.run import resampled_keys
 from imuge.engine import Engine
 from imuge.errors import ConfigError
 from imuge.files import write_atomically
-from imuge.keys import new_key
-from imuge.results import Pixels
 
 COMMAND = "python -m imuge.bench.geometry --data ../shared/data/large --out docs/scores"
 JOURNAL = "geometry.journal.jsonl"
@@ -51,8 +49,9 @@ def measure(
         if (group, pictures[i].name) in journal.done:
             continue
         of = subject(engine, bench_key(), pictures[i].pixels, pictures[i - 1].pixels, i)
+        unmoved = Unmoved(engine, of)
         rows = [
-            Row(Case("splice", f"{move.chain},{move.process}"), scores(engine, of, move))
+            Row(Case("splice", f"{move.chain},{move.process}"), scores(engine, of, move, unmoved))
             for move in MOVES[group]
         ]
         journal.add((group, pictures[i].name), rows)
@@ -65,18 +64,16 @@ def measure(
     }
 
 
-def _protected(engine: Engine, pictures: Sequence[Photograph]) -> Iterator[Pixels]:
-    for i, picture in enumerate(pictures):
-        yield subject(engine, new_key("one of them"), picture.pixels, picture.pixels, i).published
-
-
 def false_matches(
     engine: Engine, pictures: Sequence[Photograph], crops: int
 ) -> dict[str, dict[str, float]]:
     """Crops without protection, and of pictures protected with another key."""
     keys = resampled_keys(KEYS)
     plain = [picture.pixels for picture in pictures]
-    protected = list(_protected(engine, pictures))
+    protected = [
+        subject(engine, bench_key(), picture.pixels, picture.pixels, i).published
+        for i, picture in enumerate(pictures)
+    ]
     return {
         "unprotected": as_record(matches(engine, plain, keys, crops)),
         "protected": as_record(matches(engine, protected, keys, max(1, crops // 10))),

@@ -37,7 +37,11 @@ def summary(move: Move, found: list[dict[str, Any]]) -> dict[str, Any]:
         "pictures": len(found),
         "read": len(read),
         "accused": int(sum(one["accused"] for one in found)),
-        "corner_error": float(np.median([one["corner_error"] for one in read])) if read else None,
+        "corner_error": float(
+            np.median([one["corner_error"] for one in read if "corner_error" in one])
+        )
+        if read
+        else None,
         **{name: mean(name) for name in ("f1", "plain_f1", "area_db", "plain_area_db")},
     }
 
@@ -97,7 +101,7 @@ def _matches(found: Mapping[str, Row]) -> Iterator[str]:
 
 def _seconds(found: list[dict[str, Any]]) -> Iterator[str]:
     names = [name for name in found[0] if name != "size"]
-    yield "What looking in vain costs, seconds of the whole of receiving, one core:"
+    yield "What looking in vain costs, processor seconds of the whole of receiving:"
     yield ""
     yield f"| unprotected picture | {' | '.join(names)} |"
     yield "|---|" + "---|" * len(names)

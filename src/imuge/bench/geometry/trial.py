@@ -4,6 +4,7 @@ All is scored in the copy's own pixels: where the published picture's lie there 
 and so is where the copy lies in its frame.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +67,23 @@ def subject(engine: Engine, key: Key, original: Pixels, other: Pixels, number: i
     )
 
 
-def scores(engine: Engine, of: Subject, move: Move) -> Scores:
+class Unmoved:
+    """What becomes of a picture that was tampered with and saved, and not moved; each once."""
+
+    def __init__(self, engine: Engine, of: Subject) -> None:
+        self._engine, self._of = engine, of
+        self._known: dict[bytes, Verdict] = {}
+
+    def verdict(self, forged: Pixels, process: str) -> Verdict:
+        """Of a picture after a process."""
+        name = hashlib.sha256(forged.tobytes() + process.encode()).digest()
+        if name not in self._known:
+            copy = read_back(forged, process)
+            self._known[name] = _verified(self._engine, self._of, copy, "off", recover=True)
+        return self._known[name]
+
+
+def scores(engine: Engine, of: Subject, move: Move, unmoved: Unmoved) -> Scores:
     """What became of a moved copy, tampered with and untouched, and of an unmoved one.
 
     Returns:
@@ -87,7 +104,7 @@ def scores(engine: Engine, of: Subject, move: Move) -> Scores:
     changed = received(forged)
     untouched = received(of.published)
     read = changed.image_id == f"{of.image_id:012x}"
-    plain = _verified(engine, of, read_back(forged, move.process), "off", recover=True)
+    plain = unmoved.verdict(forged, move.process)
     plain_mask = carried(plain.mask, chain, seed=of.number)
     plain_made = resave(_shown(plain), chain, seed=of.number)
     found: Scores = {
