@@ -132,8 +132,10 @@ def find_code(
 
 def survived(codes: Array) -> NDArray[np.bool_]:
     """(h, w): True where any description of a block is left of gathered codes."""
-    flags = [part[-1] > 0 for part in _descriptions(codes)]
-    return np.logical_or.reduce(flags)
+    left = np.zeros(codes.shape[1:], bool)
+    for part in _descriptions(codes):
+        left |= part[-1] > 0
+    return left
 
 
 def code_clues(codes: Array, visible: Array) -> Array:

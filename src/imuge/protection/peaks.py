@@ -218,4 +218,5 @@ def _scale_count() -> int:
 def _radii() -> Numbers:
     """Cycles a searched pixel, of the polar map's rows."""
     count = _scale_count() + int(np.ceil(np.log(RADII[1] / RADII[0]) / SCALE_STEP)) + 2
-    return RADII[0] * SCALES[0] * np.exp(SCALE_STEP * np.arange(count))
+    radii: Numbers = RADII[0] * SCALES[0] * np.exp(SCALE_STEP * np.arange(count))
+    return radii

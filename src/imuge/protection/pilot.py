@@ -239,7 +239,9 @@ def without_shouting(found: Waveform) -> Waveform:
     size = np.abs(found)
     if not size.any():
         return found
-    return found * np.minimum(1, 3 * np.median(size[size > 0]) / np.maximum(size, 1e-12))
+    loudest = 3 * np.median(size[size > 0])
+    quiet: Waveform = found * np.minimum(1, loudest / np.maximum(size, 1e-12))
+    return quiet
 
 
 def coherence(seen: Waveform) -> float:

@@ -219,8 +219,8 @@ def _in_windows(pixels: Samples, keyed: Sequence[Waves]) -> list[_Found]:
     found = []
     for row in range(0, height - height // 2 + 1, max(1, height // 4)):
         for column in range(0, width - width // 2 + 1, max(1, width // 4)):
-            part = pixels[row : row + height // 2, column : column + width // 2]
-            found += _found(np.ascontiguousarray(part), keyed, (row, column))
+            part = pixels[row : row + height // 2, column : column + width // 2].copy()
+            found += _found(part, keyed, (row, column))
     return sorted(found, key=lambda one: -one.score)[:MOST_PLACES]
 
 

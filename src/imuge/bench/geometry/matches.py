@@ -87,13 +87,14 @@ def search_seconds(engine: Engine, pixels: Pixels) -> dict[str, float]:
     keys = resampled_keys(KEYS)
     receive(engine, pixels, keys[:1], search="off")  # what is only done once is done
     found = {}
-    for name, tried, search in (
+    tries: list[tuple[str, list[Key], Search]] = [
         ("off", keys[:1], "off"),
         ("quick", keys[:1], "quick"),
         ("full", keys[:1], "full"),
         (f"off, {KEYS} keys", keys, "off"),
         (f"quick, {KEYS} keys", keys, "quick"),
-    ):
+    ]
+    for name, tried, search in tries:
         start = time.process_time()
         receive(engine, pixels, tried, search=search)
         found[name] = time.process_time() - start
