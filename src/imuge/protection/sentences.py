@@ -67,8 +67,6 @@ def _floor(smallest: int | None) -> str:
 def _lies(geometry: Geometry) -> str:
     """What was done to the whole picture, which is no tampering."""
     done = []
-    if geometry.within is not None:
-        done.append("lies inside a larger picture, of whose rest nothing is said")
     if geometry.share < 1:
         done.append(f"shows {geometry.share:.0%} of what was published")
     if geometry.mirrored:
@@ -77,6 +75,8 @@ def _lies(geometry: Geometry) -> str:
         done.append(f"is turned by {geometry.turn:g}°")
     if geometry.stretch != 1:
         done.append(f"is stretched by {max(geometry.stretch, 1 / geometry.stretch):.2f}")
+    if geometry.within is not None:
+        done.append("lies inside a larger picture, of whose rest nothing is said")
     if not done:
         return ""
     return "; it " + (" and ".join([", ".join(done[:-1]), done[-1]]) if done[1:] else done[0])
