@@ -18,3 +18,9 @@ from imuge.protection.hidden_copy import Comparison
 )
 def test_the_hidden_copy_disagrees_only_where_both_signs_say_so(correlation, difference, check):
     assert Comparison(correlation=correlation, difference=difference).check == check
+
+
+def test_a_hidden_copy_of_which_little_is_left_accuses_less():
+    doubtful = [Comparison(correlation=0.0, difference=0.15, told=told) for told in (1, 0.6, 0.3)]
+    assert [one.check for one in doubtful] == ["disagrees", "disagrees", "agrees"]
+    assert Comparison(correlation=0.0, difference=0.25, told=0.2).check == "disagrees"

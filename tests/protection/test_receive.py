@@ -128,7 +128,7 @@ def test_a_quick_search_finds_quarter_turns_mirroring_and_parts(guard, published
     assert "shows 61% of what was published" in part.sentence
 
 
-@pytest.mark.parametrize("degrees", [12, -37])
+@pytest.mark.parametrize("degrees", [12, pytest.param(-37, marks=pytest.mark.slow)])
 def test_a_quick_search_finds_every_turn(guard, key, published, degrees):
     image = Image.fromarray(published)
     turned = image.rotate(-degrees, Image.Resampling.BICUBIC).crop((80, 80, 432, 432))
@@ -137,6 +137,7 @@ def test_a_quick_search_finds_every_turn(guard, key, published, degrees):
     assert received.placement.turn == pytest.approx(degrees, abs=0.2)
 
 
+@pytest.mark.slow
 def test_a_full_search_finds_unlike_scales_that_a_quick_one_does_not(guard, key, published):
     copy = np.asarray(Image.fromarray(published).resize((780, 520), Image.Resampling.LANCZOS))
     assert not receive(guard.engine, copy, [key]).piloted
@@ -153,6 +154,15 @@ def on_a_page(copy, left=150, top=90, size=(800, 760)):
     return page
 
 
+def test_a_copy_inside_something_larger_is_read(guard, key, published):
+    received = receive(guard.engine, on_a_page(published), [key])
+    assert received.reading.message is not None
+    assert received.canvas.shown is None, "all of the frame is there"
+    corners = received.placement.at(np.array([(150.0, 90.0), (662.0, 602.0)]))
+    np.testing.assert_allclose(corners, [(0, 0), (384, 384)], atol=0.5)
+
+
+@pytest.mark.slow
 def test_a_copy_inside_something_larger_is_judged_and_what_is_around_it_is_not(guard, published):
     changed = published.copy()
     changed[200:300, 150:260] = published[20:120, 350:460]
@@ -167,6 +177,7 @@ def test_a_copy_inside_something_larger_is_judged_and_what_is_around_it_is_not(g
     np.testing.assert_allclose((left, top, right, bottom), (300, 290, 410, 390), atol=12)
 
 
+@pytest.mark.slow
 def test_windows_find_what_is_small_on_a_page(guard, key, published, monkeypatch):
     """Where nothing stands out in the whole, a full search looks at its parts."""
     page, sizes = on_a_page(published), []

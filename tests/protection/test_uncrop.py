@@ -30,12 +30,14 @@ def test_the_copy_lies_in_its_place_and_around_it_is_nearly_what_was_there(part,
     assert around.mean() < 0.6 * plain, "better than one colour"
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_of_a_whole_copy_nor_to_a_verify_only_key(guard, key, published):
     assert guard.verify(published, recover=False, uncrop=True).uncropped is None
     reader = Guard(verify_only(key), engine=guard.engine)
     assert reader.verify(published[CUT], uncrop=True).uncropped is None
 
 
+@pytest.mark.slow
 def test_it_can_be_asked_for_later_and_is_no_part_of_the_record(guard, published, part):
     later = guard.uncrop(guard.verify(published[CUT], recover=False))
     np.testing.assert_array_equal(later.uncropped, part.uncropped)

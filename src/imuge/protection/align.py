@@ -262,13 +262,13 @@ def straightened(seen: Spectrum, keyed: Waves, placement: Placement) -> Placemen
     alike = placement.orientation * placement.scale
     upright = placement.matrix * np.abs(placement.orientation)
     for matrix in (alike, upright):
-        plain = _settled(seen, keyed, placement, matrix)
+        plain = _best_of_shape(seen, keyed, placement, matrix)
         if hardly_worse(seen, keyed, plain, placement):
             return plain
     return placement
 
 
-def _settled(seen: Spectrum, keyed: Waves, placement: Placement, matrix: Numbers) -> Placement:
+def _best_of_shape(seen: Spectrum, keyed: Waves, placement: Placement, matrix: Numbers) -> Placement:
     """The placement of this shape on which the waves agree best, near the one given."""
     middle = np.array([placement.width, placement.height]) / 2
     at = placement.matrix @ middle + placement.offset
