@@ -306,11 +306,12 @@ async function showCoarse(article, result, address) {
 const side = (result) => Math.ceil(Math.sqrt(result.minimum_area));
 
 /** How a copy lies in what was published. */
-function lies({ share, mirrored, turn, stretch }) {
+function lies({ share, mirrored, turn, stretch, within }) {
   const told = [share < 1 ? `shows ${percent(share)} of it` : "whole"];
   if (mirrored) told.push("mirrored");
   if (turn) told.push(`turned by ${turn}°`);
   if (stretch !== 1) told.push(`stretched by ${Math.max(stretch, 1 / stretch).toFixed(2)}`);
+  if (within) told.push("inside a larger picture, of whose rest nothing is said");
   return told.join(", ");
 }
 
