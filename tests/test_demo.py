@@ -41,6 +41,7 @@ def test_it_writes_everything_and_ends_with_the_verdict(shown):
     assert steps[3].endswith(str(out / "suspicious.report.html"))
 
 
+@pytest.mark.slow
 def test_its_key_verifies_what_it_made(shown):
     _, out = shown
     arguments = ["verify", str(out / "suspicious.jpg"), "--key", str(out / "demo.key")]

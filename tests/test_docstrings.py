@@ -28,6 +28,7 @@ def test_every_public_name_shows_how_it_is_used():
     assert {"immunize", "verify", "recover", "hidden_copy"} <= shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", FOUND, ids=lambda example: example.name)
 def test_an_example_runs(example, guard, key, photograph, immunized, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

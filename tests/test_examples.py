@@ -54,6 +54,7 @@ def test_every_program_is_described():
     assert len(list(FOLDER.glob("*.py"))) == 4
 
 
+@pytest.mark.slow
 def test_a_folder_is_protected(small, capsys):
     for name in ("in/a.png", "in/deep/b.jpg"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +69,7 @@ def test_a_folder_is_protected(small, capsys):
     assert capsys.readouterr().out.count("skipped") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [mailbox.mbox, mailbox.Maildir])
 def test_a_mailbox_is_checked(small, tampered, kind, capsys):
     small.save("plain.png")
@@ -89,6 +91,7 @@ def test_a_mailbox_is_checked(small, tampered, kind, capsys):
     assert "broken.png" in said.err
 
 
+@pytest.mark.slow
 def test_the_routes_answer(small, tampered):
     testing = pytest.importorskip("fastapi.testclient")
     client = testing.TestClient(program("web_route").app)

@@ -32,6 +32,7 @@ def as_file(image, kind, **options):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bits_stay_16_bits_and_the_change_is_as_small(guard, small, kind):
     source = from_array(deep(small))
@@ -44,6 +45,7 @@ def test_16_bits_stay_16_bits_and_the_change_is_as_small(guard, small, kind):
     assert 36 < 10 * np.log10(65535**2 / np.mean(change.astype(float) ** 2)) < 44
 
 
+@pytest.mark.slow
 def test_what_was_not_tampered_with_keeps_all_of_its_16_bits(guard, small):
     made = guard.immunize(deep(small)).image
     assert made.dtype == np.uint16
@@ -64,6 +66,7 @@ def cut_out(pixels):
     return np.dstack([pixels, np.where(seen, 255, 0).astype(np.uint8)])
 
 
+@pytest.mark.slow
 def test_a_cut_out_is_not_accused_for_what_nobody_sees(guard, small):
     # Fine, for WebP leaves too little of the smaller frame to read it every time.
     made = guard.immunize(as_file(Image.fromarray(cut_out(small)), "PNG"), detail="fine")
@@ -80,6 +83,7 @@ def test_a_cut_out_is_not_accused_for_what_nobody_sees(guard, small):
             assert guard.verify(copy, recover=False).verdict == "intact"
 
 
+@pytest.mark.slow
 def test_a_change_of_what_is_seen_is_found_beside_what_is_not(guard, small):
     made = guard.immunize(cut_out(small)).image
     forged = made.copy()
@@ -89,6 +93,7 @@ def test_a_change_of_what_is_seen_is_found_beside_what_is_not(guard, small):
     assert not verdict.mask[forged[..., 3] == 0].any()
 
 
+@pytest.mark.slow
 def test_a_picture_is_read_back_under_its_own_limits(guard, small):
     data = as_file(Image.fromarray(small[:120, :]), "PNG")
     picture = load(data, limits=Limits(min_side=64))
@@ -105,6 +110,7 @@ def test_the_guard_has_limits_of_its_own(guard, key, small):
     assert guard.verify(data, recover=False).verdict == "unprotected"
 
 
+@pytest.mark.slow
 def test_pillow_pictures_come_back_with_their_profile_and_resolution(guard, small):
     profile = b"\0" * 12 + b"mntrRGB XYZ " + bytes(300)
     given = Image.open(
@@ -115,6 +121,7 @@ def test_pillow_pictures_come_back_with_their_profile_and_resolution(guard, smal
     assert made.info["dpi"] == (300, 300)
 
 
+@pytest.mark.slow
 def test_paths_of_any_kind_and_rewound_files_are_taken(guard, small, tmp_path):
     path = tmp_path / "photo.png"
     path.write_bytes(as_file(Image.fromarray(small), "PNG"))
@@ -129,6 +136,7 @@ def test_paths_of_any_kind_and_rewound_files_are_taken(guard, small, tmp_path):
             assert guard.verify(given, recover=False).verdict == "unprotected"
 
 
+@pytest.mark.slow
 def test_blocks_that_are_left_out_are_warned_of(guard, small):
     source = from_array(small)
     source = replace(source, metadata=replace(source.metadata, xmp=b"<x>" + b" " * 70_000))

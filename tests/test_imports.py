@@ -43,9 +43,9 @@ ALLOWED = {
     "settings": {"errors"},
     "attacks": {"results", "errors", "files", "settings"},
     "model": {"settings", "errors", "files"},
-    # Of what imuge does to a picture only how it comes to its frame, which needs numpy and Pillow.
+    # Of what imuge does to a picture only its frame and its shaping, which need no networks.
     "train": {"model", "attacks", "weights", "settings", "results", "errors", "files"}
-    | {"protection.frame"},
+    | {"protection.frame", "protection.shaping"},
 }
 LAZILY = {  # inside a function
     "cli": {"bench", "serve", "train.export", "train.__main__"},

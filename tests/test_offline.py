@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import numpy as np
 from imuge import Guard
@@ -12,6 +14,7 @@ Guard(new_key("test")).verify(np.zeros((128, 128, 3), np.uint8))
 """
 
 
+@pytest.mark.slow
 def test_onnx_runtime_keeps_no_device_id_to_report_under(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORT_")}
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}

@@ -30,6 +30,7 @@ def run(line):
     return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_the_readme_runs_on_the_command_line_and_in_python(folder, capsys):
     (console,) = (block for block in blocks("README.md", "console") if "imuge keys" in block)
     *steps, verify = console.splitlines()
@@ -45,6 +46,7 @@ def test_the_readme_runs_on_the_command_line_and_in_python(folder, capsys):
     assert (folder / "protected.jpg").exists()
 
 
+@pytest.mark.slow
 def test_the_quickstarts_python_runs(folder):
     assert run("imuge keys new newsdesk").exit_code == 0
     (example,) = blocks("docs/quickstart.md", "python")

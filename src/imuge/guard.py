@@ -51,6 +51,7 @@ PictureType = TypeVar("PictureType", bound=AnyPicture)
 # template, and another chance.
 DRAWS = 3
 STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
+PSNR_ROWS = 256
 THINNEST = 32  # frame pixels across: a strip's frame has too few blocks beside each other
 
 
@@ -259,14 +260,18 @@ class Guard:
         """
         for draw in range(DRAWS):
             image_id = new_image_id()
-            pixels = publish(self.engine, picture.samples, host, key, image_id, strength=strength)
-            made = picture.with_pixels(pixels)
             for as_it_came in codings if draw == 0 else codings[-1:]:
+                # Published again for each coding: kept meanwhile, large pictures would take
+                # hundreds of megabytes beside the copy that is verified.
+                made = picture.with_pixels(
+                    publish(self.engine, picture.samples, host, key, image_id, strength=strength)
+                )
                 with step(self._progress, "write"):
                     file = None if write is None else write(made, as_it_came=as_it_came)
                 with step(self._progress, "verify"):
-                    checked = made if file is None else load(file, limits=picture.limits)
-                    verdict = verify(self.engine, checked, [key], recover=False, search="off")
+                    if file is not None:
+                        made = load(file, limits=picture.limits)
+                    verdict = verify(self.engine, made, [key], recover=False, search="off")
                 if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
                     return _Published(made, file, image_id, verdict)
         raise _unreadable(verdict, strength)
@@ -474,5 +479,9 @@ def _unreadable(verdict: Verdict, strength: float) -> ProtectionError:
 
 
 def _psnr_db(before: Pixels, after: Pixels) -> float:
-    error = np.mean((before.astype(np.float32) - after.astype(np.float32)) ** 2, dtype=np.float64)
-    return float(10 * np.log10(255**2 / max(error, 1e-10)))
+    error = 0.0
+    for top in range(0, len(before), PSNR_ROWS):  # of a whole large picture, floats take gigabytes
+        rows = slice(top, top + PSNR_ROWS)
+        difference = before[rows].astype(np.int16) - after[rows]
+        error += float(np.square(difference, dtype=np.float32).sum(dtype=np.float64))
+    return float(10 * np.log10(255**2 / max(error / before.size, 1e-10)))

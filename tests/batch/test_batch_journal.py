@@ -134,6 +134,7 @@ def test_a_full_disk_is_one_sentence(path, monkeypatch):
         monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_one_run_at_a_time_and_a_killed_one_holds_nothing(tmp_path):
     folder = tmp_path / "out" / ".imuge-batch"
     script = (

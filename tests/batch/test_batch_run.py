@@ -114,6 +114,7 @@ def assert_whole(photos, out, guard):
         assert (verdict.verdict, verdict.image_id) == ("intact", record["image_id"])
 
 
+@pytest.mark.slow
 def test_a_batch_is_made_verified_and_resumed(photos, out, run, run_process, guard):
     folder = photos(6)
     (folder / "notes.txt").touch()
@@ -156,7 +157,8 @@ def test_one_bad_file_fails_alone_and_can_be_tried_again(photos, out, run, guard
     assert record["warnings"] == ["the file is PNG although its name ends in .jpg"]
 
 
-@pytest.mark.parametrize("recorded", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recorded", [1, 4])
 def test_killed_in_the_middle_nothing_is_lost_and_nothing_done_twice(
     photos, out, run, start, guard, recorded
 ):
@@ -199,9 +201,8 @@ def test_killed_at_ten_random_moments(photos, out, run, start, guard):
     assert {name: r for r in manifest(out)[1] if (name := r["name"]) in seen} == seen
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_finishes_what_runs_and_says_how_to_go_on(
     photos, out, run, start, guard, number
 ):
@@ -221,6 +222,7 @@ def test_asked_to_stop_it_finishes_what_runs_and_says_how_to_go_on(
     assert_whole(folder, out, guard)
 
 
+@pytest.mark.slow
 def test_a_file_killed_on_its_way_into_place_is_put_there(photos, out, run, guard):
     """The moment between the manifest's line and the output's own name, made by hand."""
     folder = photos(3)
@@ -234,6 +236,7 @@ def test_a_file_killed_on_its_way_into_place_is_put_there(photos, out, run, guar
     assert not list((out / ".imuge-batch").glob("staged/*"))
 
 
+@pytest.mark.slow
 def test_files_of_others_are_kept_and_restart_replaces_only_its_own(photos, out, run, guard):
     folder = photos(2)
     out.mkdir()
@@ -260,6 +263,7 @@ def test_files_of_others_are_kept_and_restart_replaces_only_its_own(photos, out,
     assert (out / "new.png").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_a_second_run_beside_the_first_is_refused(photos, out, run, start):
     folder = photos(4)
     first = start("batch", "immunize", folder, "--out", out, *FAST)
@@ -268,6 +272,7 @@ def test_a_second_run_beside_the_first_is_refused(photos, out, run, start):
     assert first.wait(300) == 0
 
 
+@pytest.mark.slow
 def test_verdicts_reports_and_the_exit_status(photos, out, run, tmp_path, other_photograph):
     folder = photos(3, width=256, height=256)
     run("immunize", folder, "--out", out, *FAST)
@@ -292,6 +297,7 @@ def test_verdicts_reports_and_the_exit_status(photos, out, run, tmp_path, other_
     assert files(checked) == {}
 
 
+@pytest.mark.slow
 def test_a_list_with_wishes_of_its_own(photos, out, run, tmp_path, guard):
     folder = photos(2)
     rows = [

@@ -83,6 +83,7 @@ def test_what_no_task_can_help_ends_everything():
         list(pool.run([("halt", 0), ("give", 1)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("maker", "said"), [(build_badly, "the weights are altered"), (build_deadly, "exit status 3")]
 )

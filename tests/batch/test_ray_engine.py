@@ -106,6 +106,7 @@ def test_a_batch_is_made_resumed_and_refused_over_ray(photos, tmp_path, run):
     assert (tmp_path / "strangers" / "a00.png").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_a_worker_without_the_key_is_one_sentence(photos, tmp_path, run, key, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "here"))  # and not on the workers
     store_key(replace(key, name="elsewhere"))
@@ -162,6 +163,7 @@ def tasks(*names):
     return [PictureTask(name=name, source=name, shown=name) for name in names]
 
 
+@pytest.mark.slow
 def test_the_actor_reads_works_writes_and_records(photos, setup, tmp_path):
     photos(1)
     actor = Actor(setup, remotely(Register()), lambda answer: answer)
@@ -200,6 +202,7 @@ def test_a_worker_with_another_model_version_or_key_refuses(setup):
         KeyReference(find="default", key_id="00000000").key()
 
 
+@pytest.mark.slow
 def test_a_list_names_each_picture_by_path_or_uri(photos, setup, tmp_path):
     folder = photos(2)
     given = [

@@ -64,6 +64,7 @@ def results():
     }
 
 
+@pytest.mark.slow
 def test_numbers_come_from_the_results(results):
     found = {name: one.render(results[one.result]) for name, one in answers.ANSWERS.items()}
     assert (

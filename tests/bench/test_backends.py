@@ -33,6 +33,7 @@ def other(request):
     return backends.engine_of(request.param, threads=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_backend_computes_the_same(product, other, stage):
     given = inputs(stage, *SIZE, product)
@@ -58,6 +59,7 @@ def test_a_backend_that_is_not_installed_is_named_with_its_extra(monkeypatch):
         backends.engine_of("tensorrt", threads=1)
 
 
+@pytest.mark.slow
 def test_torch_takes_only_networks_of_the_product(both_weights):
     with pytest.raises(WeightsError, match="architecture imuge_plus; expected imuge"):
         backends.engine_of("torch", threads=1, torch_weights=both_weights["imuge_plus"])
@@ -65,6 +67,7 @@ def test_torch_takes_only_networks_of_the_product(both_weights):
     assert engine.reveal(np.zeros((3, 128, 128), np.float32)).shape[1:] == (16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="no openvino here")
 def test_openvino_sends_nothing_home():
     script = (

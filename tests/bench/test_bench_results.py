@@ -116,6 +116,7 @@ def test_recovery_that_is_no_better_than_inpainting_is_named():
     assert lines[-1] == "- splice, none, ours: 14.9 dB, inpainted 15.0 dB"
 
 
+@pytest.mark.slow
 def test_plots_are_drawn_where_there_are_points(result):
     drawn = plots(result)
     assert {"Localization after JPEG", "Recovery after JPEG"} < drawn.keys()
@@ -125,6 +126,7 @@ def test_plots_are_drawn_where_there_are_points(result):
     assert drawn == plots(result), "the same numbers draw the same picture"
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_and_runs_nothing(result, photograph, other_photograph):
     pair = Photograph("a", "0", photograph), Photograph("b", "1", other_photograph)
     example = sheet(Subject(Oracle(), *pair, seed=0), Case("splice"), name=HOSTILE)

@@ -155,6 +155,7 @@ def test_any_first_part_of_the_pictures_is_balanced(photograph):
     assert shorter == found[:4]
 
 
+@pytest.mark.slow
 def test_one_picture_is_measured_on_its_frame(guard, key, photograph, other_photograph):
     pair = Photograph("a", "0", photograph), Photograph("b", "1", other_photograph)
     unit = calibrate.Unit(0, *pair, "normal")

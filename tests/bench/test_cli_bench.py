@@ -33,6 +33,7 @@ def bench(imuge, tmp_path):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_the_release_and_a_peer_end_to_end(bench, tmp_path):
     found = bench("--peers", "self-embedding")
@@ -63,6 +64,7 @@ def test_the_release_and_a_peer_end_to_end(bench, tmp_path):
     assert again == json.loads(before), "the same seed gives the same results in any processes"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_networks_in_torch_are_measured_in_the_same_frame(bench, both_weights, tmp_path):
     models = [f"--model={weights.stem} 1={weights}" for weights in both_weights.values()]

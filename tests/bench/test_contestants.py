@@ -64,11 +64,13 @@ def check_contract(contestant, host):
     assert {"architecture", "parameters", "sha256", "working_point"} <= facts.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(128, 160), (141, 130)])
 def test_networks_keep_the_contract_at_any_size(networks, photograph, size):
     check_contract(networks, photograph[: size[0], : size[1]])
 
 
+@pytest.mark.slow
 def test_the_release_keeps_the_contract_at_an_odd_size(release, photograph):
     check_contract(release, photograph[:141, :130])
 
@@ -119,6 +121,7 @@ def test_missing_weights_and_devices_are_named(tmp_path, tiny_weights):
             NetworksContestant("one", tiny_weights, device="cuda")
 
 
+@pytest.mark.slow
 def test_the_release_publishes_what_guard_does(guard, release, photograph, monkeypatch):
     published = release.immunize(photograph, seed=4)
     monkeypatch.setattr("imuge.guard.new_image_id", lambda: published.secret.image_id)
@@ -127,6 +130,7 @@ def test_the_release_publishes_what_guard_does(guard, release, photograph, monke
     assert int(made.image_id, 16) == published.secret.image_id
 
 
+@pytest.mark.slow
 def test_the_release_finds_and_recovers_what_guard_does(guard, key, release, forged):
     received, _, secret = forged
     contestant = ReleaseContestant(guard.engine, key, shipped=True)
@@ -141,6 +145,7 @@ def test_the_release_finds_and_recovers_what_guard_does(guard, key, release, for
     np.testing.assert_allclose(plain.probability, finding.probability, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_scaled_copy_is_scored_at_the_published_size(guard, key, photograph, other_photograph):
     contestant = ReleaseContestant(guard.engine, key, shipped=True)
     published = contestant.immunize(photograph, seed=4)

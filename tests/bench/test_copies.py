@@ -25,6 +25,7 @@ def subject(guard, key, photograph, other_photograph):
     return Subject(contestant, *pair, seed=3)
 
 
+@pytest.mark.slow
 def test_a_scaled_copy_is_found_recovered_and_read(subject):
     row = copies.scores(subject, Case("splice", "resize:0.9,jpeg:80"))
     assert row["verdict"] == "tampered"
@@ -38,6 +39,7 @@ def test_an_untouched_copy_has_no_region(subject):
     assert row == {"verdict": "intact", "read": 1.0, "any": 0.0}
 
 
+@pytest.mark.slow
 def test_fidelity_is_measured_at_both_sizes(photograph):
     large = np.asarray(Image.fromarray(photograph).resize((1000, 1000)))
     noisy = (large + np.random.default_rng(0).normal(0, 8, large.shape)).clip(0, 255)

@@ -70,6 +70,7 @@ def test_auc_needs_both_kinds_of_pixels(true):
         auc(np.zeros(true.shape, np.float32), true)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ORACLES, ids=lambda metric: metric.__name__)
 @given(predicted=MASKS, true=MASKS)
 def test_masks_against_scikit_learn(metric, predicted, true):
@@ -96,6 +97,7 @@ def test_auc_against_scikit_learn(levels):
     assert auc(probability, true) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @given(predicted=MASKS, true=MASKS)
 def test_false_alarm_area_is_what_specificity_lacks(predicted, true):
     expected = 0.0

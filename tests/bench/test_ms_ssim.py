@@ -55,6 +55,7 @@ def slow_ms_ssim(a, b, scales):
     return np.mean(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [1, 8, 60])
 def test_five_scales_against_pytorch_msssim(photograph, sigma):
     import torch

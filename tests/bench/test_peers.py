@@ -119,6 +119,7 @@ def test_noise_needs_a_whole_block():
         noise_residual(np.zeros((31, 40, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_copied_patch_is_found_and_so_is_where_it_came_from(whole_photograph):
     forged = whole_photograph.copy()
     patch = np.zeros((512, 512), bool)
@@ -195,6 +196,7 @@ def test_where_no_matches_agree_there_is_no_move():
     assert not list(_moves(rng.uniform(0, 500, (40, 2)), collapsed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [None, 90])
 def test_self_embedding_recovers_more_than_inpainting(whole_photograph, embedded, quality):
     true = draw_mask("blob", 512, 512, 0.2, np.random.default_rng(3))

@@ -20,6 +20,7 @@ def measured(tmp_path_factory, request):
     return out
 
 
+@pytest.mark.slow
 def test_every_size_and_processing_is_tested(measured):
     result = json.loads((measured / "presence.json").read_text())
     assert tuple(result["samples"]) == NEVER
@@ -32,6 +33,7 @@ def test_every_size_and_processing_is_tested(measured):
     assert len((measured / "presence.md").read_text().splitlines()) == 2 + 2 + len(NEVER)
 
 
+@pytest.mark.slow
 def test_the_same_numbers_draw_the_same_plot(measured):
     result = json.loads((measured / "presence.json").read_text())
     drawn = presence_svg(result)

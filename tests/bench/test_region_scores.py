@@ -28,6 +28,7 @@ def counted_slowly(predicted, true, rule, share):
     return RegionScores(len(found), right, len(there), caught)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 @given(predicted=MASKS, true=MASKS, share=st.sampled_from([0.5, 0.75]))
 def test_counts_against_sets_of_pixels(rule, predicted, true, share):

@@ -9,6 +9,7 @@ from imuge.errors import ConfigError
 from imuge.registry import Registry
 
 
+@pytest.mark.slow
 def test_a_small_run_writes_both_files(tmp_path, capsys):
     bench.main(["--out", str(tmp_path), "--records", "12"])
     result = json.loads((tmp_path / "registry.json").read_text())

@@ -32,6 +32,7 @@ def found():
     return shares
 
 
+@pytest.mark.slow
 def test_every_attack_works_on_what_it_is_for(found):
     assert found["plain"]["numbers"] > 0.9
     assert found["signed"]["magnitudes"] > 0.9
@@ -39,11 +40,13 @@ def test_every_attack_works_on_what_it_is_for(found):
     assert found["two rounds"]["every sign"] > 0.5
 
 
+@pytest.mark.slow
 def test_signs_hide_the_numbers_but_not_the_magnitudes(found):
     assert found["signed"]["numbers"] < 0.1  # a few keep nearly all their signs
     assert found["signed, mixed"]["magnitudes"] < SMALL
 
 
+@pytest.mark.slow
 def test_the_keyed_rotation_withstands_every_attack(found):
     assert found["keyed_signs"].keys() == {*found["plain"], "every sign"}
     assert max(found["keyed_signs"].values()) < SMALL

@@ -33,6 +33,7 @@ def of(pixels, image_id):
     return Published(pixels, Message(image_id, Geometry(side_number=0, tall=False, shorter=128)))
 
 
+@pytest.mark.slow
 def test_a_picture_is_published_once_and_always_the_same(gallery, photograph):
     assert gallery.published(2) is gallery.published(0)
     again = Gallery(gallery.engine, [photograph]).published(0)
@@ -40,6 +41,7 @@ def test_a_picture_is_published_once_and_always_the_same(gallery, photograph):
     assert again.secret == gallery.published(0).secret != gallery.published(1).secret
 
 
+@pytest.mark.slow
 def test_wrong_keys_say_unprotected(guard, gallery):
     report = security.Report(guard, gallery, ["wrong key"])
     report.attack(0)
@@ -96,6 +98,7 @@ def test_averages_leave_the_attacked_picture_out(monkeypatch, gallery):
     assert np.abs(taken.astype(int) - gallery.published(1).pixels).max() > 0
 
 
+@pytest.mark.slow
 def test_immunizing_again_is_refused(guard, immunized, photograph):
     assert security.refused_or_taken(guard, immunized.image) == "refused"
     assert security.refused_or_taken(guard, photograph) == "taken"

@@ -49,6 +49,7 @@ def test_every_stage_and_size_comes_once_and_most_threads_first():
     assert str(planned[2]) == "encode, frame normal, 2 threads"
 
 
+@pytest.mark.slow
 def test_one_cell_by_turns_in_fresh_processes():
     cell = stages.Cell(stage="reveal", width=128, height=160, threads=1)
     found = stages.measure(cell, ("onnxruntime", "torch"), repeats=2)
@@ -61,6 +62,7 @@ def test_one_cell_by_turns_in_fresh_processes():
     assert other["peak_mb"] > product["peak_mb"] > product["above_mb"] > 0
 
 
+@pytest.mark.slow
 def test_a_backend_that_fails_says_why_and_the_others_go_on(tmp_path):
     cell = stages.Cell(stage="encode", width=128, height=128, threads=1)
     weights = tmp_path / "none.safetensors"
@@ -101,6 +103,7 @@ def test_the_clock_learns_from_what_was_measured():
     assert clock.needs_s(speed.SpeedTask("12", 2), 1) < clock.needs_s(speed.SpeedTask("48", 2), 1)
 
 
+@pytest.mark.slow
 def test_whole_calls_are_timed_in_their_own_process():
     found = whole_calls.large_in_own_process(256, 192, threads=1)
     assert found["verdict"] == "tampered"
@@ -115,6 +118,7 @@ def test_a_size_that_the_product_refuses_gives_its_sentence():
     assert "immunize_s" not in found
 
 
+@pytest.mark.slow
 def test_a_process_that_comes_to_nothing_is_no_end_of_the_run():
     found = whole_calls.large_in_own_process(-1, 128, threads=1)
     assert found["failed"] == "the process ended with status 1"
@@ -162,6 +166,7 @@ def test_tables_tell_ratios_refusals_failures_and_what_is_missing():
     assert "Left out: recover, 48 Mpx, 1 threads" in text
 
 
+@pytest.mark.slow
 def test_whole_commands_are_measured_beside_an_earlier_version(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(speed.SIZES, "1", (320, 256))
     commands.main(["--out", str(tmp_path), "--sizes", "1", "--baseline", "HEAD"])
@@ -175,6 +180,7 @@ def test_whole_commands_are_measured_beside_an_earlier_version(tmp_path, monkeyp
     assert "| 0 | verify, tampered |" in text
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_says_why(tmp_path):
     tree = commands.Tree(commands.ROOT / "src", tmp_path)
     with pytest.raises(ConfigError, match="imuge verify ended with status 1, expected 0"):

@@ -92,6 +92,7 @@ def test_too_few_photographs_are_said(data, tmp_path):
         host_folder(data, tmp_path / "hosts", pictures=5, side=128)
 
 
+@pytest.mark.slow
 def test_a_small_measurement_through_real_workers(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(throughput, "ARRANGEMENTS", throughput.ARRANGEMENTS[:1])
     out = tmp_path / "out"
@@ -104,6 +105,7 @@ def test_a_small_measurement_through_real_workers(data, tmp_path, monkeypatch, c
     assert (out / "capacity.md").read_text() == capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_one_small_picture_is_measured_in_a_process_of_its_own(monkeypatch, capsys):
     monkeypatch.setitem(large_pictures.SIZES, "1", (256, 192))
     large_pictures.main(["1"])

@@ -60,6 +60,7 @@ def test_untouched_pictures_count_what_is_marked(two):
     assert "f1" not in clean.scores
 
 
+@pytest.mark.slow
 def test_where_the_size_changes_there_is_a_verdict_and_no_mask(guard, key, two):
     from imuge.bench.contestants import ReleaseContestant
 
@@ -93,6 +94,7 @@ def test_host_and_pasted_picture_have_secrets_of_their_own(two):
     assert len(oracle.seeds) == len(set(oracle.seeds)) == 2, "each is protected once"
 
 
+@pytest.mark.slow
 def test_the_release_is_measured_as_the_product_verifies(guard, key, two):
     from imuge.bench.contestants import ReleaseContestant
 
@@ -118,6 +120,7 @@ def test_inpainting_forgets_the_mask_and_changes_nothing_else(photograph, fill):
     assert scores.psnr_db(fill(hole, mask), np.full_like(photograph, 77), mask) > 40
 
 
+@pytest.mark.slow
 def test_processes_change_no_result(two):
     cases = (SPLICE, Case(process="jpeg:75"))
     entrants = (Entrant("peer", "self-embedding"), Entrant("peer", "error levels"))

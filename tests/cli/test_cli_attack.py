@@ -63,6 +63,7 @@ def test_the_truth_moves_with_the_picture(folder, imuge):
         assert picture.size == (144, 176)
 
 
+@pytest.mark.slow
 def test_what_it_did_is_found(folder, imuge, held, immunized):
     # Larger than protected.png, whose protection does not outlast a JPEG of quality 80.
     Image.fromarray(immunized.image).save(folder / "whole.png")

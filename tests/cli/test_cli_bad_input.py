@@ -99,6 +99,7 @@ def test_a_name_that_is_no_file_name(folder, imuge, doing):
     assert everything(folder) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("doing", ["immunize", "verify"])
 def test_the_real_command_goes_through_all_of_them_without_a_traceback(bad, command, doing):
@@ -115,6 +116,7 @@ def test_the_real_command_goes_through_all_of_them_without_a_traceback(bad, comm
     assert everything(bad) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("doing", COMMANDS)
 def test_a_wrong_ending_is_no_failure_but_is_mentioned(folder, imuge, doing):
@@ -130,6 +132,7 @@ def little_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("doing", COMMANDS)
 def test_a_full_disk_leaves_no_part_of_a_file(folder, command, doing):
@@ -141,6 +144,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(folder, command, doing):
     assert set(everything(folder)) - set(before) <= {"report", "report/tampered.verdict.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_a_full_disk_behind_standard_output(command):
     with Path("/dev/full").open("wb") as full:
@@ -175,6 +179,7 @@ def locked():
         path.chmod(mode)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("doing", COMMANDS)
 def test_a_picture_without_permission_to_read(folder, command, locked, doing):
@@ -186,6 +191,7 @@ def test_a_picture_without_permission_to_read(folder, command, locked, doing):
     assert everything(folder) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize(
     ("arguments", "complaint"),

@@ -51,6 +51,7 @@ def test_tracebacks_never_show_local_variables():
     assert app.pretty_exceptions_show_locals is False
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_too_little_memory_is_one_sentence_and_the_others_go_on(imuge, monkeypatch):
     sound = cli_verify._verify_one

@@ -17,6 +17,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_the_first_run_makes_a_key_and_says_what_it_is_worth(imuge):
     first = imuge("immunize", "plain.png")
     assert first.exit_code == 0
@@ -29,6 +30,7 @@ def test_the_first_run_makes_a_key_and_says_what_it_is_worth(imuge):
     assert imuge("verify", "plain.immunized.png", "second.png").exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_only_key_held_need_not_be_named(imuge):
     store_key(new_key("work"))
     result = imuge("immunize", "plain.png")
@@ -46,6 +48,7 @@ def test_with_several_keys_but_no_default_it_asks_which_one(imuge):
     assert names(key_folder()) == ["home.key", "work.key"]
 
 
+@pytest.mark.slow
 def test_the_key_file_of_the_environment_is_used(folder, imuge, monkeypatch):
     key = new_key("elsewhere")
     write_key(key, folder / "mine.key")
@@ -70,6 +73,7 @@ def test_an_existing_output_and_the_input_itself_stay_unless_asked(folder, imuge
     assert imuge("verify", "plain.png").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize(
     ("source", "options", "target", "form"),
@@ -108,6 +112,7 @@ def test_standard_input_to_standard_output(folder, imuge):
     assert imuge("verify", "-", stdin=result.stdout_bytes).exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_of_several_the_failed_one_is_reported_and_the_others_are_made(folder, imuge):
     (folder / "out").mkdir()
@@ -120,6 +125,7 @@ def test_of_several_the_failed_one_is_reported_and_the_others_are_made(folder, i
     assert names(folder / "out") == ["again.png", "plain.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_what_is_protected_is_refused_without_replace(imuge):
     result = imuge("immunize", "protected.png", "-o", "out.png")
@@ -129,6 +135,7 @@ def test_what_is_protected_is_refused_without_replace(imuge):
     assert imuge("immunize", "protected.png", "-o", "out.png", "--replace").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_protection_by_another_key_that_is_held_is_refused_too(imuge):
     store_key(new_key("work"))
@@ -137,6 +144,7 @@ def test_protection_by_another_key_that_is_held_is_refused_too(imuge):
     assert "protected with key default already" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_metadata_is_dropped_where_asked(imuge, photograph):
     exif = Image.Exif()
@@ -175,6 +183,7 @@ def test_wrong_usage_ends_with_2_and_changes_nothing(folder, imuge, arguments, c
     assert names(folder) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize(("detail", "side"), [("robust", 256), ("normal", 256), ("fine", 384)])
 def test_detail_names_the_frame(folder, imuge, other_photograph, detail, side):
@@ -185,6 +194,7 @@ def test_detail_names_the_frame(folder, imuge, other_photograph, detail, side):
     assert (verdict["verdict"], max(verdict["geometry"]["frame"])) == ("intact", side)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_a_jpeg_keeps_its_coding_where_it_reads_back(folder, imuge, other_photograph):
     large = np.kron(other_photograph, np.ones((2, 2, 1), np.uint8))

@@ -82,6 +82,7 @@ def test_a_key_never_goes_to_standard_output(folder, imuge):
     assert not (folder / "-").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize(
     "arguments",

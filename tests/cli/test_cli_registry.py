@@ -55,6 +55,7 @@ def test_without_a_registry_nothing_is_immunized(imuge, folder):
     assert not (folder / "out.png").exists()
 
 
+@pytest.mark.slow
 def test_show(imuge, registry):
     status = json.loads(imuge("registry", "show", "--json").stdout)
     assert (status["size"], status["verifier_key"]) == (1, registry)
@@ -64,6 +65,7 @@ def test_show(imuge, registry):
     assert imuge("registry", "show", 7).exit_code == FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_find(imuge):
     assert "this very file: record 0" in imuge("registry", "find", "out.png").stdout
@@ -73,6 +75,7 @@ def test_find(imuge):
     assert alike[0]["distance"] < 48
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_find_says_when_there_is_none(imuge, folder, photograph):
     Image.fromarray(255 - photograph[::-1]).save(folder / "other.png")
@@ -81,6 +84,7 @@ def test_find_says_when_there_is_none(imuge, folder, photograph):
     assert none.stdout.startswith("No record")
 
 
+@pytest.mark.slow
 def test_receipts_are_checked_offline(imuge, registry, folder, monkeypatch):
     receipt = folder / "out.png.receipt.json"
     assert receipt.stat().st_size < 2048
@@ -100,6 +104,7 @@ def test_receipts_are_checked_offline(imuge, registry, folder, monkeypatch):
     assert imuge(*checked).exit_code == FAILED
 
 
+@pytest.mark.slow
 def test_a_receipt_can_be_issued_again(imuge, registry):
     printed = imuge("registry", "receipt", 0)
     assert json.loads(printed.stdout)["record"]["log_index"] == 0
@@ -109,6 +114,7 @@ def test_a_receipt_can_be_issued_again(imuge, registry):
     assert imuge("registry", "receipt", 0, "-o", "again.json").exit_code == FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_audit_holds_the_log_against_published_checkpoints(imuge, folder):
     first = imuge("registry", "checkpoint").stdout
@@ -134,6 +140,7 @@ def test_notes_in_one_file_are_told_apart():
         split_notes("a\n1\nr\n")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_withdraw(imuge):
     assert imuge("registry", "withdraw", 0, "--note", "asked to").exit_code == 0
@@ -144,6 +151,7 @@ def test_withdraw(imuge):
     assert imuge("registry", "audit").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_verify_says_who_published(imuge):
     verdict = imuge("verify", "out.png", "--registry")
@@ -154,6 +162,7 @@ def test_verify_says_who_published(imuge):
     assert json.loads(imuge("verify", "out.png", "--json").stdout)["provenance"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_the_report_shows_the_record_and_its_thumbnail(imuge, folder):
     assert imuge("verify", "out.png", "--registry", "--out", "report").exit_code == 0
@@ -163,6 +172,7 @@ def test_the_report_shows_the_record_and_its_thumbnail(imuge, folder):
     assert 'src="data:image/webp;base64,' in page
 
 
+@pytest.mark.slow
 def test_a_note_without_a_registry(imuge, folder):
     done = imuge("immunize", "plain.png", "-o", "out.png", "--receipt", "--publisher", "Me")
     assert done.exit_code == 0, done.stderr
@@ -172,6 +182,7 @@ def test_a_note_without_a_registry(imuge, folder):
     assert imuge("immunize", "plain.png", "-o", "-", "--receipt").exit_code == USAGE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_an_earlier_receipt_is_in_the_way_before_any_work(imuge, folder):
     (folder / "new.png.receipt.json").write_text("{}")

@@ -13,6 +13,7 @@ from imuge.cli.terminal import FAILED, INTERRUPTED
 pytestmark = pytest.mark.usefixtures("held")
 
 
+@pytest.mark.slow
 def test_a_reader_that_went_away_is_no_traceback(command):
     reading, writing = os.pipe()
     os.close(reading)
@@ -24,6 +25,7 @@ def test_a_reader_that_went_away_is_no_traceback(command):
     assert result.stderr == b""
 
 
+@pytest.mark.slow
 def test_an_interruption_is_no_traceback(folder, start):
     os.mkfifo(folder / "pipe.png")
     # A shell starts what runs in the background deaf to interruptions, and so its children.
@@ -37,6 +39,7 @@ def test_an_interruption_is_no_traceback(folder, start):
     assert (out, err) == (b"", b"")
 
 
+@pytest.mark.slow
 def test_beside_a_progress_bar_the_result_still_goes_to_standard_output(start):
     ours, theirs = pty.openpty()
     process = start("verify", "--json", "tampered.png", stdout=subprocess.PIPE, stderr=theirs)
@@ -55,6 +58,7 @@ def test_beside_a_progress_bar_the_result_still_goes_to_standard_output(start):
     assert b"verdict" not in shown
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf8(folder, command):
     strange = os.fsdecode(b"caf\xe9.png")
     (folder / "plain.png").rename(folder / strange)
@@ -66,12 +70,14 @@ def test_a_name_that_is_not_utf8(folder, command):
     assert b"Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_without_standard_input(command):
     result = command("verify", "-", preexec_fn=lambda: os.close(0))
     assert result.returncode == FAILED
     assert b"standard input is closed" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_picture_is_not_written_to_a_terminal(start):
     ours, theirs = pty.openpty()
     process = start("immunize", "plain.png", "-o", "-", stdout=theirs, stderr=subprocess.PIPE)

@@ -30,6 +30,7 @@ def test_a_mistake_is_one_sentence_and_a_usage_error(tmp_path, capsys):
     assert "cannot read the config" in result.output + capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["train", "export x -o y --name a.b"])
 def test_without_torch_it_says_what_to_install(command):
     run = [sys.executable, "-c", WITHOUT_TORCH, *command.split()]

@@ -97,6 +97,7 @@ def test_a_picture_without_protection(imuge):
     assert imuge("verify", "plain.png").exit_code == EXIT_STATUS["unprotected"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_json_is_the_verdicts_and_so_is_the_file(folder, imuge, guard):
     result = imuge("verify", "--json", "tampered.png", "--out", "report")
@@ -109,6 +110,7 @@ def test_json_is_the_verdicts_and_so_is_the_file(folder, imuge, guard):
     assert result.stdout.startswith('{\n  "schema": "imuge.verdict/2",\n  "verdict": "tampered"')
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_the_report_is_where_it_is_said_to_be(folder, imuge):
     result = imuge("verify", "tampered.png", "protected.png", "--out", "some/report")
@@ -133,6 +135,7 @@ def test_standard_input(folder, imuge):
     assert empty.stderr.startswith("imuge: standard input: the file is empty")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_all_keys_held_are_tried_unless_one_is_named(imuge, monkeypatch):
     store_key(new_key("another"))
@@ -196,6 +199,7 @@ def test_an_earlier_report_is_kept_unless_asked(imuge, folder):
     assert page.read_text() != "the earlier one"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_unprotected_says_null_and_writes_no_mask(imuge, folder):
     result = imuge("verify", "plain.png", "--json", "--out", "r")
@@ -209,6 +213,7 @@ def test_unprotected_says_null_and_writes_no_mask(imuge, folder):
     assert imuge("verify", "plain.png").stdout.startswith("unprotected: No protection of key")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_what_was_found_is_told_though_the_report_cannot_be_written(imuge, monkeypatch):
     def full(*_, **__):
@@ -234,6 +239,7 @@ def test_an_earlier_report_is_spoken_of_before_any_work(imuge, folder, monkeypat
     assert "holds a report on tampered already" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_names_with_control_characters_are_shown_escaped(imuge, folder):
     name = "a\x1b[31mred\n.png"
@@ -246,6 +252,7 @@ def test_names_with_control_characters_are_shown_escaped(imuge, folder):
     assert [record["file"] for record in json.loads(table)] == [name, "caf\u00e9.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_a_part_is_found_by_searching_and_not_without(imuge, folder, guard, other_photograph):
     large = np.kron(other_photograph, np.ones((2, 2, 1), np.uint8))

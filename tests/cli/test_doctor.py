@@ -21,6 +21,7 @@ def broken_key():
     path.write_text("{}")
 
 
+@pytest.mark.slow
 def test_it_works_here(doctor):
     assert doctor.exit_code == 0
     assert doctor.stdout.startswith(f"imuge {__version__}, Python ")
@@ -29,6 +30,7 @@ def test_it_works_here(doctor):
     assert doctor.stdout.endswith("Everything works.\n")
 
 
+@pytest.mark.slow
 def test_it_finds_a_broken_key_file_and_goes_on():
     store_key(new_key("sound"))
     broken_key()
@@ -40,6 +42,7 @@ def test_it_finds_a_broken_key_file_and_goes_on():
     assert result.stdout.endswith("1 problem found.\n")
 
 
+@pytest.mark.slow
 def test_it_finds_altered_weights(tmp_path, monkeypatch):
     altered = shutil.copytree(weights.release_folder(), tmp_path / "altered")
     graph = altered / "reveal.onnx"

@@ -54,6 +54,7 @@ def pages(site):
     return {path: Page(path.read_text()) for path in sorted(site.rglob("*.html"))}
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(pages, site):
     loaded = [(path.name, one) for path, page in pages.items() for one in page.loaded]
     assert len(loaded) > len(pages)
@@ -66,6 +67,7 @@ def test_no_page_loads_anything_from_elsewhere(pages, site):
     assert not [s for page in pages.values() for s in page.styles if "url(" in s]
 
 
+@pytest.mark.slow
 def test_every_link_inside_the_site_leads_somewhere(pages, site):
     @cache
     def anchors(path):
@@ -89,6 +91,7 @@ def test_every_link_inside_the_site_leads_somewhere(pages, site):
     assert broken == []
 
 
+@pytest.mark.slow
 def test_pictures_are_there_and_described(pages):
     shown = 0
     for path, page in pages.items():
@@ -99,6 +102,7 @@ def test_pictures_are_there_and_described(pages):
     assert shown >= 10
 
 
+@pytest.mark.slow
 def test_the_commands_page_has_every_command_and_option(site):
     text = (site / "reference" / "cli.html").read_text()
 
@@ -114,6 +118,7 @@ def test_the_commands_page_has_every_command_and_option(site):
     check(typer.main.get_command(app), ["imuge"])
 
 
+@pytest.mark.slow
 def test_the_python_page_has_every_public_name(site):
     text = (site / "reference" / "python.html").read_text()
     for name in imuge.__all__:
@@ -122,6 +127,7 @@ def test_the_python_page_has_every_public_name(site):
     assert "drawn when the picture was immunized" in text
 
 
+@pytest.mark.slow
 def test_the_http_page_has_every_path(site):
     text = (site / "reference" / "http.html").read_text()
     if http_reference.find_spec("imuge.serve") is None:
@@ -131,6 +137,7 @@ def test_the_http_page_has_every_path(site):
         assert path in text
 
 
+@pytest.mark.slow
 def test_no_page_but_the_indices_is_without_text(pages, site):
     for path in pages:
         if path.stem not in GENERATED:

@@ -27,6 +27,7 @@ def told(tmp_path_factory, guard):
     return page, lambda name: tutorial_pictures.read(folder / name)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_its_commands_print(told):
     page = tutorial_pictures.PAGE.read_text()
     # Other processors round otherwise, and a region gets a pixel more: words must be the same.
@@ -55,6 +56,7 @@ def test_the_case_is_the_one_that_is_told():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", tutorial_pictures.PICTURES)
 def test_pictures_are_those_that_the_script_draws(told, name, tmp_path):
     again = tmp_path / name

@@ -101,6 +101,7 @@ def keyed(key, canvas):
     return order, order.argsort(-1), batch(signs)
 
 
+@pytest.mark.slow
 def test_the_record_tells_the_options(engine):
     assert engine.record.options == OPTIONS
     assert engine.record.config["template_scales"] == CONFIG.template_scales
@@ -110,6 +111,7 @@ def test_the_record_tells_the_options(engine):
     assert plain.template_scales == ModelConfig().template_scales
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("keyed_signs", 1), ("template_scales", 3), ("template_scales", [1, 2.5])]
 )
@@ -123,6 +125,7 @@ def test_a_record_with_malformed_options_is_refused(folder, tmp_path, name, valu
         load_release(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_release_turns_back_into_its_networks(folder, trained):
     again = System.load(folder)
     assert again.config == CONFIG
@@ -130,6 +133,7 @@ def test_a_release_turns_back_into_its_networks(folder, trained):
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
+@pytest.mark.slow
 def test_every_graph_gives_what_torch_gives(engine, trained):
     rng = np.random.default_rng(0)
     height, width = 208, 144
@@ -187,6 +191,7 @@ def test_the_code_is_scattered_as_torch_scatters_it(key, canvas):
     np.testing.assert_array_equal(plain, expected[0])
 
 
+@pytest.mark.slow
 def test_what_is_hidden_is_turned_code_and_scaled_template(engine, key, canvas, trained):
     permutations, _, signs = keyed(key, canvas)
     payload = lay_out(OPTIONS, key, MESSAGE, engine.encode(canvas.image))
@@ -210,6 +215,7 @@ def test_gathered_code_is_that_of_torch_and_is_erased_in_steps(key, canvas):
     np.testing.assert_allclose(hidden.without(erased), expected[0], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [True, False])
 def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     revealed = engine.reveal(canvas.image)
@@ -233,6 +239,7 @@ def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     np.testing.assert_allclose(special.logit(ours), logits, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_clues_change_what_is_found(engine, key, canvas):
     revealed = engine.reveal(canvas.image)
     expected = template(key, MESSAGE, *canvas.grid, scales=CONFIG.template_scales)
@@ -242,6 +249,7 @@ def test_clues_change_what_is_found(engine, key, canvas):
     assert np.abs(special.logit(seeing) - special.logit(blind)).max() > 0.01
 
 
+@pytest.mark.slow
 def test_locating_looks_at_the_clues(engine, key, canvas):
     revealed = engine.reveal(canvas.image)
     signs = template(key, MESSAGE, *canvas.grid, scales=CONFIG.template_scales)
@@ -251,6 +259,7 @@ def test_locating_looks_at_the_clues(engine, key, canvas):
     np.testing.assert_array_equal(located.probability, seeing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [True, False])
 def test_verifying_works_with_either_kind_of_key(engine, key, photograph, full, monkeypatch):
     """The random networks reveal nothing, so the payload is put in their mouth."""

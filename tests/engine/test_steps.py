@@ -36,6 +36,7 @@ def test_a_step_that_fails_has_not_ended():
         pass
 
 
+@pytest.mark.slow
 def test_a_guard_tells_every_step_of_its_plan_in_order(told, photograph):
     guard, steps = told
     made = guard.immunize(photograph)

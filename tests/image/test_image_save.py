@@ -123,6 +123,7 @@ def test_too_wide_for_webp_is_one_sentence():
         encode(picture, format="webp")
 
 
+@pytest.mark.slow
 def test_large_heic_is_tiled_and_keeps_its_blocks():
     blocks = load(file("JPEG", icc=b"I" * 200, xmp=b"<x/>")).metadata
     wide = replace(from_array(np.full((128, 2100, 3), 90, np.uint8)), metadata=blocks)

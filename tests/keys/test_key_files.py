@@ -419,6 +419,7 @@ def test_the_default_key_is_made_once_in_a_private_folder():
         create_default()
 
 
+@pytest.mark.slow
 def test_first_runs_at_once_agree_on_one_key(tmp_path):
     for round_ in range(3):
         code = "from imuge.keys import create_default; print(create_default()[0].key_id)"

@@ -329,6 +329,7 @@ def p_values(rows, columns):
     return presence, layout, layout - np.random.default_rng(rows).random(300) * steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(32, 32), (36, 48), (64, 64)])
 def test_p_values_are_uniform_without_protection(shape):
     presence, layout, smooth_layout = p_values(*shape)

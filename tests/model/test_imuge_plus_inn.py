@@ -27,6 +27,7 @@ def test_haar_is_orthonormal_and_undone():
     assert haar_down(edge).flatten().tolist() == [1, -1, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "size"), [(QUARTER, (32, 48)), (QUARTER, (80, 16)), (ImugePlusConfig(), (64, 64))]
 )

@@ -18,6 +18,7 @@ def localizer():
     return ImugePlusLocalizer(QUARTER)
 
 
+@pytest.mark.slow
 def test_it_has_the_papers_size():
     with torch.device("meta"):
         localizer = ImugePlusLocalizer(ImugePlusConfig())
@@ -46,6 +47,7 @@ def norms(localizer):
     return torch.stack(values)
 
 
+@pytest.mark.slow
 def test_settling_brings_every_norm_to_one_and_keeps_the_mode(localizer):
     localizer.eval()
     for name, parameter in localizer.named_parameters():

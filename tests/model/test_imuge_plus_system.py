@@ -46,6 +46,7 @@ def test_what_was_hidden_comes_back_with_the_true_null(system):
     assert_close(restored, torch.cat([image, edges], 1), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_every_weight_has_a_finite_gradient(system):
     image = torch.rand(2, 3, 32, 32)
     mask = torch.zeros(2, 1, 32, 32)

@@ -70,6 +70,7 @@ def found_best(copy, keyed):
     return places[0].placement, refined(seen, keyed, places[0].placement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=range(8))
 def test_a_part_is_found_in_every_orientation(piloted, keyed, orientation):
     copy, true = as_turned(*part(piloted, 70, 40, 400, 360), orientation)
@@ -78,6 +79,7 @@ def test_a_part_is_found_in_every_orientation(piloted, keyed, orientation):
     assert np.array_equal(fine.orientation, orientation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cut",
     [
@@ -109,6 +111,7 @@ def test_refining_mends_what_is_off(piloted, keyed):
     assert error(refined(spectrum(copy), keyed, off), true) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cut", [(37, 61, 400, 420, None), (60, 20, 420, 440, (380, 398)), (150, 90, 300, 300, None)]
 )
@@ -122,6 +125,7 @@ def test_a_part_that_was_only_cut_is_taken_to_be_upright(piloted, keyed, cut):
     assert error(plain, true) <= error(fine, true) + 0.1
 
 
+@pytest.mark.slow
 def test_what_was_turned_is_not_straightened(piloted, keyed):
     turned = (
         Image.fromarray(piloted).rotate(-0.3, Image.Resampling.BICUBIC).crop((20, 30, 480, 490))

@@ -22,6 +22,7 @@ def share_shown(rows, columns):
     return rows * columns / 512**2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "share"),
     [
@@ -52,6 +53,7 @@ def test_a_turn_of_a_fifth_of_a_degree_is_named(guard, published):
     assert f"is turned by {verdict.geometry.turn:g}°" in verdict.sentence
 
 
+@pytest.mark.slow
 def test_a_white_border_is_at_most_a_change_of_the_border(guard, published):
     bordered = np.pad(published, ((0, 0), (0, 8), (0, 0)), constant_values=255)
     verdict = guard.verify(bordered)
@@ -60,6 +62,7 @@ def test_a_white_border_is_at_most_a_change_of_the_border(guard, published):
     assert verdict.geometry.outline[1][0] == pytest.approx(520 / 512, abs=0.003)
 
 
+@pytest.mark.slow
 def test_a_row_more_than_the_scale_says_is_no_change(guard, large_photograph):
     given = scaled(large_photograph[:384], 1000, 750)
     made = guard.immunize(given).image
@@ -70,6 +73,7 @@ def test_a_row_more_than_the_scale_says_is_no_change(guard, large_photograph):
     assert verdict.geometry.frame == (768, 576)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [75, 85])
 def test_an_honest_change_stays_one_after_jpeg(guard, published, quality):
     cut = np.ascontiguousarray(published[30:, 41:])

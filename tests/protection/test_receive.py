@@ -58,6 +58,7 @@ def test_a_whole_copy_of_any_scale_is_read_with_one_reveal(guard, key, copy, rev
     assert received.placement.scale == pytest.approx(0.8 / share, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_copy_without_its_waves_is_read_edge_to_edge(guard, key, small, monkeypatch):
     monkeypatch.setattr(
         "imuge.protection.embed.pilot", lambda _, deviation: np.zeros_like(deviation)
@@ -70,6 +71,7 @@ def test_a_copy_without_its_waves_is_read_edge_to_edge(guard, key, small, monkey
     assert (verdict.verdict, verdict.geometry.placed_by) == ("intact", "edges")
 
 
+@pytest.mark.slow
 def test_every_reading_is_counted_as_a_hypothesis(guard, key, small, reveals):
     keys = [new_key("first"), new_key("second"), key]
     received = receive(guard.engine, small, keys)
@@ -109,12 +111,14 @@ def turned(copy):
     return np.ascontiguousarray(np.rot90(copy, -1)[:, ::-1])
 
 
+@pytest.mark.slow
 def test_search_off_takes_copies_to_be_whole_and_upright(guard, published, copy, turned):
     assert guard.verify(scaled(copy, 1.3), search="off").verdict == "intact"
     assert guard.verify(turned, search="off").verdict == "unprotected"
     assert guard.verify(published[60:430, 40:470], search="off").verdict == "unprotected"
 
 
+@pytest.mark.slow
 def test_a_quick_search_finds_quarter_turns_mirroring_and_parts(guard, published, turned):
     verdict = guard.verify(turned)
     assert verdict.verdict == "intact"
@@ -196,6 +200,7 @@ def test_windows_find_what_is_small_on_a_page(guard, key, published, monkeypatch
     np.testing.assert_allclose(corner, [(0, 0)], atol=0.5)
 
 
+@pytest.mark.slow
 def test_a_change_in_a_part_is_shown_where_it_is_in_the_part(guard, published, small):
     copy = published[60:430, 40:470].copy()
     copy[100:200, 150:260] = small[100:200, 150:260]
@@ -210,6 +215,7 @@ def test_a_change_in_a_part_is_shown_where_it_is_in_the_part(guard, published, s
     assert errors[0] < errors[1] / 3
 
 
+@pytest.mark.slow
 def test_whether_a_picture_is_protected_already_is_asked_quickly(guard, key, small, copy, reveals):
     engine = guard.engine
     large = np.full((600, 500, 3), 90, np.uint8)
@@ -227,6 +233,7 @@ def test_whether_a_picture_is_protected_already_is_asked_quickly(guard, key, sma
         guard.immunize(scaled(copy, 1.4)[20:, 30:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parts",
     [{"side_number": 15}, {"side_number": 0, "shorter": 200}],
@@ -243,6 +250,7 @@ def test_a_message_with_a_frame_that_cannot_be_is_degraded(guard, key, small, wi
     assert verdict.recovered is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.82, 0.7, 0.55])
 def test_a_copy_hardly_as_large_as_its_frame_warns_and_accuses_nobody(guard, copy, share):
     verdict = guard.verify(scaled(copy, share))
@@ -254,6 +262,7 @@ def test_a_copy_hardly_as_large_as_its_frame_warns_and_accuses_nobody(guard, cop
         assert verdict.verdict == "intact"
 
 
+@pytest.mark.slow
 def test_pixels_that_nobody_sees_are_no_evidence(guard, copy):
     seen = np.full(copy.shape[:2], 255, np.uint8)
     seen[:, 200:] = 0
@@ -275,6 +284,7 @@ def test_a_flat_picture_is_looked_through_without_a_fuss(guard, level, size):
     assert 0 <= verdict.presence_p <= 1
 
 
+@pytest.mark.slow
 def test_a_verify_only_key_finds_the_same(guard, key, copy):
     full = receive(guard.engine, copy, [key])
     reader = receive(guard.engine, copy, [verify_only(key)])

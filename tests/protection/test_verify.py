@@ -84,6 +84,7 @@ def transplant(immunized, photograph, other_photograph):
     return (other_photograph + residual).clip(0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["received", "transplant", "photograph"])
 def test_a_continued_verdict_is_the_one_given_at_once(guard, name, request):
     picture = request.getfixturevalue(name)
@@ -99,6 +100,7 @@ def test_a_continued_verdict_is_the_one_given_at_once(guard, name, request):
     assert (at_once.hidden_copy_image is not None) == (name != "photograph")
 
 
+@pytest.mark.slow
 def test_continuing_costs_only_itself(guard, received, monkeypatch):
     verdict = guard.verify(received, recover=False)
     for step in ("encode", "reveal", "localize"):
@@ -110,6 +112,7 @@ def test_continuing_costs_only_itself(guard, received, monkeypatch):
     assert guard.hidden_copy(both) is both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("go_on", [with_recovered, with_hidden_copy])
 def test_only_a_verdict_of_the_same_weights_is_continued(guard, received, go_on):
     verdict = guard.verify(received, recover=False)
@@ -119,6 +122,7 @@ def test_only_a_verdict_of_the_same_weights_is_continued(guard, received, go_on)
         go_on(guard.engine, replace(verdict, model_sha256="0" * 64))
 
 
+@pytest.mark.slow
 def test_evidence_is_no_part_of_the_record(guard, received):
     verdict = guard.verify(received, recover=False)
     assert "evidence" not in verdict.to_dict()

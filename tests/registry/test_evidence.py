@@ -22,6 +22,7 @@ def saved(pixels, quality, size=None):
     return np.asarray(Image.open(out).convert("RGB").resize(image.size, Image.Resampling.BICUBIC))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 64), (128, 192), (50, 97), (33, 70)])
 def test_cells_are_averages_of_areas(size):
     rng = np.random.default_rng(1)

@@ -64,6 +64,7 @@ def test_a_file_its_record_and_its_receipt(registry, folder):
     assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "a.jpg.receipt.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_process_killed_at_any_stage_leaves_nothing_half(stage, registry, url, folder, tmp_path):
     registry.publish(picture(100))
@@ -99,6 +100,7 @@ def test_processes_killed_at_any_moment_lose_nothing(registry, url, folder, tmp_
     assert said > 12
 
 
+@pytest.mark.slow
 def test_two_processes_publish_at_once(registry, url, folder, tmp_path):
     each = 25
     both = [

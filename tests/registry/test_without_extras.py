@@ -16,6 +16,7 @@ def run(names, script):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("library", "script", "extra"),
     [

@@ -92,6 +92,7 @@ def test_where_nothing_was_judged_there_is_no_mask(finding, make_verdict, tmp_pa
     assert "could not be judged" in paths[1].read_text()
 
 
+@pytest.mark.slow
 def test_the_page_stays_small_and_leads_to_the_full_pictures(make_verdict, tmp_path):
     rng = np.random.default_rng(3)
     image = np.kron(rng.integers(0, 256, (300, 400, 3)), np.ones((10, 10, 1))).astype(np.uint8)

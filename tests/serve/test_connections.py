@@ -136,6 +136,7 @@ def test_what_is_left_of_a_refused_body_does_not_begin_a_head(hasty):
     assert "connection" not in {record["event"] for record in hasty.records[before:]}
 
 
+@pytest.mark.slow
 def test_many_chunks_of_a_fair_size_are_taken(hasty, protected):
     body = PART + protected + b"\r\n--xx--\r\n"
     size = 2 * SMALL_PIECE

@@ -91,6 +91,7 @@ def test_every_cut_of_a_picture_is_refused(workshop, photograph):
         assert error_of(answer) == "unprocessable"
 
 
+@pytest.mark.slow
 def test_what_hangs_on_a_picture_is_not_carried_on(workshop, photograph):
     polyglot = encoded(photograph[:128, :160], "JPEG", quality=95) + b"PK\x03\x04<script>payload"
     made = send(workshop, "/v1/immunize", polyglot, name="a.html")
@@ -98,6 +99,7 @@ def test_what_hangs_on_a_picture_is_not_carried_on(workshop, photograph):
     assert b"payload" not in made.content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["../../etc/passwd", "a" * 5000, "\u202egnp.exe", "a\0b", "'; rm -rf /", "é.png", ""],
@@ -148,6 +150,7 @@ def test_a_hostile_form_is_refused(workshop, body, code):
     assert len(answer.text) < 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "disposition",
     [

@@ -56,6 +56,7 @@ def logged(lines, event):
     return [record for record in records if record["event"] == event]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_a_round_trip_and_an_end_that_loses_no_answer(plain, photograph):
     with running("--grace", "80") as (client, process, lines):
@@ -81,6 +82,7 @@ def test_a_round_trip_and_an_end_that_loses_no_answer(plain, photograph):
         assert [job["state"] for job in logged(lines, "job")] == ["done"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held")
 def test_the_grace_ends_and_so_does_a_second_signal(photograph):
     large = encoded(photograph.repeat(16, 0).repeat(16, 1), "JPEG")

@@ -22,6 +22,7 @@ def section(title):
     return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
+@pytest.mark.slow
 def test_the_examples_run(guard, photograph, tmp_path):
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")
@@ -48,6 +49,7 @@ def test_the_examples_run(guard, photograph, tmp_path):
     assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_options_are_those_of_the_command():
     told = set(re.findall(r"^\| `(--[a-z-]+)", section("Options"), re.MULTILINE))
     shown = CliRunner().invoke(app, ["serve", "--help"]).output

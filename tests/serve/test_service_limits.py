@@ -74,7 +74,8 @@ def test_a_body_without_a_length_is_counted(small):
         assert (answer.status_code, error_of(answer)) == (413, "too_large")
         assert answer.headers["connection"] == "close"
     wait_until(lambda: small.records and small.records[-1]["status"] == 413, "the refusal")
-    assert small.records[-1]["bytes_in"] <= SMALL + MULTIPART_ROOM + 2**17  # one read ahead
+    # A busy loop reads ahead by what the socket holds; without a limit it would never end.
+    assert small.records[-1]["bytes_in"] <= SMALL + MULTIPART_ROOM + 2**20
 
 
 def test_a_body_longer_than_it_says_never_reaches_the_route(small):
@@ -113,6 +114,7 @@ def test_as_many_pixels_as_the_limit_are_taken(small, photograph):
     assert (answer.status_code, error_of(answer)) == (413, "too_large")
 
 
+@pytest.mark.slow
 def test_a_full_queue_says_when_to_come_back(gated, protected):
     limits = Limits(queue=2, **FREE)
     with serving(gated, limits) as client:
@@ -132,6 +134,7 @@ def test_a_full_queue_says_when_to_come_back(gated, protected):
             assert finished(client, answer)["result"]["verdict"] == "intact"
 
 
+@pytest.mark.slow
 def test_one_caller_cannot_fill_the_queue(gated, protected):
     with serving(gated, Limits(queue=8, queue_per_caller=1, **FREE)) as client:
         send(client, VERIFY, protected, headers=ASYNC)
@@ -142,6 +145,7 @@ def test_one_caller_cannot_fill_the_queue(gated, protected):
         assert "your jobs" in refused.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_caller_has_its_share_of_memory(guard, protected):
     limits = Limits(held_bytes_per_caller=len(protected) + 2000, **FREE)
     with serving(guard, limits) as client:
@@ -170,6 +174,7 @@ def test_bodies_that_arrive_count_as_memory_and_against_their_callers_share(guar
         assert (gone["status"], gone["detail"]) == (499, "the client went away")
 
 
+@pytest.mark.slow
 def test_kept_pictures_have_a_limit(guard, protected):
     with serving(guard, Limits(held_bytes=len(protected) + 2000, **FREE)) as client:
         first = send(client, VERIFY, protected, headers=ASYNC)
@@ -180,6 +185,7 @@ def test_kept_pictures_have_a_limit(guard, protected):
         assert send(client, VERIFY, protected).status_code == 200
 
 
+@pytest.mark.slow
 def test_finished_jobs_are_forgotten(guard, protected):
     with serving(guard, Limits(keep_s=0.2, **FREE)) as client:
         answer = send(client, VERIFY, protected, headers=ASYNC)
@@ -189,6 +195,7 @@ def test_finished_jobs_are_forgotten(guard, protected):
         assert client.service.jobs.held_bytes == 0
 
 
+@pytest.mark.slow
 def test_a_caller_that_went_away_takes_its_job_along(gated, protected):
     with serving(gated, Limits(**FREE)) as client:
         send(client, VERIFY, protected, headers=ASYNC)
@@ -200,6 +207,7 @@ def test_a_caller_that_went_away_takes_its_job_along(gated, protected):
         assert [record["state"] for record in gone] == ["cancelled"]
 
 
+@pytest.mark.slow
 def test_too_many_pictures_a_minute(guard, protected):
     limits = Limits(jobs_per_minute=4, requests_per_minute=0)  # two in one go
     with serving(guard, limits) as client:
@@ -251,6 +259,7 @@ def test_limits_that_make_no_sense_are_refused(wrong):
         Limits(**wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "status"),
     [
@@ -371,6 +380,7 @@ def read_status(wire):
     return int(data.split(b" ", 2)[1])
 
 
+@pytest.mark.slow
 def test_eight_at_once_all_get_their_answers(client, protected):
     answers = []
 

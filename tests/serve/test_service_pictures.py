@@ -34,6 +34,7 @@ def test_a_verdict_is_that_of_the_library(client, guard, tampered):
     assert answer.json() == json.loads(guard.verify(tampered, recover=False).to_json())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "media_type", "ending"),
     [("JPEG", "image/jpeg", "jpg"), ("WEBP", "image/webp", "webp"), ("TIFF", "image/tiff", "tif")],
@@ -46,6 +47,7 @@ def test_the_format_can_be_chosen(client, plain, form, media_type, ending):
     assert decoded(answer.content).shape == (128, 160, 3)
 
 
+@pytest.mark.slow
 def test_wishes_reach_the_library(client, photograph):
     grey = encoded(photograph[:128, :160, 0])
     strong = send(client, IMMUNIZE, grey, strength="1.5", metadata="none")
@@ -60,6 +62,7 @@ def test_what_is_protected_is_immunized_again_only_when_told(client, protected):
     assert send(client, IMMUNIZE, protected, replace="true").status_code == 200
 
 
+@pytest.mark.slow
 def test_an_immunize_job_keeps_its_record_and_its_file(client, plain):
     answer = send(client, IMMUNIZE, plain, headers=ASYNC)
     record = finished(client, answer)
@@ -74,6 +77,7 @@ def test_an_immunize_job_keeps_its_record_and_its_file(client, plain):
     assert send(client, VERIFY, file.content).json()["image_id"] == made.image_id
 
 
+@pytest.mark.slow
 def test_a_verify_job_keeps_the_evidence(client, guard, tampered):
     answer = send(client, VERIFY, tampered, headers=ASYNC, hidden_copy="true", name="secret.png")
     record = finished(client, answer)
@@ -133,6 +137,7 @@ def test_health_and_keys_say_what_there_is(client, guard, key):
     assert [(k.id, k.name, k.can_immunize) for k in listed.keys] == [(key.key_id, "test", True)]
 
 
+@pytest.mark.slow
 def test_another_key_can_be_named(guard, key, plain):
     other = Key.from_secret("other", bytes(range(1, 33)))
     reader = verify_only(Key.from_secret("reader", bytes(range(2, 34))))
@@ -170,6 +175,7 @@ def test_a_wish_that_cannot_be_is_refused(client, plain, route, fields):
     assert next(iter(fields)) in answer.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_the_log_tells_hashes_and_never_names(client, guard, tampered):
     answer = send(client, VERIFY, tampered, name="Ms Whistleblower.png")
     request_id = answer.headers["request-id"]

@@ -101,6 +101,7 @@ def test_the_role_metrics_reads_metrics_and_nothing_else(guarded, secrets, prote
         assert (answer.status_code, error_of(answer)) == (403, "forbidden")
 
 
+@pytest.mark.slow
 def test_the_coarse_answer_holds_nothing_finer(guarded, secrets, guard, tampered):
     headers = bearing(secrets[1]["verify-coarse"])
     plain = send(guarded, "/v1/verify", tampered, headers=headers, hidden_copy="true").json()

@@ -50,6 +50,7 @@ def restarts(client):
     return [r["reason"] for r in client.records if r["event"] == "worker replaced"]
 
 
+@pytest.mark.slow
 def test_a_worker_gives_what_the_library_gives(crowd, guard, plain, tampered):
     verdict = send(crowd, VERIFY, tampered, recover="false").json()
     assert verdict == guard.verify(tampered, recover=False).to_dict()
@@ -69,6 +70,7 @@ def test_a_worker_that_dies_costs_its_job_alone(crowd, long_work, protected):
     assert restarts(crowd)[-1] == "internal"
 
 
+@pytest.mark.slow
 def test_an_idle_worker_that_dies_costs_nothing(crowd, protected):
     os.kill(pid_of(crowd), signal.SIGKILL)
     wait_until(lambda: not crowd.service.workers[0].alive, "its end")
@@ -76,6 +78,7 @@ def test_an_idle_worker_that_dies_costs_nothing(crowd, protected):
     assert answer.json()["verdict"] == "intact"
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_frees_its_worker(crowd, long_work, protected):
     job = begin(crowd, long_work).headers["location"]
     before = pid_of(crowd)
@@ -86,6 +89,7 @@ def test_a_cancelled_job_frees_its_worker(crowd, long_work, protected):
     assert restarts(crowd)[-1] == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_job_has_its_time(settings, long_work, protected):
     with serving(settings, Limits(job_timeout_s=1.5, **FREE)) as client:
         answer = send(client, VERIFY, long_work)
@@ -97,6 +101,7 @@ def test_a_job_has_its_time(settings, long_work, protected):
         )
 
 
+@pytest.mark.slow
 def test_a_small_picture_has_less_time_than_a_large_one(settings, long_work, protected):
     limits = Limits(job_base_s=2.0, job_s_per_megapixel=0.01, **FREE)
     with serving(settings, limits) as client:
@@ -117,6 +122,7 @@ def test_what_a_header_says_of_a_size(plain, photograph):
     assert [megapixels_of(data) for data in (b"", b"junk", plain[:20])] == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_a_worker_has_its_memory(settings, long_work, protected):
     # What a small picture needs, and no more.
     with serving(settings, Limits(memory_bytes=700 * 2**20, **FREE)) as client:
@@ -126,6 +132,7 @@ def test_a_worker_has_its_memory(settings, long_work, protected):
         assert send(client, VERIFY, protected).json()["verdict"] == "intact"
 
 
+@pytest.mark.slow
 def test_a_service_that_cannot_work_says_so(settings):
     def started(given, limits):
         worker = ProcessWorker(given, limits)
@@ -144,6 +151,7 @@ def settings_folder():
     return Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_service(settings):
     with serving(settings, Limits(workers=2, **FREE)) as client:
         pids = [worker.pid for worker in client.service.workers]
@@ -193,6 +201,7 @@ def test_what_is_no_message_ends_the_talk(sent):
         asyncio.run(received())
 
 
+@pytest.mark.slow
 def test_a_failed_job_raises_with_its_code(settings):
     async def run():
         worker = ProcessWorker(settings, Limits())

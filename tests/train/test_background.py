@@ -156,6 +156,7 @@ def test_two_do_not_train_in_one_folder(settings, tmp_path):
     assert running(out) is None
 
 
+@pytest.mark.slow
 def test_a_log_without_a_checkpoint_is_of_no_run(settings, tmp_path):
     out = tmp_path / "run"
     (out / "checkpoints" / ".step-00000010.abcd").mkdir(parents=True)

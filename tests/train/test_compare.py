@@ -19,6 +19,7 @@ def test_every_set_of_variants_can_be_read(path, tiny):
     assert len({str(variant.config.to_table()) for variant in variants.values()}) == len(variants)
 
 
+@pytest.mark.slow
 def test_two_variants_make_a_table_and_what_is_done_is_not_done_again(tmp_path, capsys):
     variants = tmp_path / "variants.toml"
     variants.write_text("[base]\n[wide.model]\nlocalizer_width = 12\n")

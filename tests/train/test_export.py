@@ -27,6 +27,7 @@ TINY = ModelConfig(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_export_writes_a_release_that_gives_what_torch_gives(tmp_path):

@@ -91,6 +91,7 @@ def test_a_step_never_asks_the_device_for_a_number(run):
         run.step(False, 0)
 
 
+@pytest.mark.slow
 def test_averaged_networks_have_settled_norms(run):
     for _ in range(3):
         run.step(False)

@@ -112,6 +112,7 @@ def test_qualities_are_classes_or_lie_between_as_asked(photographs, config):
         assert (drawn <= set(CLASSES)) != between
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("teaching", [True, False])
 def test_lessons_make_the_loss_fall(photographs, config, teaching):
     torch.manual_seed(0)
@@ -166,6 +167,7 @@ def test_a_run_leaves_what_it_promises(tmp_path, file, capsys):
     assert "validation at step 8" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_exactly(tmp_path, file, monkeypatch):
     straight, paused = tmp_path / "straight", tmp_path / "paused"
     assert run(straight, "--steps", "6", config=file) == 0

@@ -52,6 +52,7 @@ def run(request, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_thirty_steps_make_the_loss_fall(run):
     losses = [line["loss"] for line in log(run)]
     assert len(losses) == 6
@@ -59,6 +60,7 @@ def test_thirty_steps_make_the_loss_fall(run):
     assert log(run)[-1]["skipped"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(run):
     stored = json.loads((run / "config.json").read_text())
     assert stored["name"] in ("tiny", "imuge_plus_tiny")
@@ -74,6 +76,7 @@ def test_a_run_leaves_what_it_promises(run):
     assert checkpoints.load(step).step == 30
 
 
+@pytest.mark.slow
 def test_validation_scores_are_logged(run):
     first, last = log(run, "validation")
     assert (first["step"], last["step"]) == (15, 30)
@@ -83,6 +86,7 @@ def test_validation_scores_are_logged(run):
     assert ({"template/jpeg75", "hidden_copy/none"} <= last.keys()) == keyed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [CONFIG, PAPER], ids=lambda path: path.stem)
 def test_a_run_goes_on_exactly(tmp_path, monkeypatch, config):
     straight, paused = tmp_path / "straight", tmp_path / "paused"
@@ -100,6 +104,7 @@ def test_a_run_goes_on_exactly(tmp_path, monkeypatch, config):
         assert torch.equal(tensor, ends[1].tensors[name]), name
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_drops_what_was_logged_beyond_its_checkpoint(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -111,6 +116,7 @@ def test_a_run_that_goes_on_drops_what_was_logged_beyond_its_checkpoint(tmp_path
     assert [line["step"] for line in log(out)] == [5, 10]
 
 
+@pytest.mark.slow
 def test_minutes_are_a_length_too(tmp_path):
     out = tmp_path / "run"
     assert train(out, "--minutes", "0.02") == 0
@@ -120,6 +126,7 @@ def test_minutes_are_a_length_too(tmp_path):
     assert 1.2 <= held.elapsed_s < 20
 
 
+@pytest.mark.slow
 @ours_alone
 def test_weights_can_be_started_from(run, tmp_path, capsys):
     config = tmp_path / "more.toml"
@@ -130,6 +137,7 @@ def test_weights_can_be_started_from(run, tmp_path, capsys):
     assert load_networks(out / "weights").config.code_evidence
 
 
+@pytest.mark.slow
 def test_a_full_disk_does_not_end_a_run_before_its_end(tmp_path, monkeypatch, capsys):
     from imuge.errors import ImageError
 
@@ -159,6 +167,7 @@ def test_a_full_disk_at_the_end_is_a_failure(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.splitlines()[-1].endswith("the disk is full")
 
 
+@pytest.mark.slow
 @ours_alone
 def test_what_cannot_be_run_is_said_in_one_sentence(run, tmp_path, capsys):
     other = tmp_path / "other.toml"
@@ -187,6 +196,7 @@ def test_what_cannot_be_run_is_said_in_one_sentence(run, tmp_path, capsys):
         assert message in last
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "imuge.train", "--config", str(CONFIG), "--device", "cpu"]
@@ -204,6 +214,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path):
     assert len(checkpoints.find(out / "checkpoints")) == 1
 
 
+@pytest.mark.slow
 def test_a_profile_tells_the_parts(tmp_path, capsys):
     assert train(tmp_path / "run", "--profile", "1") == 0
     table = capsys.readouterr().out
@@ -232,6 +243,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.slow
 def test_it_runs_where_only_torch_numpy_pillow_safetensors_and_tensorboard_are(tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-c", BARE, "--config", str(CONFIG), "--data", str(PHOTOGRAPHS)]

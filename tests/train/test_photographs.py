@@ -27,6 +27,7 @@ def save(path, height, width, **options):
     Image.fromarray(pixels).resize((width, height)).save(path, **options)
 
 
+@pytest.mark.slow
 def test_a_batch_holds_crops_of_the_photographs(tmp_path, tiny):
     save(tmp_path / "a.png", 200, 300)
     bank, said = load(tmp_path, dataclasses.replace(tiny.data, scales=(1.0, 1.0)))

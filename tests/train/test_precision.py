@@ -53,6 +53,7 @@ def test_nothing_is_rounded_unless_asked_for_and_able(make_run, monkeypatch):
     assert make_run(optimization={"half_on_processors": True}).half is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("capable")
 def test_a_profile_shows_both(tiny, options):
     optimization = dataclasses.replace(tiny.optimization, half_on_processors=True)

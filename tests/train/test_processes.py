@@ -25,6 +25,7 @@ def test_alone_it_is_only_itself(monkeypatch):
     assert float(processes.mean(torch.tensor(3.0))) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config", [pytest.param("tiny.toml", marks=pytest.mark.slow), "imuge_plus_tiny.toml"]
 )

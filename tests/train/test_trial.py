@@ -59,6 +59,7 @@ class NoOptimizer:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["imuge", "imuge_plus"])
 def test_after_a_first_time_a_step_stays_on_its_device(
     make_run, monkeypatch, tiny_paper, architecture
@@ -78,6 +79,7 @@ def test_after_a_first_time_a_step_stays_on_its_device(
             run.step(False, variant)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
     run = make_run(**EVERY_OPTION)
@@ -90,6 +92,7 @@ def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
         run.step(auxiliary, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", OWN.values(), ids=OWN)
 def test_every_ablation_trains(make_run, change):
     run = make_run(model=change)
@@ -245,6 +248,7 @@ def test_looking_changes_nothing(make_run):
         assert torch.equal(tensor, after.tensors[name]), name
 
 
+@pytest.mark.slow
 def test_measures_and_pictures_tell_the_same(make_run):
     run = make_run()
     for _ in range(3):
@@ -293,6 +297,7 @@ def test_compiled_attacks_and_losses_give_the_same(make_run):
     assert all(p.grad.isfinite().all() for p in run.system.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [("localizer",), ("localizer", "recoverer")])
 def test_what_is_not_trained_stays_bit_for_bit(make_run, parts):
     run = make_run(optimization={"parts": parts})

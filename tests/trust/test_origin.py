@@ -52,6 +52,7 @@ def blind(verdict):
     )
 
 
+@pytest.mark.slow
 def test_the_file_itself(judged, draft):
     verdict = judged(draft.file)
     found = verdict.provenance
@@ -71,6 +72,7 @@ def test_a_stripped_copy_gets_its_manifest_back(judged, draft):
     assert found.signer == "The Example Times"
 
 
+@pytest.mark.slow
 def test_without_sources_nothing_is_asked(judged, draft):
     found = judged(draft.file, registry=None).provenance
     assert (found.registry, found.record, found.reference) == ("not asked", None, "not comparable")
@@ -85,6 +87,7 @@ def test_the_record_is_json_without_the_thumbnail(judged, draft):
     assert "thumbnail" not in found
 
 
+@pytest.mark.slow
 def test_protected_again_over_an_edit_is_tampered(guard, sources, edited):
     alone = blind(guard.verify(edited, recover=False))
     verdict = with_provenance(alone, edited, sources)
@@ -98,6 +101,7 @@ def test_protected_again_over_an_edit_is_tampered(guard, sources, edited):
     assert guard.recover(verdict).recovered is None
 
 
+@pytest.mark.slow
 def test_what_the_mark_shows_stays_as_it_was(guard, sources, edited):
     alone = guard.verify(edited, recover=False)
     assert alone.verdict == "tampered"
@@ -146,6 +150,7 @@ def test_a_mark_without_a_record_is_pointed_out(guard, immunized, sources):
     assert any("no record of this mark" in warning for warning in verdict.warnings)
 
 
+@pytest.mark.slow
 def test_likeness_is_a_hint_and_never_a_record(guard, photograph, sources):
     data = jpeg(photograph)
     verdict = with_provenance(guard.verify(data, recover=False), data, sources)
@@ -154,6 +159,7 @@ def test_likeness_is_a_hint_and_never_a_record(guard, photograph, sources):
     assert any("Likeness is no proof" in warning for warning in verdict.warnings)
 
 
+@pytest.mark.slow
 def test_a_withdrawn_record_says_so_and_shows_nothing(guard, photograph, registry):
     data = encoded(photograph[:128, :160])
     draft, _ = published(guard, Terms(registry=registry, thumbnail=True), data)
@@ -167,6 +173,7 @@ def test_a_withdrawn_record_says_so_and_shows_nothing(guard, photograph, registr
     assert any("withdrawn" in w and "asked to" in w for w in verdict.warnings)
 
 
+@pytest.mark.slow
 def test_two_keys_that_read_are_pointed_out(guard, immunized):
     (own,) = guard.keys
     twin = replace(own, key_id="00000000", name="twin")  # reads whatever `own` reads

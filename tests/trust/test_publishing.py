@@ -44,6 +44,7 @@ def test_the_evidence_is_of_the_frame_as_published(draft, lasting, guard):
     assert np.abs(one - two).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_taken_id_is_drawn_again(guard, photograph):
     data, tried = encoded(photograph[:128, :160]), []
 
@@ -69,6 +70,7 @@ def test_after_three_taken_ids_it_gives_up(monkeypatch, draft):
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_a_second_publication_of_one_original_is_pointed_out(guard, photograph, registry):
     data = encoded(photograph[:128, :160])
     terms = Terms(registry=registry)
@@ -77,6 +79,7 @@ def test_a_second_publication_of_one_original_is_pointed_out(guard, photograph, 
     assert "published before, as record 0" in warning
 
 
+@pytest.mark.slow
 def test_a_signature_that_changes_the_picture_is_refused(
     monkeypatch, guard, photograph, other_photograph, signer
 ):

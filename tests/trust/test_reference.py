@@ -26,6 +26,7 @@ def compare(draft, lasting, guard):
     return against
 
 
+@pytest.mark.slow
 def test_what_was_published_agrees(compare, draft):
     reference, _ = compare(draft.file)
     assert reference.maximum < 1
@@ -39,6 +40,7 @@ def test_a_saved_copy_agrees(compare, draft):
     assert reference.agrees
 
 
+@pytest.mark.slow
 def test_an_edit_differs_where_it_is(compare, draft):
     forged = decoded(draft.file)
     forged[64:112, 96:160] = 255 - forged[64:112, 96:160]
@@ -54,6 +56,7 @@ def test_an_edit_differs_where_it_is(compare, draft):
     assert mask.sum() == sum(region.area_pixels for region in regions)
 
 
+@pytest.mark.slow
 def test_what_the_mark_shows_already_is_not_shown_twice(compare, draft):
     forged = decoded(draft.file)
     forged[64:112, 96:160] = 255 - forged[64:112, 96:160]
@@ -65,6 +68,7 @@ def test_what_the_mark_shows_already_is_not_shown_twice(compare, draft):
     assert not mask.any()
 
 
+@pytest.mark.slow
 def test_a_part_is_compared_as_far_as_it_goes(compare, draft, lasting):
     _, frame = compare(draft.file)
     shown = frame.shown.copy()

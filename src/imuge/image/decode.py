@@ -52,6 +52,7 @@ _TIFF_LOSSLESS = {
     *("raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "zstd", "lzma"),
     *("tiff_ccitt", "group3", "group4"),
 }
+_BAND = 256  # rows handed over at once
 _PILLOWS_GUARD = threading.Lock()
 _SUBFILE_TAG, _ORIENTATION_TAG, _DNG_TAG = 254, 274, 50706
 
@@ -296,7 +297,8 @@ def _rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | No
         notes.append(f"the picture was {_CONVERTED[image.mode]}; it is RGB now")
     elif image.mode == "RGB" and image.has_transparency_data:
         notes.append("the picture's transparent colour is an alpha channel now")
-    rgb = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    rgb = image if image.mode == mode else image.convert(mode)
     if icc is None or icc[16:20] not in {b"GRAY", b"CMYK"}:
         return rgb, icc, notes
     if grey is not None:
@@ -324,7 +326,14 @@ def _paste_srgb(rgb: Image.Image, grey: Image.Image, icc: bytes) -> None:
 
 
 def _split(image: Image.Image) -> tuple[Samples, Samples | None]:
-    """Separate colour from alpha."""
-    channels = np.asarray(image)
-    pixels = np.array(channels[..., :3], order="C")
-    return pixels, None if image.mode == "RGB" else np.array(channels[..., 3], order="C")
+    """Separate colour from alpha, in bands: Pillow hands arrays over through two copies."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    alpha = None if image.mode == "RGB" else np.empty((height, width), np.uint8)
+    for top in range(0, height, _BAND):
+        rows = slice(top, min(top + _BAND, height))
+        channels = np.asarray(image.crop((0, top, width, rows.stop)))
+        pixels[rows] = channels[..., :3]
+        if alpha is not None:
+            alpha[rows] = channels[..., 3]
+    return pixels, alpha

@@ -268,7 +268,9 @@ def straightened(seen: Spectrum, keyed: Waves, placement: Placement) -> Placemen
     return placement
 
 
-def _best_of_shape(seen: Spectrum, keyed: Waves, placement: Placement, matrix: Numbers) -> Placement:
+def _best_of_shape(
+    seen: Spectrum, keyed: Waves, placement: Placement, matrix: Numbers
+) -> Placement:
     """The placement of this shape on which the waves agree best, near the one given."""
     middle = np.array([placement.width, placement.height]) / 2
     at = placement.matrix @ middle + placement.offset

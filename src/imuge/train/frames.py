@@ -18,6 +18,7 @@ from imuge.attacks.resave import parse_chain, resave
 from imuge.model.imuge.system import System
 from imuge.model.imuge.system_protector import SystemExamined, SystemProtector
 from imuge.protection.frame import Frame, add_to_picture, published_frame, to_frame
+from imuge.protection.shaping import Shaping
 from imuge.train.imuge.publication import (
     PublicationMix,
     draw_publication,
@@ -37,9 +38,13 @@ COPIES = {
     "avif60": "avif:60",
 }
 AREA = 0.1  # of the picture, spliced
-# As the product shapes what it publishes, and a pilot in every picture.
+SHAPING = Shaping()  # the product's
 PUBLISHED = PublicationMix(
-    shaped=1.0, flat=(0.6, 0.6), level=(12.0, 12.0), chrominance=(0.5, 0.5), pilot=1.0
+    shaped=1.0,
+    flat=(SHAPING.flat, SHAPING.flat),
+    level=(SHAPING.level, SHAPING.level),
+    chrominance=(SHAPING.chrominance, SHAPING.chrominance),
+    pilot=1.0,
 )
 
 Pixels = NDArray[np.uint8]

@@ -140,6 +140,7 @@ def test_tab_goes_through_in_the_order_of_reading_and_is_seen(page):
     assert zone.value_of_css_property("outline-width") == "3px"
 
 
+@pytest.mark.slow
 def test_a_photo_is_immunized_and_compared_with_the_keyboard_alone(page, pictures):
     page.choose("#immunize-file", pictures / "photo.jpg")  # the browser's dialog is not ours
     page.shown("#immunize-form")
@@ -151,6 +152,7 @@ def test_a_photo_is_immunized_and_compared_with_the_keyboard_alone(page, picture
     assert page.find("#immunize-slider .handle").get_attribute("aria-valuenow") == "48"
 
 
+@pytest.mark.slow
 def test_progress_and_verdict_are_announced(page, pictures):
     page.run(
         "window.said = [];"

@@ -38,6 +38,7 @@ def posted(page):
     return [sent["url"] for sent in page.sent() if sent["method"] == "POST"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_picture_is_not_even_sent(page, folder):
     (folder / "notes.txt").write_text("not a picture")
     words = verify_error(page, folder / "notes.txt")
@@ -46,6 +47,7 @@ def test_a_file_that_is_no_picture_is_not_even_sent(page, folder):
     page.screenshot("not-a-picture-light")
 
 
+@pytest.mark.slow
 def test_what_only_calls_itself_a_picture_is_refused_by_the_service(page, folder):
     (folder / "fake.jpg").write_bytes(b"GIF89a nothing of the kind")
     words = verify_error(page, folder / "fake.jpg")
@@ -53,6 +55,7 @@ def test_what_only_calls_itself_a_picture_is_refused_by_the_service(page, folder
     assert len(posted(page)) == 1
 
 
+@pytest.mark.slow
 def test_a_file_beyond_the_limit_is_not_sent(page, folder):
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
     Image.fromarray(noise).save(folder / "large.png")
@@ -61,6 +64,7 @@ def test_a_file_beyond_the_limit_is_not_sent(page, folder):
     assert posted(page) == []
 
 
+@pytest.mark.slow
 def test_a_picture_of_too_many_pixels_is_not_sent(page, folder):
     Image.new("RGB", (2500, 1500)).save(folder / "wide.png")
     words = verify_error(page, folder / "wide.png")
@@ -68,6 +72,7 @@ def test_a_picture_of_too_many_pixels_is_not_sent(page, folder):
     assert posted(page) == []
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_too_small_is_told_by_the_service(page, folder):
     Image.new("RGB", (40, 30)).save(folder / "tiny.png")
     words = verify_error(page, folder / "tiny.png")
@@ -90,6 +95,7 @@ def guarded(chrome, tmp_path_factory, desk_key):
         chrome.get("about:blank")
 
 
+@pytest.mark.slow
 def test_token_then_too_many_requests_then_no_service(guarded, pictures):
     page, tokens, process = guarded
     page.open("verify")

@@ -36,6 +36,7 @@ def test_a_photo_goes_in_and_an_immunized_one_comes_out(page, pictures, desk):
     page.screenshot("immunized-light")
 
 
+@pytest.mark.slow
 def test_the_residual_is_ten_times_the_difference(page, pictures):
     page.choose("#immunize-file", pictures / "photo.jpg")
     page.shown("#immunize-form")
@@ -53,6 +54,7 @@ def test_the_residual_is_ten_times_the_difference(page, pictures):
     assert np.corrcoef(drawn.ravel(), expected.ravel())[0, 1] > 0.97
 
 
+@pytest.mark.slow
 def test_the_slider_obeys_keys_and_pointer(page, pictures):
     immunize(page, pictures / "photo.jpg")
     handle = page.shown("#immunize-slider .handle")
@@ -94,6 +96,7 @@ def test_cancel_ends_the_job_and_the_service_forgets_it(page, pictures, tmp_path
     assert status_of(page, forgotten) == 404
 
 
+@pytest.mark.slow
 def test_nothing_of_a_finished_job_is_kept(page, pictures):
     immunize(page, pictures / "photo.jpg")
     sent = page.sent()
@@ -112,6 +115,7 @@ def status_of(page, url):
     return page.run(script, url)
 
 
+@pytest.mark.slow
 def test_a_protected_photo_is_refused_and_can_be_verified_instead(page, pictures):
     page.choose("#immunize-file", pictures / "immunized.png")
     page.click("#immunize-form .primary")
@@ -124,6 +128,7 @@ def test_a_protected_photo_is_refused_and_can_be_verified_instead(page, pictures
     assert page.shown("#verify-result .badge").text.endswith("No change found")
 
 
+@pytest.mark.slow
 def test_a_photo_that_the_browser_cannot_show_is_immunized_all_the_same(page, pictures, desk):
     with Image.open(pictures / "photo.jpg") as image:
         image.save(page.downloads / "scan.tif")

@@ -36,6 +36,7 @@ def overlap(page):
     return [float(number) for number in re.findall(r"([\d.]+) %", words)]
 
 
+@pytest.mark.slow
 def test_paint_and_text_then_jpeg_75_are_found(editing):
     page = editing
     page.drag("#marks", [(0.2, 0.55), (0.3, 0.6), (0.38, 0.75), (0.3, 0.8), (0.2, 0.6)])
@@ -57,6 +58,7 @@ def test_paint_and_text_then_jpeg_75_are_found(editing):
     page.screenshot("playground-result-light")
 
 
+@pytest.mark.slow
 def test_the_true_mask_is_where_pixels_changed(editing, pictures):
     page = editing
     page.drag("#marks", [(0.2, 0.3), (0.6, 0.3)])
@@ -69,6 +71,7 @@ def test_the_true_mask_is_where_pixels_changed(editing, pictures):
     page.downloaded("immunized.edited.jpg")
 
 
+@pytest.mark.slow
 def test_what_is_verified_is_the_jpeg_that_is_saved(editing, desk):
     page = editing
     page.drag("#marks", [(0.2, 0.3), (0.6, 0.3)])
@@ -82,6 +85,7 @@ def test_what_is_verified_is_the_jpeg_that_is_saved(editing, desk):
     assert desk.verify(page.downloads / "immunized.edited.jpg").verdict == "tampered"
 
 
+@pytest.mark.slow
 def test_every_edit_can_be_taken_back_and_made_again(editing):
     page = editing
     start = seen(page)
@@ -104,6 +108,7 @@ def test_every_edit_can_be_taken_back_and_made_again(editing):
     assert (seen(page) == start).all()
 
 
+@pytest.mark.slow
 def test_a_piece_is_cut_out_and_moved_by_numbers_alone(editing):
     page = editing
     start = seen(page)
@@ -123,6 +128,7 @@ def test_a_piece_is_cut_out_and_moved_by_numbers_alone(editing):
     assert (after[outside] == start[outside]).all()
 
 
+@pytest.mark.slow
 def test_a_selection_drawn_with_the_pointer_is_removed(editing):
     page = editing
     start = seen(page)
@@ -135,6 +141,7 @@ def test_a_selection_drawn_with_the_pointer_is_removed(editing):
     assert rows.max() == pytest.approx(288, abs=4)
 
 
+@pytest.mark.slow
 def test_another_picture_is_pasted_and_nudged(editing, pictures):
     page = editing
     start = seen(page)
@@ -162,6 +169,7 @@ def test_a_stroke_with_the_keyboard_alone(editing):
     assert np.ptp(rows) == pytest.approx(23, abs=4)
 
 
+@pytest.mark.slow
 def test_escape_leaves_no_trace_of_a_piece(editing):
     page = editing
     start = seen(page)
@@ -174,6 +182,7 @@ def test_escape_leaves_no_trace_of_a_piece(editing):
     assert page.find("#edit-count").text == "No edits yet"
 
 
+@pytest.mark.slow
 def test_a_crop_is_read_all_the_same(editing):
     page = editing
     assert not page.find("#geometry-note").is_displayed()
@@ -186,6 +195,7 @@ def test_a_crop_is_read_all_the_same(editing):
     assert page.shown("#overlap").text
 
 
+@pytest.mark.slow
 def test_from_immunize_straight_into_the_playground(page, pictures):
     page.choose("#immunize-file", pictures / "photo.jpg")
     page.click("#immunize-form .primary")
@@ -197,6 +207,7 @@ def test_from_immunize_straight_into_the_playground(page, pictures):
     assert not page.find("#play-unprotected").is_displayed()
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_not_protected_is_told_so_at_once(page, pictures):
     page.open("playground")
     page.choose("#play-file", pictures / "other.png")

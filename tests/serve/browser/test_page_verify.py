@@ -38,6 +38,7 @@ def test_a_changed_copy_is_told_and_shown(verifying, pictures):
     page.screenshot("tampered-light")
 
 
+@pytest.mark.slow
 def test_the_marks_can_be_taken_away(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
@@ -51,6 +52,7 @@ def test_the_marks_can_be_taken_away(verifying, pictures):
     assert left.get_attribute("src") == marked
 
 
+@pytest.mark.slow
 def test_a_region_is_lit_by_pointer_and_by_focus(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
@@ -73,6 +75,7 @@ def test_a_region_is_lit_by_pointer_and_by_focus(verifying, pictures):
     assert right == pytest.approx(160, abs=12)
 
 
+@pytest.mark.slow
 def test_report_and_reconstruction_are_downloaded(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
@@ -97,6 +100,7 @@ def test_an_untouched_copy_is_intact_and_nothing_more(verifying, pictures):
     page.screenshot("intact-light")
 
 
+@pytest.mark.slow
 def test_a_picture_without_protection_is_no_accusation(verifying, pictures):
     page = verifying
     verify(page, pictures / "other.png")
@@ -106,6 +110,7 @@ def test_a_picture_without_protection_is_no_accusation(verifying, pictures):
     page.screenshot("unprotected-light")
 
 
+@pytest.mark.slow
 def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
@@ -142,6 +147,7 @@ SCALES = """
 """
 
 
+@pytest.mark.slow
 def test_all_pictures_are_zoomed_and_moved_together(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
@@ -167,6 +173,7 @@ def test_all_pictures_are_zoomed_and_moved_together(verifying, pictures):
     assert page.run(SCALES)[0][2] == pytest.approx(view.rect["width"], abs=1)
 
 
+@pytest.mark.slow
 def test_a_region_is_looked_at_close_up(verifying, pictures):
     page = verifying
     verify(page, pictures / "edited.jpg")
@@ -184,6 +191,7 @@ def test_a_region_is_looked_at_close_up(verifying, pictures):
     page.screenshot("close-up-light")
 
 
+@pytest.mark.slow
 def test_several_copies_in_a_list_survive_a_reload_until_they_are_cleared(verifying, pictures):
     page = verifying
     names = ["edited.jpg", "immunized.png", "other.png"]
@@ -209,6 +217,7 @@ def test_several_copies_in_a_list_survive_a_reload_until_they_are_cleared(verify
 STATES = ["! Tampered", "= No change found", "? Unprotected"]
 
 
+@pytest.mark.slow
 def test_a_sample_is_protected_changed_and_verified_with_one_click(verifying):
     page = verifying
     page.click("#verify-sample")
@@ -217,6 +226,7 @@ def test_a_sample_is_protected_changed_and_verified_with_one_click(verifying):
     page.screenshot("sample-light")
 
 
+@pytest.mark.slow
 def test_the_result_is_downloaded_as_json(verifying, pictures):
     page = verifying
     verify(page, pictures / "immunized.png")
@@ -225,6 +235,7 @@ def test_the_result_is_downloaded_as_json(verifying, pictures):
     assert (record["schema"], record["verdict"]) == ("imuge.verdict/2", "intact")
 
 
+@pytest.mark.slow
 def test_a_copy_from_the_clipboard(verifying, pictures):
     page = verifying
     page.run(
@@ -240,6 +251,7 @@ def test_a_copy_from_the_clipboard(verifying, pictures):
     assert page.shown("#verify-result .sentence").text.startswith("No change was found")
 
 
+@pytest.mark.slow
 def test_a_copy_is_dropped_on_the_page(verifying, pictures):
     page = verifying
     script = """
