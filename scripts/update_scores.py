@@ -16,6 +16,8 @@ import answers
 
 from imuge.attacks.resave import PLATFORMS
 from imuge.bench import copies
+from imuge.bench.geometry import run as geometry
+from imuge.bench.geometry import table as geometry_table
 from imuge.bench.grid.plots import plots
 from imuge.bench.grid.table import to_markdown
 from imuge.bench.jpeg import run as jpeg_simulators
@@ -32,6 +34,7 @@ MEASURED_BY = {
     "bench": f"imuge bench {VALIDATION} --out DIR",
     "peers": f"imuge bench {VALIDATION} --out DIR --grid quick --pictures 8 --peers all",
     "copies": copies.COMMAND,
+    "geometry": geometry.COMMAND,
     "commands": commands.COMMAND,
     "security": f"imuge bench security {VALIDATION} --out docs/scores",
     "presence": f"imuge bench presence {VALIDATION} --out docs/scores",
@@ -103,6 +106,7 @@ def pages() -> dict[Path, dict[str, str]]:
         },
         ROOT / "docs" / "bench.md": {
             "copies": measured("copies", copies.to_markdown),
+            "geometry": measured("geometry", geometry_table.to_markdown),
             "platforms": platforms(),
             "plots": measured("bench", lambda _: joined(*map(shown, PLOTS))),
             "bench": measured("bench", to_markdown),

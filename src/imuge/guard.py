@@ -39,7 +39,7 @@ from imuge.protection.frame import published_frame
 from imuge.protection.receive import SEARCHES as SEARCHES
 from imuge.protection.receive import Search as Search
 from imuge.protection.receive import receive
-from imuge.protection.verify import verify, with_hidden_copy, with_recovered
+from imuge.protection.verify import verify, with_hidden_copy, with_recovered, with_uncropped
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release
 
@@ -282,6 +282,7 @@ class Guard:
         *,
         recover: bool = True,
         hidden_copy: bool = False,
+        uncrop: bool = False,
         search: Search = "quick",
     ) -> Verdict:
         """Say whether a picture was changed since it was immunized, where, and what was there.
@@ -291,8 +292,10 @@ class Guard:
             recover: Whether to reconstruct tampered regions.
             hidden_copy: Whether to render the whole hidden copy too, for a person to look at; the
                 verdict checks a sample of it in any case.
-            search: "off" takes a copy to be whole and upright; "quick" also finds parts, quarter
-                turns and mirror images; "full" turns to 45° as well, in seconds more.
+            uncrop: Whether to show what was cut away from a part, as `uncrop` does.
+            search: "off" takes a copy to be whole and upright; "quick" also finds parts, turns,
+                mirror images, and copies inside a larger picture; "full" also copies stretched in
+                one direction, and small ones in large screenshots, in seconds more.
 
         Raises:
             ImageError: the picture cannot be read or is of a kind not taken.
@@ -312,6 +315,8 @@ class Guard:
             verdict = verify(self.engine, picture, self.keys, recover=False, search=search)
         if recover:
             verdict = self.recover(verdict)
+        if uncrop:
+            verdict = self.uncrop(verdict)
         return self.hidden_copy(verdict) if hidden_copy else verdict
 
     @overload
@@ -376,6 +381,31 @@ class Guard:
         """
         with step(self._progress, "hidden copy"):
             return with_hidden_copy(self.engine, verdict)
+
+    def uncrop(self, verdict: Verdict) -> Verdict:
+        """The verdict on a part of a picture, with what was cut away from it.
+
+        What was cut away is a rough reconstruction from the hidden code that the part still holds,
+        and hatched where none is left. It takes the full key: who can verify only sees nothing.
+
+        Args:
+            verdict: As `verify` gave it.
+
+        Returns:
+            The verdict with `uncropped`, (h, w, 3) on the frame of `geometry`; as it was where the
+            copy is whole, was not read, or was read with a verify-only key.
+
+        Raises:
+            ConfigError: the verdict was made elsewhere, or with other weights.
+
+        Example:
+            >>> from imuge import Guard
+            >>> guard = Guard("newsdesk")
+            >>> guard.uncrop(guard.verify("suspicious.png")).uncropped is None  # it is whole
+            True
+        """
+        with step(self._progress, "uncrop"):
+            return with_uncropped(self.engine, verdict)
 
     def _keys_with(self, key: AnyKey | None) -> list[Key]:
         """All keys to look with, the one to immunize with first."""

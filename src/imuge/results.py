@@ -116,6 +116,8 @@ class Geometry:
     outline: tuple[tuple[float, float], ...]  # the copy's corners, fractions of what was published
     share: float  # of the published picture that the copy shows, 0..1
     placed_by: Literal["pilot", "edges"]  # found, or taken to be whole and upright
+    # Where the copy shows something around it: the published picture's corners in its pixels.
+    within: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,8 @@ class Verdict:
     lost_mask: NDArray[np.bool_] | None = field(repr=False, compare=False, default=None)
     recovered: Pixels | None = field(repr=False, compare=False, default=None)
     hidden_copy_image: Pixels | None = field(repr=False, compare=False, default=None)
+    # The whole published picture on its frame, what was cut away as its hidden code tells it.
+    uncropped: Pixels | None = field(repr=False, compare=False, default=None)
     # What `Guard.recover` and `Guard.hidden_copy` go on from; for imuge's own eyes.
     evidence: object = field(repr=False, compare=False, default=None)
 

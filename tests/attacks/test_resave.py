@@ -12,6 +12,7 @@ from imuge.attacks.resave import (
     Step,
     carried,
     parse_chain,
+    placed,
     resave,
     resave_to_bytes,
 )
@@ -221,3 +222,36 @@ def test_a_turned_picture_shows_none_of_what_lies_outside(degrees, shape):
     turned = resave(white, (Step("rotate", degrees),))
     assert turned.min() > 200  # black corners would be 0
     assert turned.size > 0.1 * white.size
+
+
+@pytest.mark.parametrize(
+    ("chain", "wanted"),
+    [
+        ("crop:0.5", None),
+        ("flip", [[-1, 0, 120], [0, 1, 0]]),
+        ("rotate:90", [[0, 1, 0], [-1, 0, 80]]),
+        ("stretch:2,jpeg:70", [[0.5, 0, 0], [0, 1, 0]]),
+        ("pad:8", [[1, 0, -8], [0, 1, -8]]),
+    ],
+)
+def test_where_a_chain_puts_pixels_is_known_exactly(chain, wanted):
+    found = placed((80, 120), parse_chain(chain), seed=4)
+    if wanted is None:  # somewhere
+        np.testing.assert_allclose(found[:, :2], np.eye(2), atol=1e-3)
+        left, top = np.rint(found[:, 2]).astype(int)
+        mask = np.zeros((80, 120), bool)
+        mask[top : top + 40, left : left + 60] = True
+        assert carried(mask, parse_chain(chain), seed=4).all()
+    else:
+        np.testing.assert_allclose(found, wanted, atol=2e-3)
+
+
+def test_a_page_shows_the_picture_on_a_screen_and_nothing_else_of_it():
+    mask = np.ones((300, 500), bool)
+    chain = parse_chain("page:0.7")
+    moved, back = carried(mask, chain, seed=2), placed((300, 500), chain, seed=2)
+    assert moved.shape == (1080, 1920)
+    assert moved.sum() == pytest.approx(0.7 * 1920 * 0.7 * 1920 * 0.6, rel=0.01)
+    rows, columns = np.nonzero(moved)
+    corner = back @ (columns.min(), rows.min(), 1)
+    np.testing.assert_allclose(corner, (0, 0), atol=1)

@@ -117,7 +117,8 @@ def test_the_report_is_where_it_is_said_to_be(folder, imuge):
     assert result.exit_code == EXIT_STATUS["tampered"]
     assert "Reports: some/report" in result.stderr
     written = {path.name for path in (folder / "some/report").iterdir()}
-    assert {f"tampered.{ending}" for ending in REPORT_ENDINGS} <= written
+    whole = set(REPORT_ENDINGS) - {"uncropped.png"}  # of which nothing was cut away
+    assert {f"tampered.{ending}" for ending in whole} <= written
     assert "protected.mask.png" in written
     known = {f"{stem}.{ending}" for stem in ("tampered", "protected") for ending in REPORT_ENDINGS}
     assert written <= known
@@ -262,6 +263,10 @@ def test_a_part_is_found_by_searching_and_not_without(imuge, folder, guard, othe
     assert json.loads(found.stdout)["geometry"]["turn"] in (90, -90)
     assert "is turned by" in imuge("verify", "turned.png", "--out", "r").stdout
     assert "<svg" in (folder / "r" / "turned.report.html").read_text()
+    Image.fromarray(published[60:470, 40:480]).save(folder / "part.png")
+    assert "of what was published" in imuge("verify", "part.png", "--out", "r").stdout
+    with Image.open(folder / "r" / "part.uncropped.png") as whole:
+        assert whole.size == (384, 384)
     assert imuge("verify", "turned.png", "--search", "off").exit_code == 13
     assert imuge("verify", "turned.png", "--search", "wide").exit_code == USAGE
 

@@ -34,3 +34,12 @@ def test_what_is_out_of_range_is_clipped():
     assert to_pixels(np.array([[[-0.2]], [[0.5]], [[1.7]]], np.float32)).tolist() == [
         [[0, 128, 255]]
     ]
+
+
+def test_the_window_holds_what_is_there_and_no_more_than_needed():
+    pixels = np.zeros((70, 100, 3), np.uint8)
+    assert to_canvas(pixels).window == (slice(0, 80), slice(0, 112))
+    shown = np.zeros((70, 100), bool)
+    shown[20:60, 33:48] = True
+    assert to_canvas(pixels, shown).window == (slice(16, 64), slice(32, 48))
+    assert to_canvas(pixels, np.zeros((70, 100), bool)).window == (slice(0, 80), slice(0, 112))

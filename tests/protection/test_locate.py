@@ -7,8 +7,10 @@ from imuge.keys import verify_only
 from imuge.protection.in_copy import in_copy
 from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import (
+    OVER,
     RIM,
     Located,
+    carried_on,
     find_regions,
     is_too_faint,
     judged,
@@ -130,3 +132,22 @@ def test_what_a_copy_does_not_show_is_not_judged_nor_the_rim_of_a_cut():
     inner = judged(shown)
     assert not inner[:, : 20 + RIM].any()
     assert inner[:, 20 + RIM :].all(), "the frame's own edge is no cut"
+
+
+def test_a_region_that_a_cut_goes_through_ends_at_the_cut_and_the_rim_alone_is_none():
+    shown = np.zeros((96, 96), bool)
+    shown[:, 20:] = True
+    found = np.zeros((96, 96), np.float32)
+    found[40:60, 20 : 20 + RIM + 6] = 0.95  # six of its columns can be judged
+    found[10:30, 20 : 20 + RIM] = 0.95  # none
+    carried = carried_on(found, shown)
+    regions = find_regions(carried, threshold=0.9, minimum_area=100, counted=judged(shown))
+    assert len(regions.regions) == 1
+    assert regions.mask[45, 20:30].all(), "up to the cut"
+    assert not regions.mask[10:30].any()
+    assert not carried[:, : 20 - OVER].any()
+    # Its rim goes along, and does not speak.
+    assert (
+        find_regions(carried, threshold=0.9, minimum_area=121, counted=judged(shown)).mask.sum()
+        == 0
+    )

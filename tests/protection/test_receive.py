@@ -9,9 +9,11 @@ from imuge.guard import Guard
 from imuge.image import from_array
 from imuge.keys import PRESENCE_THRESHOLD, new_key, verify_only
 from imuge.keys.reading import TAG_FALSE_ACCEPTANCE
+from imuge.protection import receive as receiving
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import add_to_picture, published_frame
-from imuge.protection.pilot import hits, pattern, spectrum
+from imuge.protection.peaks import Maps, hits
+from imuge.protection.pilot import pattern, spectrum
 from imuge.protection.receive import MOST_PLACES, receive
 
 
@@ -99,7 +101,7 @@ def test_only_the_beacon_decides(guard, small, keyed):
     frame = published_frame(320, 240)
     strong = np.repeat(3 * pattern(keyed, *frame.size)[..., None], 3, 2)
     waved = add_to_picture(small, strong, frame)
-    assert hits(spectrum(waved), keyed)[0].score > 8
+    assert hits(Maps(spectrum(waved)), keyed)[0].score > 8
     assert guard.verify(waved).verdict == "unprotected"
 
 
@@ -130,14 +132,72 @@ def test_a_quick_search_finds_quarter_turns_mirroring_and_parts(guard, published
     assert "shows 61% of what was published" in part.sentence
 
 
-@pytest.mark.slow
-def test_a_full_search_finds_turns_that_a_quick_one_does_not(guard, published):
+@pytest.mark.parametrize("degrees", [12, pytest.param(-37, marks=pytest.mark.slow)])
+def test_a_quick_search_finds_every_turn(guard, key, published, degrees):
     image = Image.fromarray(published)
-    copy = np.asarray(image.rotate(-12, Image.Resampling.BICUBIC).crop((70, 70, 442, 442)))
-    assert guard.verify(copy).verdict == "unprotected"
-    verdict = guard.verify(copy, search="full")
-    assert verdict.verdict == "intact"
-    assert verdict.geometry.turn == pytest.approx(12, abs=0.2)
+    turned = image.rotate(-degrees, Image.Resampling.BICUBIC).crop((80, 80, 432, 432))
+    received = receive(guard.engine, np.asarray(turned), [key])
+    assert received.reading.message is not None
+    assert received.placement.turn == pytest.approx(degrees, abs=0.2)
+
+
+@pytest.mark.slow
+def test_a_full_search_finds_unlike_scales_that_a_quick_one_does_not(guard, key, published):
+    copy = np.asarray(Image.fromarray(published).resize((780, 520), Image.Resampling.LANCZOS))
+    assert not receive(guard.engine, copy, [key]).piloted
+    received = receive(guard.engine, copy, [key], search="full")
+    assert received.reading.message is not None
+    assert received.piloted
+    np.testing.assert_allclose(received.placement.corners()[2], (384, 384), atol=0.5)
+
+
+def on_a_page(copy, left=150, top=90, size=(800, 760)):
+    page = np.full((*size, 3), 255, np.uint8)
+    page[20::24, 40:-40] = 60
+    page[top : top + copy.shape[0], left : left + copy.shape[1]] = copy
+    return page
+
+
+def test_a_copy_inside_something_larger_is_read(guard, key, published):
+    received = receive(guard.engine, on_a_page(published), [key])
+    assert received.reading.message is not None
+    assert received.canvas.shown is None, "all of the frame is there"
+    corners = received.placement.at(np.array([(150.0, 90.0), (662.0, 602.0)]))
+    np.testing.assert_allclose(corners, [(0, 0), (384, 384)], atol=0.5)
+
+
+@pytest.mark.slow
+def test_a_copy_inside_something_larger_is_judged_and_what_is_around_it_is_not(guard, published):
+    changed = published.copy()
+    changed[200:300, 150:260] = published[20:120, 350:460]
+    for copy, finding in ((published, "intact"), (changed, "tampered")):
+        verdict = guard.verify(on_a_page(copy))
+        assert verdict.verdict == finding, verdict.sentence
+        assert "lies inside a larger picture" in verdict.sentence
+        assert verdict.geometry.share == 1
+        corners = [(150, 90), (662, 90), (662, 602), (150, 602)]
+        np.testing.assert_allclose(verdict.geometry.within, corners, atol=1.5)
+    left, top, right, bottom = verdict.regions[0].box
+    np.testing.assert_allclose((left, top, right, bottom), (300, 290, 410, 390), atol=12)
+
+
+@pytest.mark.slow
+def test_windows_find_what_is_small_on_a_page(guard, key, published, monkeypatch):
+    """Where nothing stands out in the whole, a full search looks at its parts."""
+    page, sizes = on_a_page(published), []
+    real = receiving.spectrum
+
+    def deaf(pixels):
+        sizes.append(pixels.shape[:2])
+        return real(np.zeros_like(pixels) if pixels.shape == page.shape else pixels)
+
+    monkeypatch.setattr(receiving, "spectrum", deaf)
+    received = receive(guard.engine, page, [key], search="full")
+    assert len(sizes) == 10
+    assert set(sizes[1:]) == {(400, 380)}
+    assert received.reading.message is not None
+    corner = received.placement.at(np.array([(150.0, 90.0)]))
+    np.testing.assert_allclose(corner, [(0, 0)], atol=0.5)
 
 
 @pytest.mark.slow

@@ -107,6 +107,10 @@ def test_an_intact_picture_is_told_how_small_a_change_may_be():
         ({"turn": -0.2}, "; it is turned by -0.2°."),
         ({"stretch": 0.8}, "; it is stretched by 1.25."),
         (
+            {"within": ((9, 9), (99, 9), (99, 99), (9, 99)), "turn": 9},
+            "; it is turned by 9° and lies inside a larger picture, of whose rest nothing is said.",
+        ),
+        (
             {"share": 0.5, "turn": 180, "stretch": 1.1},
             "; it shows 50% of what was published, is turned by 180° and is stretched by 1.10.",
         ),

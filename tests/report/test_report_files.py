@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -44,6 +45,18 @@ def test_reconstructions_are_exact_and_say_what_they_are(name, make_verdict, tmp
     picture = _open(tmp_path / f"p.{name}.png")
     assert (np.asarray(picture) == verdict.recovered).all()
     assert picture.text["Description"] == RECONSTRUCTION
+
+
+def test_a_part_has_its_whole_picture_beside_it(make_verdict, tmp_path):
+    part = make_verdict()
+    part = replace(part, uncropped=part.image)
+    write_report(part, tmp_path, "p")
+    picture = _open(tmp_path / "p.uncropped.png")
+    assert (np.asarray(picture) == part.image).all()
+    assert picture.text["Description"] == RECONSTRUCTION
+    assert 'href="p.uncropped.png"' in (tmp_path / "p.report.html").read_text("utf-8")
+    write_report(make_verdict(), tmp_path, "p", overwrite=True)
+    assert not (tmp_path / "p.uncropped.png").exists()
 
 
 @pytest.mark.parametrize("finding", EXIT_STATUS)

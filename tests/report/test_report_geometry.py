@@ -20,6 +20,7 @@ WHOLE = Geometry(
     share=1.0,
     placed_by="pilot",
 )
+OUTER = ((10.0, 10.0), (150.0, 10.0), (150.0, 110.0), (10.0, 110.0))
 PART = replace(WHOLE, share=0.25, outline=((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)))
 
 
@@ -34,6 +35,7 @@ PART = replace(WHOLE, share=0.25, outline=((0.25, 0.25), (0.75, 0.25), (0.75, 0.
         ({"mirrored": True}, "Whole, mirrored"),
         ({"stretch": 1.25}, "Whole, 1.25 times wider for its other side"),
         ({"stretch": 0.8}, "Whole, 1.25 times taller for its other side"),
+        ({"within": OUTER}, "Whole, inside a larger picture, of whose rest nothing is said"),
     ],
 )
 def test_what_was_done_to_the_whole_picture_in_words(changes, words):
@@ -45,6 +47,7 @@ def test_only_what_is_a_part_or_turned_is_drawn(make_verdict):
     assert drawing_section(make_verdict("unprotected")) == ""
     assert "<svg" in drawing_section(make_verdict(geometry=PART))
     assert "<svg" in drawing_section(make_verdict(geometry=replace(WHOLE, mirrored=True)))
+    assert "<svg" in drawing_section(make_verdict(geometry=replace(WHOLE, within=OUTER)))
 
 
 def test_the_drawing_puts_the_copy_where_it_was(make_verdict):
@@ -67,3 +70,13 @@ def test_the_page_has_words_numbers_and_drawing(make_verdict):
     assert "top left 25.0 %, 25.0 %" in page
     assert "Smallest change that would be seen here" in page
     assert "about 23 × 23 pixels of this copy" in page
+
+
+def test_what_was_cut_away_is_shown_when_somebody_asks(make_verdict):
+    made = datetime(2026, 11, 26, tzinfo=UTC)
+    part = make_verdict(geometry=PART)
+    assert "cut away</summary>" not in build_page(part, "p", file_facts={}, made=made)
+    page = build_page(replace(part, uncropped=part.image), "p", file_facts={}, made=made)
+    (section,) = re.findall("<details><summary>Show what was cut away.*?</details>", page)
+    assert "rough reconstruction" in section
+    assert "data:image/jpeg;base64," in section

@@ -9,7 +9,9 @@ from serve_client import ASYNC, decoded, encoded, error_of, finished, send, serv
 from imuge.guard import Guard
 from imuge.keys import Key, verify_only
 from imuge.serve.coarse import coarse_mask
+from imuge.serve.form_fields import verify_task
 from imuge.serve.schema import Health, ImmunizedRecord, JobRecord, KeyList, VerdictRecord
+from imuge.serve.tasks import perform
 
 IMMUNIZE, VERIFY = "/v1/immunize", "/v1/verify"
 
@@ -92,6 +94,14 @@ def test_a_verify_job_keeps_the_evidence(client, guard, tampered):
     assert "<script" not in report.text
     assert "secret" not in report.text
     assert files["recovered"].headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_what_was_cut_away_from_a_part_is_evidence_for_who_sees_all(guard, immunized, coarse):
+    part = encoded(np.ascontiguousarray(immunized.image[:236]))
+    task = verify_task({"uncrop": "true"}, coarse=coarse, files=True, max_pixels=10**6)
+    names = [file.name for file in perform(guard, task, part).files]
+    assert ("uncropped" in names) != coarse
 
 
 def test_a_sound_picture_has_no_reconstruction(client, protected):

@@ -1,15 +1,19 @@
 """What moves a picture's pixels to other places: scaling, cutting, turning, a rim around.
 
-All take a picture or, as a grey one, the mask that belongs to it, and move both alike.
+All take a picture or, as a plane of one number a pixel, the mask or the positions that belong to
+it, and move all alike.
 """
 
 import math
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 PHONE = 1080  # pixels across
 BAR = 0.1  # of the phone's width, above and below
+SCREEN = (1920, 1080)  # pixels, of a page on a desk
+PAGE_HEIGHT = 0.94  # of the screen that a picture on a page may fill
+LINE = 18  # pixels, of text on it
 
 
 def resize(image: Image.Image, factor: float, _rng: np.random.Generator) -> Image.Image:
@@ -81,6 +85,32 @@ def screenshot(image: Image.Image, _value: float, rng: np.random.Generator) -> I
     return ImageOps.expand(shown, (0, round(BAR * PHONE)), _ground(image, "#202124"))
 
 
+def page(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
+    """Show it on `share` of a page's width at the most, beside text, as a browser does."""
+    across, down = SCREEN
+    factor = min(share * across / image.width, PAGE_HEIGHT * down / image.height)
+    shown = resize(image, factor, rng)
+    left = int(rng.integers(across - shown.width + 1))
+    top = int(rng.integers(down - shown.height + 1))
+    made = Image.new(image.mode, SCREEN, _ground(image, "white"))
+    if image.mode == "RGB":
+        _text(made, rng)
+    made.paste(shown, (left, top))
+    return made
+
+
+def _text(made: Image.Image, rng: np.random.Generator) -> None:
+    """Fill a page with lines of words, drawn as bars: any font would do."""
+    drawn = ImageDraw.Draw(made)
+    for top in range(LINE, made.height - LINE, 2 * LINE):
+        left = 2 * LINE
+        while left < made.width - 8 * LINE:
+            width = int(rng.integers(LINE, 8 * LINE))
+            if rng.random() < 0.9:
+                drawn.rectangle((left, top, left + width, top + LINE // 2), fill="#3c4043")
+            left += width + LINE // 2
+
+
 def _ground(image: Image.Image, colour: str) -> str:
-    """What is laid around a picture; around a mask nothing."""
-    return "black" if image.mode == "L" else colour
+    """What is laid around a picture; around a mask or positions nothing."""
+    return colour if image.mode == "RGB" else "black"

@@ -31,6 +31,8 @@ from imuge.results import Pixels
 
 Filter: TypeAlias = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
+BEYOND = 8192.0  # added to positions, so that the ground around a picture is none of them
+WELL_INSIDE = 0.45  # of a side, from the middle: there no filter meets the picture's edge
 HALF = 127  # grey level of a mask above which a pixel that was scaled counts
 EXAMPLE = "jpeg:70,resize:0.7,webp:80"
 
@@ -144,11 +146,42 @@ def carried(mask: NDArray[np.bool_], chain: Sequence[Step], *, seed: int = 0) ->
         (H', W'), of the size `resave` gives; what the chain adds around a picture is False.
     """
     image = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
+    return np.asarray(_moved(image, chain, seed)) > HALF
+
+
+def placed(size: tuple[int, int], chain: Sequence[Step], *, seed: int = 0) -> NDArray[np.float64]:
+    """The map from a copy back to the picture it was made of, as a chain moves its pixels.
+
+    Args:
+        size: Height and width of the picture.
+        chain: Steps from `parse_chain`.
+        seed: That of the chain.
+
+    Returns:
+        (2, 3): where in the picture, x and y with pixels' centres at +½, a position (x, y, 1) in
+        the copy was.
+    """
+    height, width = size
+    planes = []
+    for start in np.mgrid[0:height, 0:width][::-1]:  # positions: x, then y
+        image = Image.fromarray((start + np.float32(0.5) + BEYOND).astype(np.float32))
+        planes.append(np.asarray(_moved(image, chain, seed)))
+    x, y = planes[0] - BEYOND, planes[1] - BEYOND
+    inside = (np.abs(x / width - 0.5) < WELL_INSIDE) & (np.abs(y / height - 0.5) < WELL_INSIDE)
+    rows, columns = np.nonzero(inside)
+    at = np.column_stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
+    wanted = np.column_stack([x[inside], y[inside]])
+    found: NDArray[np.float64] = np.linalg.lstsq(at, wanted.astype(float), rcond=None)[0].T
+    return found
+
+
+def _moved(image: Image.Image, chain: Sequence[Step], seed: int) -> Image.Image:
+    """A plane, moved by those steps of a chain that move anything."""
     for index, step in enumerate(chain):
         kind = STEPS[step.name]
         if isinstance(kind, Change) and kind.moves:
             image = kind.apply(image, step.value, np.random.default_rng((seed, index)))
-    return np.asarray(image) > HALF
+    return image
 
 
 def resave_to_bytes(picture: Pixels, chain: Sequence[Step], *, seed: int = 0) -> EncodedFile:
@@ -253,6 +286,7 @@ STEPS: dict[str, Encoder | Change] = {
     "stretch": Change(moves.stretch, (0.25, 4), moves=True),
     "pad": Change(moves.pad, (1, 4096), whole=True, moves=True),
     "screenshot": Change(moves.screenshot, None, moves=True),
+    "page": Change(moves.page, (0.1, 1), moves=True),
     "blur": Change(_blur, (0.1, 20)),
     "median": Change(_median, (2, 15), whole=True),
     "sharpen": Change(_sharpen, (0, 5)),

@@ -72,7 +72,7 @@ ThenOption = Annotated[
     typer.Option(
         metavar="CHAIN",
         help=f"Then re-save, scale, cut, turn or filter with real encoders, such as {EXAMPLE} "
-        "or crop:0.6,rotate:90,flip,stretch:1.1,pad:8,screenshot, or as on "
+        "or crop:0.6,rotate:90,flip,stretch:1.1,pad:8,screenshot,page:0.7, or as on "
         f"{', '.join(PLATFORMS)}.",
     ),
 ]

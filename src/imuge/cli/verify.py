@@ -38,6 +38,7 @@ REPORT_ENDINGS = (
     "overlay.png",
     "recovered.png",
     "hidden-copy.png",
+    "uncropped.png",
 )
 
 Sources = Annotated[
@@ -62,7 +63,8 @@ SearchOption = Annotated[
     Search,
     typer.Option(
         help="How far to look: off takes a copy to be whole and upright; quick also finds parts, "
-        "quarter turns and mirror images; full turns to 45 degrees, too, in seconds more."
+        "turns, mirror images and copies inside a larger picture; full also stretched ones, and "
+        "small ones in large screenshots, in seconds more."
     ),
 ]
 JsonOption = Annotated[
@@ -162,7 +164,7 @@ def _verify_one(
         return asking.about(guard.verify(given, recover=False, search=search), given), None
     with step(steps.step, "decode"):
         picture = load(given, limits=guard.limits)
-    verdict = guard.verify(picture, hidden_copy=True, search=search)
+    verdict = guard.verify(picture, hidden_copy=True, uncrop=True, search=search)
     return asking.about(verdict, given), picture
 
 

@@ -38,6 +38,24 @@ class Canvas:
         return self.image.shape[1] // BLOCK, self.image.shape[2] // BLOCK
 
     @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of `image`, multiples of 16, that hold all that is there to look at.
+
+        Networks look at no more of a part: what was filled in around it, however smooth, reads as
+        a change. A picture's border they know.
+        """
+        whole = (slice(0, self.image.shape[1]), slice(0, self.image.shape[2]))
+        if self.shown is None or not self.shown.any():
+            return whole
+        sides = []
+        for axis, limit in zip((1, 0), self.image.shape[1:], strict=True):
+            there = np.flatnonzero(self.shown.any(axis))
+            first = int(there[0]) // SIDE_MULTIPLE * SIDE_MULTIPLE
+            last = -(-(int(there[-1]) + 1) // SIDE_MULTIPLE) * SIDE_MULTIPLE
+            sides.append(slice(first, min(last, limit)))
+        return sides[0], sides[1]
+
+    @property
     def inside(self) -> NDArray[np.bool_]:
         """(rows, columns) of blocks: True where the whole block is there to look at."""
         rows, columns = self.grid

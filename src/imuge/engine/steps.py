@@ -30,6 +30,7 @@ VERDICT: Mapping[str, float] = {
 REPORT: Mapping[str, float] = {
     **VERDICT,
     "reconstruct": 4,
+    "uncrop": 4,
     "hidden copy": 4,
     "report": 6,
 }

@@ -20,22 +20,26 @@ from scipy import ndimage
 
 from imuge.image.picture import Samples
 from imuge.protection.frame import Frame, to_frame
+from imuge.protection.peaks import Maps, hits, polished
 from imuge.protection.pilot import (
-    ORIENTATIONS,
     Spectrum,
     Waveform,
     Waves,
     amplitudes,
+    cell_amplitudes,
     coherence,
-    hits,
     shifts,
+    without_shouting,
 )
 
 Array: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.float64]
 
 # Finding
-FINER = (0.0008, 0.0002)  # steps of the scale around a hit, as shares
+SURE = 9.0  # standard deviations of a hit that chance hardly makes
+FOUND = 7.0  # standard deviations of a place, likewise
+PLACED = 5.6  # standard deviations of a place from which it is read: one by chance has up to 5.4
+LEAST_SHOWN = 96.0  # frame pixels along an axis that a copy must show
 OVERLAP = 20.0  # frame pixels that a copy may seem to reach beyond its frame
 LARGEST_FRAME = 1536  # frame pixels, of a longer side that is published
 # Refining
@@ -147,64 +151,75 @@ class Candidate:
 
 
 def candidates(
-    seen: Spectrum,
+    maps: Maps,
     keyed: Waves,
     width: int,
     height: int,
     *,
-    turns: Sequence[float] = (0.0,),
+    stretches: bool = False,
     most: int = 4,
 ) -> list[Candidate]:
     """Where a copy may lie in its frame, likeliest first.
 
     Args:
-        seen: The copy's spectrum.
+        maps: Of the copy's spectrum.
         keyed: The key's waves.
         width: Of the copy, pixels.
         height: Of the copy, pixels.
-        turns: Small turns to try beside the quarter turns and mirroring, radians.
+        stretches: Whether its axes may have unlike scales.
         most: How many to give at the most; none where no waves stand out.
     """
+    seen = maps.seen
     size = np.array([width, height], float)
     found = []
-    for hit in hits(seen, keyed, turns=turns, most=3):
-        cosine, sine = np.cos(hit.turn), np.sin(hit.turn)
-        small = hit.scale * np.array([[cosine, -sine], [sine, cosine]])
-        matrix = _finer(seen, keyed, small @ ORIENTATIONS[hit.orientation] * seen.ratio)
-        for opposite in (1.0, -1.0):  # a turn by 180° has the same spectrum
-            turned = opposite * matrix
-            middle, reach = turned @ size / 2, np.abs(turned) @ size / 2
-            amplitude = amplitudes(seen, keyed, turned, np.zeros(2))
-            spans = [_span(reach[axis], middle[axis]) for axis in (0, 1)]
-            found += [
-                Candidate(
-                    score=score,
-                    placement=Placement(
-                        matrix=turned, offset=np.array([x, y]), width=width, height=height
-                    ),
-                )
-                for score, x, y in shifts(amplitude, keyed, *spans)
-            ]
-    return sorted(found, key=lambda candidate: -candidate.score)[:most]
+    for hit in hits(maps, keyed, stretches=stretches):
+        matrix = polished(seen, keyed, hit) * seen.ratio
+        middle, reach = matrix @ size / 2, np.abs(matrix) @ size / 2
+        amplitude = amplitudes(seen, keyed, matrix, np.zeros(2))
+        # A turn by 180° has the same spectrum, and the opposite phases.
+        opposite = np.conj(amplitude * np.exp(1j * keyed.phase)) * np.exp(-1j * keyed.phase)
+        both = ((1.0, amplitude), (-1.0, opposite))
+        places = _places(both, keyed, middle, [_span(one) for one in reach])
+        if hit.score > SURE and max(places)[0] < FOUND:
+            # The waves are there, and the copy is no part of a frame: a frame is part of the copy.
+            places += _places(both, keyed, middle, [_wide_span(one) for one in reach])
+        found += [
+            Candidate(
+                score=score,
+                placement=Placement(
+                    matrix=sense * matrix, offset=np.array([x, y]), width=width, height=height
+                ),
+            )
+            for score, sense, x, y in places
+        ]
+    likely = [candidate for candidate in found if candidate.score > PLACED]
+    return sorted(likely, key=lambda candidate: -candidate.score)[:most]
 
 
-def _span(reach: float, middle: float) -> Numbers:
-    """Offsets along one axis that leave a copy within the largest frame."""
-    last = max(LARGEST_FRAME - reach, reach) + OVERLAP
-    return np.arange(reach - OVERLAP, last) - middle
+def _places(
+    both: Sequence[tuple[float, Waveform]],
+    keyed: Waves,
+    middle: Numbers,
+    spans: Sequence[Numbers],
+) -> list[tuple[float, float, float, float]]:
+    """Standard deviations, sense and offset of the likeliest places, for either sense."""
+    return [
+        (score, sense, x, y)
+        for sense, amplitude in both
+        for score, x, y in shifts(
+            amplitude, keyed, *(span - sense * at for span, at in zip(spans, middle, strict=True))
+        )
+    ]
 
 
-def _finer(seen: Spectrum, keyed: Waves, matrix: Numbers) -> Numbers:
-    """The scale around a hit at which the waves are strongest."""
+def _span(reach: float) -> Numbers:
+    """Where along one axis the middle of a copy may lie that is within the largest frame."""
+    return np.arange(reach - OVERLAP, max(LARGEST_FRAME - reach, reach) + OVERLAP)
 
-    def strength(scale: float) -> float:
-        found = amplitudes(seen, keyed, matrix * scale, np.zeros(2))
-        return float((np.abs(found) ** 2).sum())
 
-    best = 1.0
-    for step in FINER:
-        best = max((best * (1 + step * i) for i in range(-4, 5)), key=strength)
-    return matrix * best
+def _wide_span(reach: float) -> Numbers:
+    """The same of a copy that shows something else, too."""
+    return np.arange(LEAST_SHOWN - reach, LARGEST_FRAME - LEAST_SHOWN + reach)
 
 
 def refined(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
@@ -239,23 +254,35 @@ def refined(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
 
 
 def straightened(seen: Spectrum, keyed: Waves, placement: Placement) -> Placement:
-    """The upright placement of one scale that is nearest, where the waves say hardly less for it.
+    """The plainest placement that is near, if the waves say hardly less for it.
 
-    Most parts are cut, not turned; of a small one the phases alone tell a turn only roughly.
+    Most parts are cut, not turned, and scaled alike on both axes; of a small one the phases alone
+    tell the rest only roughly.
     """
+    alike = placement.orientation * placement.scale
+    upright = placement.matrix * np.abs(placement.orientation)
+    for matrix in (alike, upright):
+        plain = _best_of_shape(seen, keyed, placement, matrix)
+        if hardly_worse(seen, keyed, plain, placement):
+            return plain
+    return placement
+
+
+def _best_of_shape(
+    seen: Spectrum, keyed: Waves, placement: Placement, matrix: Numbers
+) -> Placement:
+    """The placement of this shape on which the waves agree best, near the one given."""
     middle = np.array([placement.width, placement.height]) / 2
     at = placement.matrix @ middle + placement.offset
     steps = np.arange(-NUDGE, NUDGE + NUDGE_STEP / 2, NUDGE_STEP)
     found = []
     for stretch in STRETCHES:
-        matrix = placement.orientation * placement.scale * stretch
-        offset = at - matrix @ middle
-        score, x, y = shifts(amplitudes(seen, keyed, matrix, offset), keyed, steps, steps, most=1)[
-            0
-        ]
-        found.append((score, replace(placement, matrix=matrix, offset=offset + np.array([x, y]))))
-    plain = max(found, key=lambda one: one[0])[1]
-    return plain if hardly_worse(seen, keyed, plain, placement) else placement
+        grown = matrix * stretch
+        offset = at - grown @ middle
+        amplitude = amplitudes(seen, keyed, grown, offset)
+        score, x, y = shifts(amplitude, keyed, steps, steps, most=1)[0]
+        found.append((score, replace(placement, matrix=grown, offset=offset + np.array([x, y]))))
+    return max(found, key=lambda one: one[0])[1]
 
 
 def hardly_worse(seen: Spectrum, keyed: Waves, plain: Placement, placement: Placement) -> bool:
@@ -279,17 +306,14 @@ def local_amplitudes(
         The windows' centres in the copy's pixels, (N, 2), and the waves' amplitudes, (N, 48).
     """
     height, width = seen.detail.shape
-    points, found = [], []
-    for down in range(2 * WINDOWS - 1):
-        for across in range(2 * WINDOWS - 1):
-            top, left = down * height // (2 * WINDOWS), across * width // (2 * WINDOWS)
-            rows, columns = (
-                slice(top, top + height // WINDOWS),
-                slice(left, left + width // WINDOWS),
-            )
-            found.append(amplitudes(seen, keyed, placement.matrix, placement.offset, rows, columns))
-            points.append(((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2))
-    return np.array(points) / np.array(seen.ratio), np.array(found)
+    cells = 2 * WINDOWS
+    rows, columns = (np.linspace(0, side, cells + 1).astype(int) for side in (height, width))
+    each = cell_amplitudes(seen, keyed, placement.matrix, placement.offset, rows, columns)
+    windows = each[:-1, :-1] + each[:-1, 1:] + each[1:, :-1] + each[1:, 1:]
+    found = np.array([without_shouting(one) for one in windows.reshape(-1, each.shape[-1])])
+    middles = np.meshgrid((columns[:-2] + columns[2:]) / 2, (rows[:-2] + rows[2:]) / 2)
+    points = np.column_stack([middle.ravel() for middle in middles])
+    return points / np.array(seen.ratio), found
 
 
 def _phase_fit(keyed: Waves, points: Numbers, found: Waveform, weights: Numbers) -> Numbers:

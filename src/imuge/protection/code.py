@@ -130,6 +130,14 @@ def find_code(
     return HiddenCode(gather_code(revealed, outside, permutations, signs), permutations)
 
 
+def survived(codes: Array) -> NDArray[np.bool_]:
+    """(h, w): True where any description of a block is left of gathered codes."""
+    left = np.zeros(codes.shape[1:], bool)
+    for part in descriptions(codes):
+        left |= part[-1] > 0
+    return left
+
+
 def code_clues(codes: Array, visible: Array) -> Array:
     """Where the hidden copy and the visible picture disagree, in code space.
 

@@ -24,6 +24,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 RIM = 2  # frame pixels around a piece from which its outline is drawn
 SAME_SHAPE = 0.015  # difference of both axes' scales that rounding and re-reading may make
 UPRIGHT = 0.05  # degrees
+ALL_COVERED = 0.99  # share of a copy beyond which nothing else is around what was published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +88,15 @@ def geometry(placement: Placement, size: tuple[int, int], *, placed_by_pilot: bo
     """
     corners = placement.corners()
     limits = np.array([size[1], size[0]], float)
-    outline = tuple((float(x), float(y)) for x, y in corners / limits)
+    outline = _points(corners / limits)
     across, down = np.linalg.norm(placement.matrix, axis=0)
     turn = placement.turn
     quarter = round(turn / 90) * 90
     # Of the published picture's own axes.
     stretch = float(across / down) if quarter % 180 == 0 else float(down / across)
+    share, covered = _share(corners, limits)
+    frame_corners = np.array([(0, 0), (limits[0], 0), limits, (0, limits[1])], float)
+    around = covered < ALL_COVERED
     return Geometry(
         frame=(size[1], size[0]),
         scale=placement.scale,
@@ -100,13 +104,22 @@ def geometry(placement: Placement, size: tuple[int, int], *, placed_by_pilot: bo
         mirrored=placement.mirrored,
         stretch=1.0 if abs(stretch - 1) < SAME_SHAPE else round(1 / stretch, 3),
         outline=outline,
-        share=_share(corners, limits),
+        share=share,
         placed_by="pilot" if placed_by_pilot else "edges",
+        within=_points(placement.back(frame_corners).round(1)) if around else None,
     )
 
 
-def _share(corners: NDArray[np.float64], limits: NDArray[np.float64]) -> float:
-    """How much of the frame lies in a quadrilateral: it is clipped to the frame, edge by edge."""
+def _points(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, y in points)
+
+
+def _share(corners: NDArray[np.float64], limits: NDArray[np.float64]) -> tuple[float, float]:
+    """How much of the frame lies in a quadrilateral, and how much of that lies in the frame.
+
+    It is clipped to the frame, edge by edge.
+    """
+    whole = _area(corners)
     polygon = list(corners)
     for axis in (0, 1):
         for sign, limit in ((1, 0.0), (-1, limits[axis])):
@@ -123,10 +136,14 @@ def _share(corners: NDArray[np.float64], limits: NDArray[np.float64]) -> float:
                     clipped.append(here + at * (there - here))
             polygon = clipped
             if not polygon:
-                return 0.0
-    x, y = np.array(polygon).T
-    area = 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+                return 0.0, 0.0
+    area = _area(np.array(polygon))
     share = area / float(limits.prod())
     # A frame's last row and column may be covered by a fraction only, which no message tells.
-    whole = min(0.995, float((1 - 1 / limits).prod()))
-    return 1.0 if share > whole else round(share, 4)
+    all_of_it = min(0.995, float((1 - 1 / limits).prod()))
+    return (1.0 if share > all_of_it else round(share, 4)), area / whole
+
+
+def _area(polygon: NDArray[np.float64]) -> float:
+    x, y = polygon.T
+    return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))

@@ -133,7 +133,12 @@ def regions_shown(calibration: Calibration, located: Located) -> Regions:
     """The regions at the working point for a copy that reads so clearly, of all kinds."""
     point = calibration.point(located.clarity)
     least = minimum_area(point.minimum_area, located.probability.size)
-    found = find_regions(located.probability, threshold=point.threshold, minimum_area=least)
+    found = find_regions(
+        located.probability,
+        threshold=point.threshold,
+        minimum_area=least,
+        counted=located.counted,
+    )
     if located.content is None:
         return found
     least_lost = minimum_area(point.lost_area, located.probability.size)

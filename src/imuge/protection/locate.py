@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from imuge.engine import Engine
-from imuge.engine.canvas import Canvas
+from imuge.engine.canvas import BLOCK, Canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, Message, template
 from imuge.keys.template import BEACON_CHANNELS
 from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_code
@@ -28,6 +28,7 @@ from imuge.weights import CALIBRATED_SIDE, Calibration
 
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
 RIM = 8  # frame pixels inside a cut in which nothing is judged
+OVER = 2  # frame pixels by which it goes on beyond what a copy shows
 REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
 
 Array = NDArray[np.float32]
@@ -43,6 +44,7 @@ class Located:
     signs_read: int  # how many the fraction is of
     code: HiddenCode | None  # as the full key finds it; None for a verify-only key
     content: Content | None = None  # what that code says about what is seen; None with it
+    counted: Mask | None = None  # (H, W), pixels that may speak for a region; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: M
         signs_read=signs_read,
         code=code,
         content=content,
+        counted=None if canvas.shown is None else judged(canvas.shown),
     )
 
 
@@ -111,11 +114,36 @@ def localize(
     # Blocks that reach beyond the picture were never published whole: they are no evidence.
     received = revealed.copy()
     received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
-    logits = engine.localize(canvas.image, received, expected, clues)
-    probability: Array = special.expit(logits[0, : canvas.height, : canvas.width])
+    rows, columns = canvas.window
+    blocks = tuple(slice(side.start // BLOCK, side.stop // BLOCK) for side in (rows, columns))
+    logits = engine.localize(
+        np.ascontiguousarray(canvas.image[:, rows, columns]),
+        received[:, *blocks],
+        expected[:, *blocks],
+        None if clues is None else clues[:, *blocks],
+    )
+    whole = np.zeros(canvas.image.shape[1:], np.float32)
+    whole[rows, columns] = special.expit(logits[0])
+    probability: Array = whole[: canvas.height, : canvas.width]
     if canvas.shown is not None:
-        probability[~judged(canvas.shown)] = 0
+        probability = carried_on(probability, canvas.shown)
     return probability
+
+
+def carried_on(probability: Array, shown: Mask) -> Array:
+    """Let what was found beside the rim of a cut reach the cut; 0 where there is no picture.
+
+    A region that a cut goes through ends at the cut, not short of it. Pixels of the rim speak for
+    none: they only go along.
+    """
+    inner = judged(shown)
+    if not inner.any():
+        return np.zeros_like(probability)
+    nearest = ndimage.distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    # A little further, so that an outline that is drawn between pixels does not stop short.
+    near = ndimage.binary_dilation(shown, np.ones((3, 3)), OVER)
+    reached: Array = np.where(near, probability[tuple(nearest)], np.float32(0))
+    return reached
 
 
 def judged(shown: Mask) -> Mask:
@@ -179,7 +207,9 @@ def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
     return labels, count
 
 
-def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> Regions:
+def find_regions(
+    probability: Array, *, threshold: float, minimum_area: int, counted: Mask | None = None
+) -> Regions:
     """Connected pieces of what is likely tampered, without those that are hardly sure anywhere.
 
     A piece counts by its pixels above the threshold, and has all of its pixels above one half: a
@@ -190,10 +220,12 @@ def find_regions(probability: Array, *, threshold: float, minimum_area: int) -> 
         probability: (H, W) in [0, 1].
         threshold: Above it a pixel speaks for its piece; from 0.5 to 1.
         minimum_area: So many pixels must speak for a piece.
+        counted: (H, W), pixels that may speak; None: all.
     """
     labels, count = label_pieces(probability)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
-    speaking = np.bincount(labels[probability > threshold], minlength=count + 1)
+    loud = probability > threshold if counted is None else (probability > threshold) & counted
+    speaking = np.bincount(labels[loud], minlength=count + 1)
     areas[0] = speaking[0] = 0
     kept = np.flatnonzero(speaking >= max(minimum_area, 1))
     order = kept[np.argsort(-areas[kept], kind="stable")]

@@ -7,7 +7,6 @@ are strong only where they are not seen. Wherever a copy's pixels came to lie, t
 its spectrum at places that tell its scale and turn, and their phases tell its offset.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -36,11 +35,7 @@ CLIP = 3.0  # local deviations that a pixel may have
 PADDING = 1.4  # of the transform over the picture, so that peaks between its bins are seen
 LOCAL_BINS = 25  # side of the square of bins whose mean power is the noise
 CAP = 12.0  # times the noise that one wave may count
-FEWEST_WAVES = 24  # as if at least so many had been seen, where a scale takes most out of sight
 NYQUIST = 0.49
-SCALES = (0.2, 2.2)  # frame pixels for each of the searched ones
-SCALE_STEP = 0.003
-PLAUSIBLE = 5.0  # standard deviations from which a scale is worth a look
 
 # The eight ways in which a frame's axes can lie in a copy, without and with mirroring.
 ORIENTATIONS = tuple(
@@ -112,6 +107,9 @@ class Spectrum:
         ratio: Searched pixels for each of the copy's, across and down.
         power: (n, n // 2 + 1), of the transform, rows by columns.
         noise: The same, its local mean.
+        excess: The first over the second, at most `CAP`.
+        mean: Of the excess.
+        spread: Its standard deviation.
         bins: n.
     """
 
@@ -119,17 +117,10 @@ class Spectrum:
     ratio: tuple[float, float]
     power: Array
     noise: Array
+    excess: Array
+    mean: float
+    spread: float
     bins: int
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Hit:
-    """A scale and turn at which waves stand out."""
-
-    score: float  # standard deviations
-    scale: float  # frame pixels for each searched one
-    turn: float  # radians, small, beyond the orientation
-    orientation: int  # index of `ORIENTATIONS`; the four that turn by 180° look the same
 
 
 def spectrum(pixels: Samples) -> Spectrum:
@@ -148,7 +139,17 @@ def spectrum(pixels: Samples) -> Spectrum:
     transform = fft.rfft2(detail, (bins, bins))
     power = transform.real**2 + transform.imag**2
     noise = ndimage.uniform_filter(power, LOCAL_BINS, mode="wrap") + np.float32(1e-9)
-    return Spectrum(detail=detail, ratio=ratio, power=power, noise=noise, bins=bins)
+    excess = np.minimum(power / noise, np.float32(CAP))
+    return Spectrum(
+        detail=detail,
+        ratio=ratio,
+        power=power,
+        noise=noise,
+        excess=excess,
+        mean=float(excess.mean()),
+        spread=max(float(excess.std()), 1e-9),  # 0 where all is flat
+        bins=bins,
+    )
 
 
 def _searched(pixels: Samples) -> tuple[Array, tuple[float, float]]:
@@ -164,51 +165,7 @@ def _searched(pixels: Samples) -> tuple[Array, tuple[float, float]]:
     return luminance(np.asarray(image, np.float32)), (size[0] / width, size[1] / height)
 
 
-def hits(
-    seen: Spectrum, keyed: Waves, *, turns: Sequence[float] = (0.0,), most: int = 6
-) -> list[Hit]:
-    """Look for the scales and turns at which a key's waves stand out.
-
-    Args:
-        seen: The copy's spectrum.
-        keyed: The key's waves.
-        turns: Small turns to try, radians, beside the quarter turns and mirroring.
-        most: How many to give at the most.
-
-    Returns:
-        Those above `PLAUSIBLE`, best first; of neighbours only the best. Turns by 180° look the
-        same in a spectrum, so orientations 0, 1, 4 and 5 stand for their opposites, too.
-    """
-    excess = np.minimum(seen.power / seen.noise, CAP)
-    mean, spread = float(excess.mean()), max(float(excess.std()), 1e-9)  # 0 where all is flat
-    low, high = SCALES
-    scales = np.exp(np.arange(np.log(low), np.log(high), SCALE_STEP))
-    found = []
-    for orientation in (0, 1, 4, 5):
-        for turn in turns:
-            u, v = _turned(keyed, ORIENTATIONS[orientation], turn)
-            across, down = np.outer(scales, u), np.outer(scales, v)
-            visible = np.maximum(np.abs(across), np.abs(down)) < NYQUIST
-            there = np.where(visible, _at(excess, seen.bins, across, down) - mean, 0).sum(1)
-            score = there / (spread * np.sqrt(np.maximum(visible.sum(1), FEWEST_WAVES)))
-            tops = (score >= ndimage.maximum_filter1d(score, 15)) & (score > PLAUSIBLE)
-            found += [
-                Hit(float(score[i]), float(scales[i]), float(turn), orientation)
-                for i in np.flatnonzero(tops)
-            ]
-    return sorted(found, reverse=True)[:most]
-
-
-def _turned(keyed: Waves, orientation: Numbers, turn: float) -> tuple[Numbers, Numbers]:
-    """Where the waves lie in a copy: Aᵀ f for the map A from the copy to the frame."""
-    cosine, sine = np.cos(turn), np.sin(turn)
-    matrix = np.array(((cosine, -sine), (sine, cosine))) @ orientation
-    return keyed.u * matrix[0, 0] + keyed.v * matrix[1, 0], (
-        keyed.u * matrix[0, 1] + keyed.v * matrix[1, 1]
-    )
-
-
-def _at(values: Array, bins: int, across: Numbers, down: Numbers) -> Array:
+def power_at(values: Array, bins: int, across: Numbers, down: Numbers) -> Array:
     """Values of a half spectrum at frequencies in cycles a pixel, nearest bin."""
     flip = np.where(across < 0, -1.0, 1.0)
     column = np.rint(flip * across * bins).astype(int).clip(0, values.shape[1] - 1)
@@ -217,14 +174,7 @@ def _at(values: Array, bins: int, across: Numbers, down: Numbers) -> Array:
     return picked
 
 
-def amplitudes(
-    seen: Spectrum,
-    keyed: Waves,
-    matrix: Numbers,
-    offset: Numbers,
-    rows: slice = slice(None),
-    columns: slice = slice(None),
-) -> Waveform:
+def amplitudes(seen: Spectrum, keyed: Waves, matrix: Numbers, offset: Numbers) -> Waveform:
     """Complex amplitude of every wave, its own phase taken out, in units of the noise.
 
     Where the placement is right all of them are real and positive; where it is off by a shift δ
@@ -235,27 +185,63 @@ def amplitudes(
         keyed: The key's waves.
         matrix: (2, 2), frame pixels for each of the copy's.
         offset: (2,), frame position of the copy's corner.
-        rows: Of the searched picture; all by default.
-        columns: Of the searched picture.
 
     Returns:
         (48,), 0 for waves that such a small copy cannot show.
     """
-    scaled = matrix / np.array(seen.ratio)
-    g = np.array([keyed.u, keyed.v]).T @ scaled  # cycles a searched pixel, (48, 2)
-    part = seen.detail[rows, columns]
-    x = np.arange(part.shape[1]) + 0.5 + (columns.start or 0)
-    y = np.arange(part.shape[0]) + 0.5 + (rows.start or 0)
-    along = np.exp(-2j * np.pi * np.outer(x, g[:, 0])).astype(np.complex64)
-    down = np.exp(-2j * np.pi * np.outer(y, g[:, 1])).astype(np.complex64)
-    found: Waveform = np.einsum("yk,yk->k", down, part @ along).astype(np.complex128)
+    height, width = seen.detail.shape
+    whole = cell_amplitudes(
+        seen, keyed, matrix, offset, np.array([0, height]), np.array([0, width])
+    )
+    return without_shouting(whole[0, 0])
+
+
+def cell_amplitudes(
+    seen: Spectrum,
+    keyed: Waves,
+    matrix: Numbers,
+    offset: Numbers,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> Waveform:
+    """The same in every cell of a grid; the amplitudes of several cells add up.
+
+    Args:
+        seen: The copy's spectrum.
+        keyed: The key's waves.
+        matrix: As for `amplitudes`.
+        offset: As for `amplitudes`.
+        rows: Where the cells' rows begin and the last ends, searched pixels.
+        columns: The same across.
+
+    Returns:
+        (rows of cells, columns of cells, 48), as they are: the strongest may outshout the others.
+    """
+    g = np.array([keyed.u, keyed.v]).T @ (matrix / np.array(seen.ratio))  # cycles a searched pixel
+    height, width = seen.detail.shape
+    along = np.exp(-2j * np.pi * np.outer(np.arange(width) + 0.5, g[:, 0])).astype(np.complex64)
+    down = np.exp(-2j * np.pi * np.outer(np.arange(height) + 0.5, g[:, 1])).astype(np.complex64)
+    both = np.hstack([along.real, along.imag])  # one product of real matrices
+    found: Waveform = np.empty((len(rows) - 1, len(columns) - 1, WAVES), np.complex128)
+    for j in range(len(columns) - 1):
+        part = slice(columns[j], columns[j + 1])
+        lines = seen.detail[:, part] @ both[part]
+        turned = down * (lines[:, :WAVES] + 1j * lines[:, WAVES:])
+        found[:, j] = np.add.reduceat(turned, rows[:-1])
     found *= np.exp(-1j * (keyed.phase + 2 * np.pi * (keyed.u * offset[0] + keyed.v * offset[1])))
     visible = np.abs(g).max(1) < NYQUIST
-    found *= visible / np.sqrt(_at(seen.noise, seen.bins, g[:, 0], g[:, 1]))
-    if visible.any():  # no wave outshouts the others: where one does it is the picture's
-        size = np.abs(found)
-        found *= np.minimum(1, 3 * np.median(size[visible]) / np.maximum(size, 1e-12))
+    found *= visible / np.sqrt(power_at(seen.noise, seen.bins, g[:, 0], g[:, 1]))
     return found
+
+
+def without_shouting(found: Waveform) -> Waveform:
+    """Amplitudes (48,) in which none outshouts the others: where one does it is the picture's."""
+    size = np.abs(found)
+    if not size.any():
+        return found
+    loudest = 3 * np.median(size[size > 0])
+    quiet: Waveform = found * np.minimum(1, loudest / np.maximum(size, 1e-12))
+    return quiet
 
 
 def coherence(seen: Waveform) -> float:
@@ -276,9 +262,13 @@ def shifts(
         down: The same along y.
         most: How many, from different places.
     """
-    wide = seen[:, None] * np.exp(-2j * np.pi * np.outer(keyed.u, across))
-    fit = np.real(np.exp(-2j * np.pi * np.outer(down, keyed.v)).astype(np.complex64) @ wide)
-    fit /= np.sqrt(max(float((np.abs(seen) ** 2).sum()), 1e-12) / 2)
+    plain = np.sqrt(max(float((np.abs(seen) ** 2).sum()), 1e-12) / 2)
+    wide = seen[:, None] / plain * np.exp(-2j * np.pi * np.outer(keyed.u, across))
+    high = np.exp(-2j * np.pi * np.outer(down, keyed.v))
+    # The real part alone: one product of real matrices.
+    fit = np.hstack([high.real, -high.imag]).astype(np.float32) @ np.vstack(
+        [wide.real, wide.imag]
+    ).astype(np.float32)
     near = max(1, round(3 / max(across[1] - across[0], 1e-3))) if len(across) > 1 else 1
     found = []
     for _ in range(most):

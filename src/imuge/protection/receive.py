@@ -38,6 +38,7 @@ from imuge.protection.frame import (
     size_named,
     whole_frame,
 )
+from imuge.protection.peaks import Maps
 from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
 
 Array: TypeAlias = NDArray[np.float32]
@@ -49,9 +50,8 @@ MOST_PLACES = 4  # of each key that are read
 MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
 NEAR = 4.0  # frame pixels at the corners within which a copy may lie edge to edge
 UNSURE_SIDE = 192  # of a frame up to which the waves may be too few to be found
+LONGEST = LARGEST_SIDE["fine"]  # frame pixels, of any published frame
 SEEN = 250.0  # of 255: a frame's pixel of which less is seen is no evidence
-QUICK_TURNS = np.radians(np.arange(-1.0, 1.01, 0.25))
-FULL_TURNS = np.radians(np.arange(-45.0, 45.01, 0.25))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class _Place:
     placement: Placement  # in the whole frame
     start: tuple[int, int]  # the window's first row and column, multiples of 16 frame pixels
     size: tuple[int, int]  # its height and width
-    waves: Waves | None  # by which the copy was placed
+    piloted: bool  # placed by the waves; else taken to be whole and upright
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +114,9 @@ def receive(
         pixels: (H, W, 3) uint8 or uint16.
         keys: One key or more.
         judged: (H, W), False where a pixel is no evidence; None where all are.
-        search: "off" takes a copy to be whole and upright; "quick" also looks for parts, quarter
-            turns, mirroring and turns to 1°; "full" for turns to 45°, too.
+        search: "off" takes a copy to be whole and upright; "quick" also looks for parts, turns,
+            mirroring, and for the published picture inside of a larger one; "full" also for
+            unlike scales of both axes, and in windows.
         whole_copies: Whether to try every frame edge to edge where no waves are found. Without,
             it is the fast question whether a picture is protected already: only frames so small
             that the waves may not be found are tried.
@@ -131,7 +132,7 @@ def receive(
         sides = [side for side in sides if small and side <= UNSURE_SIDE]
     alignments = MOST_PLACES + len(sides)
     places = chain(
-        _by_waves(spectrum(pixels), keys, width, height, search),
+        _by_waves(pixels, keys, search),
         _edge_to_edge(keys, width, height, sides),
     )
     best: _Read | None = None
@@ -147,29 +148,80 @@ def receive(
     return replace(received, others=_others(received, keys, alignments))
 
 
-def _by_waves(
-    seen: Spectrum, keys: Sequence[Key], width: int, height: int, search: Search
-) -> Iterator[_Place]:
+def _by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Iterator[_Place]:
     """The places that the keys' waves speak for, likeliest first."""
-    turns = {"off": np.zeros(1), "quick": QUICK_TURNS, "full": FULL_TURNS}[search]
-    found = []
-    for key in keys:
-        keyed = waves(key.root("pilot"))
-        places = candidates(seen, keyed, width, height, turns=turns, most=MOST_PLACES)
-        found += [(place.score, key, keyed, place.placement) for place in places]
-    for _, key, keyed, rough in sorted(found, key=lambda one: -one[0]):
-        placement = straightened(seen, keyed, refined(seen, keyed, rough))
-        edges = _edges(placement, [(side, side) for side in SIDES])
+    keyed = [waves(key.root("pilot")) for key in keys]
+    found = _found(pixels, keyed, stretches=search == "full")
+    if search == "full" and not found:
+        found = _in_windows(pixels, keyed)
+    for one in sorted(found, key=lambda found: -found.score):
+        key, key_waves, seen = keys[one.number], keyed[one.number], one.seen
+        placement = straightened(seen, key_waves, refined(seen, key_waves, one.placement))
+        edges = None
+        if one.start is None:
+            edges = _edges(placement, [(side, side) for side in SIDES])
         if edges is not None and (
-            _apart(edges[0], placement) < SNAP or hardly_worse(seen, keyed, edges[0], placement)
+            _apart(edges[0], placement) < SNAP or hardly_worse(seen, key_waves, edges[0], placement)
         ):
             placement, size = edges
             if search == "off" and placement.matrix[0, 0] <= 0:
                 continue
-            yield _Place(keys=[key], placement=placement, start=(0, 0), size=size, waves=keyed)
+            yield _Place(keys=[key], placement=placement, start=(0, 0), size=size, piloted=True)
         elif search != "off":
+            placement = one.in_copy(placement, pixels)
             start, size = _window(placement)
-            yield _Place(keys=[key], placement=placement, start=start, size=size, waves=keyed)
+            yield _Place(keys=[key], placement=placement, start=start, size=size, piloted=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A placement that waves speak for, of a copy or of a window in it."""
+
+    score: float
+    number: int  # of the key
+    seen: Spectrum
+    placement: Placement
+    start: tuple[int, int] | None  # the window's first row and column; None for the whole copy
+
+    def in_copy(self, placement: Placement, pixels: Samples) -> Placement:
+        """The placement of the whole copy, from that of the window."""
+        if self.start is None:
+            return placement
+        row, column = self.start
+        height, width = pixels.shape[:2]
+        offset = placement.offset - placement.matrix @ (column, row)
+        return Placement(matrix=placement.matrix, offset=offset, width=width, height=height)
+
+
+def _found(
+    pixels: Samples,
+    keyed: Sequence[Waves],
+    start: tuple[int, int] | None = None,
+    *,
+    stretches: bool = False,
+) -> list[_Found]:
+    """What the waves of all keys say of a copy, or of the window that begins at `start`."""
+    seen = spectrum(pixels)
+    maps = Maps(seen)
+    height, width = pixels.shape[:2]
+    return [
+        _Found(score=place.score, number=number, seen=seen, placement=place.placement, start=start)
+        for number, waves_of_key in enumerate(keyed)
+        for place in candidates(
+            maps, waves_of_key, width, height, stretches=stretches, most=MOST_PLACES
+        )
+    ]
+
+
+def _in_windows(pixels: Samples, keyed: Sequence[Waves]) -> list[_Found]:
+    """The same in overlapping windows: a copy may be a small part of what is shown."""
+    height, width = pixels.shape[:2]
+    found = []
+    for row in range(0, height - height // 2 + 1, max(1, height // 4)):
+        for column in range(0, width - width // 2 + 1, max(1, width // 4)):
+            part = pixels[row : row + height // 2, column : column + width // 2].copy()
+            found += _found(part, keyed, (row, column))
+    return sorted(found, key=lambda one: -one.score)[:MOST_PLACES]
 
 
 def _edge_to_edge(
@@ -179,7 +231,7 @@ def _edge_to_edge(
     for side in sides:
         frame = whole_frame(width, height, side)
         placement = edge_to_edge(width, height, frame, ORIENTATIONS[0])
-        yield _Place(keys=keys, placement=placement, start=(0, 0), size=frame.size, waves=None)
+        yield _Place(keys=keys, placement=placement, start=(0, 0), size=frame.size, piloted=False)
 
 
 def _plain_sides(width: int, height: int) -> list[int]:
@@ -215,11 +267,18 @@ def _apart(one: Placement, other: Placement) -> float:
     return float(np.abs(one.corners() - other.corners()).max())
 
 
-def _window(placement: Placement) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Start and size, rows before columns, of the part of a frame that a copy shows."""
+def _window(
+    placement: Placement, limits: tuple[int, int] = (LONGEST, LONGEST)
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Start and size, rows before columns, of the part of a frame that a copy shows.
+
+    Args:
+        placement: Of the copy.
+        limits: Height and width of the frame, if they are known.
+    """
     corners = placement.corners()
     low = np.maximum(corners.min(0), 0) // SIDE_MULTIPLE * SIDE_MULTIPLE
-    high = np.ceil(corners.max(0))
+    high = np.minimum(np.ceil(corners.max(0)), limits[::-1])
     start, size = low.astype(int), np.maximum(high - low, SIDE_MULTIPLE).astype(int)
     return (int(start[1]), int(start[0])), (int(size[1]), int(size[0]))
 
@@ -273,14 +332,14 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         if edges is not None and edges[1] == size and _apart(edges[0], placement) < SNAP:
             placement = edges[0]
         else:
-            placement = _finely(engine, copy, best, placement)
-    elif place.waves is None and reading.message is not None:
+            placement = _finely(engine, copy, best, placement, size)
+    elif not place.piloted and reading.message is not None:
         # Nobody has looked yet whether it really is whole: a row less would accuse it.
-        better = _finely(engine, copy, best, placement)
+        better = _finely(engine, copy, best, placement, size)
         placement = better if _apart(better, placement) > SNAP else placement
     if placement is not place.placement or place.size != size:
         canvas = _canvas(engine, copy, placement, size)
-        revealed = engine.reveal(canvas.image)
+        revealed = _revealed(engine, canvas)
     return Received(
         key=best.key,
         reading=reading,
@@ -288,7 +347,7 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         placement=placement,
         canvas=canvas,
         revealed=revealed,
-        piloted=place.waves is not None,
+        piloted=place.piloted,
     )
 
 
@@ -303,11 +362,13 @@ def _others(received: Received, keys: Sequence[Key], alignments: int) -> tuple[K
     )
 
 
-def _finely(engine: Engine, copy: _Copy, best: _Read, placement: Placement) -> Placement:
+def _finely(
+    engine: Engine, copy: _Copy, best: _Read, placement: Placement, size: tuple[int, int]
+) -> Placement:
     """Align a part by the template that its message names, on the window that it shows."""
     message = best.reading.message
     assert message is not None
-    (row, column), size = _window(placement)
+    (row, column), size = _window(placement, size)
 
     def reveal(place: Placement) -> tuple[Canvas, Array]:
         canvas = _canvas(engine, copy, place, size)
@@ -319,6 +380,16 @@ def _finely(engine: Engine, copy: _Copy, best: _Read, placement: Placement) -> P
     expected = template(best.key, message, top + rows, left + columns, scales=scales)
     near = placement.moved(-column, -row)
     return fine_aligned(near, expected[:, top:, left:], reveal).moved(column, row)
+
+
+def _revealed(engine: Engine, canvas: Canvas) -> Array:
+    """The payload (30, h, w) of what is there; 0 beyond, which is no observation."""
+    window = canvas.window
+    found = engine.reveal(np.ascontiguousarray(canvas.image[:, window[0], window[1]]))
+    revealed = np.zeros((len(found), *canvas.grid), np.float32)
+    rows, columns = (slice(side.start // BLOCK, side.stop // BLOCK) for side in window)
+    revealed[:, rows, columns] = found
+    return revealed
 
 
 def _canvas(engine: Engine, copy: _Copy, placement: Placement, size: tuple[int, int]) -> Canvas:

@@ -102,6 +102,8 @@ def _lies(geometry: Geometry) -> str:
         done.append(f"is turned by {geometry.turn:g}°")
     if geometry.stretch != 1:
         done.append(f"is stretched by {max(geometry.stretch, 1 / geometry.stretch):.2f}")
+    if geometry.within is not None:
+        done.append("lies inside a larger picture, of whose rest nothing is said")
     if not done:
         return ""
     return "; it " + (" and ".join([", ".join(done[:-1]), done[-1]]) if done[1:] else done[0])

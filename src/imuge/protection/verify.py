@@ -35,6 +35,7 @@ from imuge.protection.receive import Received, Search, receive
 from imuge.protection.recover import recover as reconstruct
 from imuge.protection.recover import widen
 from imuge.protection.sentences import cautions, sentence
+from imuge.protection.uncrop import uncrop
 from imuge.results import Finding, HiddenCopyCheck, Pixels, Verdict
 
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
@@ -171,6 +172,21 @@ def with_hidden_copy(engine: Engine, verdict: Verdict) -> Verdict:
     planes = [unwarp(plane, evidence.placement) for plane in np.moveaxis(rendered, 2, 0)]
     image: Pixels = np.rint(np.stack(planes, 2)).clip(0, 255).astype(np.uint8)
     return replace(verdict, hidden_copy_image=image)
+
+
+def with_uncropped(engine: Engine, verdict: Verdict) -> Verdict:
+    """A verdict on a part with what was cut away from it, where a full key read it.
+
+    Raises:
+        ConfigError: the verdict was made elsewhere, or with other weights.
+    """
+    if verdict.verdict not in ("intact", "tampered") or verdict.uncropped is not None:
+        return verdict
+    evidence = _evidence(engine, verdict)
+    code, shown = evidence.located.code, evidence.shown
+    if code is None or shown is None:
+        return verdict
+    return replace(verdict, uncropped=uncrop(engine, evidence.canvas, shown.mask, code))
 
 
 def hidden_code(verdict: Verdict) -> HiddenCode | None:

@@ -16,6 +16,8 @@ CORNER = ("top left", "top right", "bottom right", "bottom left")
 def in_words(geometry: Geometry) -> str:
     """Say what was done to the whole picture: `Shows 62 % of what was published, mirrored`."""
     said = ["whole" if geometry.share >= 1 else f"shows {percent(geometry.share)} of it"]
+    if geometry.within is not None:
+        said.append("inside a larger picture, of whose rest nothing is said")
     if geometry.mirrored:
         said.append("mirrored")
     if geometry.turn:
@@ -35,7 +37,8 @@ def _way(turn: float) -> str:
 
 def is_whole(geometry: Geometry) -> bool:
     """Whether a drawing would show nothing: the copy covers what was published, upright."""
-    return geometry.share >= 1 and not geometry.turn and not geometry.mirrored
+    alone = geometry.share >= 1 and geometry.within is None
+    return alone and not geometry.turn and not geometry.mirrored
 
 
 def rows(geometry: Geometry | None) -> dict[str, str]:
@@ -55,6 +58,23 @@ def rows(geometry: Geometry | None) -> dict[str, str]:
         "Corners of this copy there": f"{corners} <small>from the left and the top of what was "
         f"published; placed {how}</small>",
     }
+
+
+def uncropped_section(verdict: Verdict, figure: str) -> str:
+    """Show what was cut away, when somebody asks; nothing where nothing is known of it.
+
+    Args:
+        verdict: What was found.
+        figure: The picture, as HTML.
+    """
+    if verdict.uncropped is None:
+        return ""
+    return (
+        "<section><h2>What was cut away</h2><details><summary>Show what was cut away</summary>"
+        "<p>The whole published picture with this copy in its place. Around it: a rough "
+        "reconstruction from the hidden code that this copy still holds; hatched where none is "
+        f"left. Only holders of the full key can see this.</p>{figure}</details></section>"
+    )
 
 
 def drawing_section(verdict: Verdict) -> str:

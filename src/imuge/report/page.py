@@ -13,7 +13,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from imuge.report import facts
-from imuge.report.geometry import drawing_section
+from imuge.report.geometry import drawing_section, uncropped_section
 from imuge.report.overlay import MOST_NUMBERED, overlay
 from imuge.report.pictures import crop_around, preview
 from imuge.report.provenance import provenance_section
@@ -109,7 +109,7 @@ def build_page(
         made: When the report was made, with a time zone.
         drawn: What `overlay` made of the verdict; None makes it here.
         beside: Names of files that will lie beside the page: "overlay", "recovered",
-            "hidden-copy".
+            "hidden-copy", "uncropped".
 
     Returns:
         The whole page as HTML text.
@@ -120,6 +120,7 @@ def build_page(
         _comparison_section(verdict, beside),
         _places_section(verdict, drawn, beside),
         drawing_section(verdict),
+        uncropped_section(verdict, _uncropped(verdict, beside)),
         _hidden_copy_section(verdict, beside),
         facts.numbers_section(verdict, made),
         facts.warnings_section(verdict),
@@ -282,6 +283,14 @@ def _place(region: Region, verdict: Verdict) -> str:
     row = ("top", "", "bottom")[min(2, 3 * (top + bottom) // (2 * verdict.height))]
     column = ("left", "", "right")[min(2, 3 * (left + right) // (2 * verdict.width))]
     return f"{row} {column}".strip().capitalize() or "Centre"
+
+
+def _uncropped(verdict: Verdict, beside: Mapping[str, str]) -> str:
+    if verdict.uncropped is None:
+        return ""
+    caption = "Reconstruction around the copy as received"
+    address = preview(verdict.uncropped, LARGE)
+    return _figure(address, "The whole published picture", caption, beside.get("uncropped"))
 
 
 def _hidden_copy_section(verdict: Verdict, beside: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ NAME.mask.png          one grey channel: 255 where the picture changed, 0 elsewh
 NAME.overlay.png       the picture with the regions marked; both only where that could be judged
 NAME.recovered.png     what was there before, where a reconstruction exists
 NAME.hidden-copy.png   the picture as the hidden code alone tells it, where it was decoded
+NAME.uncropped.png     of a part, the whole picture: what was cut away as its code tells it
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from imuge.report.pictures import RECONSTRUCTION, png
 from imuge.results import Verdict
 
 LONGEST_NAME = 200  # bytes; file systems take 255 with the ending
-OPTIONAL = {"mask.png", "overlay.png", "recovered.png", "hidden-copy.png"}
+OPTIONAL = {"mask.png", "overlay.png", "recovered.png", "hidden-copy.png", "uncropped.png"}
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -90,6 +91,8 @@ def report_files(
         contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
         contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    if verdict.uncropped is not None:
+        contents["uncropped.png"] = png(verdict.uncropped, RECONSTRUCTION)
     page = build_page(
         verdict,
         name,

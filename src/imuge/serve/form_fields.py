@@ -11,7 +11,7 @@ from imuge.serve.refusals import Refusal
 from imuge.serve.tasks import JobTask
 
 IMMUNIZE_FIELDS = ("strength", "detail", "format", "metadata", "replace", "key", "note")
-VERIFY_FIELDS = ("recover", "hidden_copy", "search")
+VERIFY_FIELDS = ("recover", "hidden_copy", "uncrop", "search")
 METADATA = ("keep", "no-gps", "none")
 BOOLEANS = {"true": True, "false": False}
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
@@ -64,6 +64,7 @@ def verify_task(
         max_pixels=max_pixels,
         recover=_boolean(fields, "recover", default=True),
         hidden_copy=_boolean(fields, "hidden_copy", default=False),
+        uncrop=_boolean(fields, "uncrop", default=False),
         search=_choice(fields, "search", SEARCHES, "quick"),  # type: ignore[arg-type]
         coarse=coarse,
         files=files,

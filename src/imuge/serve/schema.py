@@ -115,6 +115,10 @@ class GeometryFacts(_Answer):
     )
     share: float = Field(description="Of what was published that the copy shows.")
     placed_by: Literal["pilot", "edges"]
+    within: list[tuple[float, float]] | None = Field(
+        description="Corners of the published picture in the copy's pixels, where the copy shows "
+        "something around it."
+    )
 
 
 class ProvenanceFacts(_Answer):
@@ -397,12 +401,17 @@ VERIFY_FORM = form(
             "default": "false",
             "description": "Render the whole hidden copy, for a person to look at.",
         },
+        "uncrop": {
+            **BOOLEAN,
+            "default": "false",
+            "description": "Of a part of a picture, also show what was cut away.",
+        },
         "search": {
             "type": "string",
             "enum": list(SEARCHES),
             "default": "quick",
-            "description": "off: whole and upright copies; quick: also parts, quarter turns and "
-            "mirror images; full: turns to 45 degrees, too.",
+            "description": "off: whole and upright copies; quick: also parts, turns, mirror "
+            "images and copies inside a larger picture; full: stretched ones, too.",
         },
     },
 )

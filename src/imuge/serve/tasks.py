@@ -40,7 +40,9 @@ from imuge.trust.publishing import Draft, Terms, publish
 
 Kind: TypeAlias = Literal["immunize", "verify"]
 IMMUNIZE_FILES = ("immunized", "receipt")
-VERIFY_FILES = ("report", "mask", "overlay", "recovered", "hidden-copy", "thumbnail")
+VERIFY_FILES = (
+    *("report", "mask", "overlay", "recovered", "hidden-copy", "uncropped", "thumbnail"),
+)
 TOO_MUCH_MEMORY = (
     "the picture needs more memory than the service gives to one job; use a smaller one"
 )
@@ -66,6 +68,7 @@ class JobTask:
     key: str | None = None  # 8 hexadecimal digits; None is the service's first key
     recover: bool = True
     hidden_copy: bool = False
+    uncrop: bool = False
     search: Search = "quick"
     coarse: bool = False  # the answer of the role verify-coarse
     note: str = ""  # a line for the registry's record
@@ -235,7 +238,13 @@ def _verify(
 ) -> Outcome:
     recover = task.recover and not task.coarse
     hidden_copy = task.hidden_copy and not task.coarse
-    verdict = guard.verify(picture, recover=recover, hidden_copy=hidden_copy, search=task.search)
+    verdict = guard.verify(
+        picture,
+        recover=recover,
+        hidden_copy=hidden_copy,
+        uncrop=task.uncrop and not task.coarse,
+        search=task.search,
+    )
     if sources is not None:
         verdict = with_provenance(verdict, data, sources)
     return Outcome(
@@ -261,6 +270,8 @@ def _evidence(verdict: Verdict) -> list[File]:
         pictures["recovered"] = png(verdict.recovered, RECONSTRUCTION)
     if verdict.hidden_copy_image is not None:
         pictures["hidden-copy"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
+    if verdict.uncropped is not None:
+        pictures["uncropped"] = png(verdict.uncropped, RECONSTRUCTION)
     thumbnail = None if verdict.provenance is None else verdict.provenance.thumbnail
     report = File(
         name="report",

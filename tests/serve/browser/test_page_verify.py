@@ -125,6 +125,21 @@ def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
     page.until(lambda: "reconstruction" in right.get_attribute("alt"))
 
 
+def test_what_was_cut_away_is_shown_when_asked_for(verifying, pictures, tmp_path):
+    page = verifying
+    with Image.open(pictures / "immunized.png") as image:
+        image.crop((0, 0, 384, 340)).save(tmp_path / "part.png")
+    verify(page, tmp_path / "part.png")
+    shut = page.find("#verify-result .cut-away details")
+    assert shut.text == "Show what was cut away"
+    page.click("#verify-result .cut-away summary")
+    image = page.shown("#verify-result .cut-away img")
+    page.until(lambda: page.run("return arguments[0].naturalWidth", image) == 256)
+    assert page.run("return arguments[0].naturalHeight", image) == 256
+    assert "rough reconstruction" in shut.text
+    page.screenshot("cut-away-light")
+
+
 SCALES = """
     const widths = [...document.querySelectorAll("#verify-result .plane img")]
       .map((image) => image.getBoundingClientRect());

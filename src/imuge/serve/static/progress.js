@@ -3,7 +3,7 @@
 
 const PLANS = {
   immunize: [["decode", 1], ["look", 2], ["frame", 2], ["embed", 4], ["add", 2], ["write", 2], ["verify", 8]],
-  verify: [["find", 1], ["reveal", 3], ["localize", 4], ["reconstruct", 4], ["hidden copy", 4]],
+  verify: [["find", 1], ["reveal", 3], ["localize", 4], ["reconstruct", 4], ["uncrop", 4], ["hidden copy", 4]],
 };
 
 export class Progress {

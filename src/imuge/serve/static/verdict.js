@@ -124,6 +124,7 @@ class Pictures {
     if (this.#files.has("recovered") && verdict === "tampered") this.#offer("recovered", RECONSTRUCTION, "The copy with a reconstruction in place of each change");
     if (this.#files.has("hidden-copy")) this.#offerHiddenCopy(this.#files.get("hidden-copy"));
     else if (hiddenCopy && verdict !== "unprotected") this.#askForHiddenCopy(hiddenCopy);
+    if (this.#files.has("uncropped")) this.#offerUncropped(this.#files.get("uncropped"));
     this.#choose(this.#rights[0] ?? null);
     wireMarks(this.#article, (on) => this.#viewer.setLeft(on ? marked : received));
     const recovered = this.#files.get("recovered") ?? null;
@@ -132,6 +133,16 @@ class Pictures {
 
   #offer(file, name, alt) {
     this.#rights.push({ src: this.#addresses.of(this.#files.get(file)), alt, name });
+  }
+
+  /** A part: the whole picture around it, for those who ask. */
+  #offerUncropped(blob) {
+    const image = make("img", { src: this.#addresses.of(blob), alt: "The whole published picture, the copy in its place" });
+    const told =
+      "The whole published picture with this copy in its place. Around it: a rough reconstruction from the hidden description that this copy still holds, hatched where none is left.";
+    this.#find(".cut-away").replaceChildren(
+      make("details", {}, make("summary", {}, "Show what was cut away"), make("p", { className: "hint" }, told), image),
+    );
   }
 
   #offerHiddenCopy(blob) {
@@ -328,11 +339,12 @@ async function showCoarse(article, result, address) {
 const side = (result) => Math.ceil(Math.sqrt(result.minimum_area));
 
 /** How a copy lies in what was published. */
-function lies({ share, mirrored, turn, stretch }) {
+function lies({ share, mirrored, turn, stretch, within }) {
   const told = [share < 1 ? `shows ${percent(share)} of it` : "whole"];
   if (mirrored) told.push("mirrored");
   if (turn) told.push(`turned by ${turn}°`);
   if (stretch !== 1) told.push(`stretched by ${Math.max(stretch, 1 / stretch).toFixed(2)}`);
+  if (within) told.push("inside a larger picture, of whose rest nothing is said");
   return told.join(", ");
 }
 

@@ -16,6 +16,7 @@ export function verifyForm(file, name, { recover = true, hiddenCopy = false } = 
   form.append("recover", String(recover));
   form.append("search", byId("search").value);
   form.append("hidden_copy", String(hiddenCopy));
+  form.append("uncrop", String(recover)); // of parts alone, and seen by holders of the full key
   return form;
 }
 

@@ -51,6 +51,7 @@ const STEPS = {
   verify: "Reading it back",
   find: "Looking for the protection",
   reconstruct: "Reconstructing what was there",
+  uncrop: "Rendering what was cut away",
   "hidden copy": "Rendering the hidden copy",
 };
 

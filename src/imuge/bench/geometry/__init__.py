@@ -1,0 +1,1 @@
+"""Copies that were cut, turned, mirrored, stretched or shown inside something larger."""
