@@ -276,12 +276,13 @@ def verdict(story: Story) -> Image.Image:
     """From a received copy to mask and reconstruction, in the copy's own pixels."""
     copy = story.copy(story.forged, AFTERWARDS)
     found = story.guard.verify(copy.picture)
-    assert found.probability is not None
+    probability = story.guard.probability(found)
+    assert probability is not None
     assert found.recovered is not None
     panels = [
         Panel("as published", story.published),
         Panel("received: scaled, JPEG 75", copy.picture),
-        Panel("probability of a change", grey(found.probability, 0, 1)),
+        Panel("probability of a change", grey(probability, 0, 1)),
         Panel("mask", grey(found.mask.astype(np.float32), 0, 1)),
         Panel("overlay", overlay(found)),
         Panel("reconstruction", found.recovered),

@@ -39,7 +39,13 @@ from imuge.protection.frame import published_frame
 from imuge.protection.receive import SEARCHES as SEARCHES
 from imuge.protection.receive import Search as Search
 from imuge.protection.receive import receive
-from imuge.protection.verify import verify, with_hidden_copy, with_recovered, with_uncropped
+from imuge.protection.verify import (
+    probability_of,
+    verify,
+    with_hidden_copy,
+    with_recovered,
+    with_uncropped,
+)
 from imuge.results import Immunized, Pixels, Verdict
 from imuge.weights import load_release
 
@@ -381,6 +387,22 @@ class Guard:
         """
         with step(self._progress, "hidden copy"):
             return with_hidden_copy(self.engine, verdict)
+
+    def probability(self, verdict: Verdict) -> NDArray[np.float32] | None:
+        """How likely each of the copy's pixels is changed, (H, W) in [0, 1], for maps and curves.
+
+        Before any threshold; `verdict.mask` is what counts. None where the verdict is
+        `unprotected`, `degraded` or `foreign`, or was made elsewhere.
+
+        Example:
+            >>> from imuge import Guard
+            >>> guard = Guard("newsdesk")
+            >>> verdict = guard.verify("suspicious.png")
+            >>> probability = guard.probability(verdict)
+            >>> probability.shape == verdict.mask.shape, bool(probability.max() > 0.5)
+            (True, True)
+        """
+        return probability_of(verdict)
 
     def uncrop(self, verdict: Verdict) -> Verdict:
         """The verdict on a part of a picture, with what was cut away from it.

@@ -188,7 +188,6 @@ class Verdict:
     provenance: Provenance | None = None  # None where neither credentials nor registry were asked
 
     image: Pixels = field(repr=False, compare=False)  # the picture as it was checked
-    probability: NDArray[np.float32] | None = field(repr=False, compare=False, default=None)
     mask: NDArray[np.bool_] = field(repr=False, compare=False)  # (H, W), of regions that count
     # (H, W), where the protection is lost and the content agrees; None where nothing was judged
     lost_mask: NDArray[np.bool_] | None = field(repr=False, compare=False, default=None)

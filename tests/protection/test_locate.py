@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imuge.keys import verify_only
-from imuge.protection.in_copy import in_copy
+from imuge.protection.in_copy import in_copy, probability_in_copy
 from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import (
     OVER,
@@ -116,7 +116,8 @@ def test_locating_is_what_the_product_shows(guard, key, immunized, other_photogr
     verdict = guard.verify(copy, recover=False)
     shown = regions_shown(engine.record.calibration, located)
     here = in_copy(shown, received.placement)
-    np.testing.assert_array_equal(here.probability, verdict.probability)
+    seen = probability_in_copy(shown, received.placement)
+    np.testing.assert_array_equal(seen, guard.probability(verdict))
     np.testing.assert_array_equal(here.mask, verdict.mask)
     assert here.regions == verdict.regions
     assert verdict.verdict == "tampered"

@@ -27,11 +27,11 @@ from imuge.protection.align import Placement
 from imuge.protection.code import HiddenCode
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import Detail, geometry_of
-from imuge.protection.in_copy import in_copy
+from imuge.protection.in_copy import in_copy, probability_in_copy
 from imuge.protection.locate import find_regions
 from imuge.protection.receive import Search
 from imuge.protection.recover import recover
-from imuge.protection.verify import Evidence, verify
+from imuge.protection.verify import Evidence, probability_of, verify
 from imuge.results import Finding, Pixels, Verdict
 
 PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
@@ -228,7 +228,7 @@ class ReleaseContestant:
         found = in_copy(shown, told.placement)
         return Examination(
             received=received,
-            probability=found.probability,
+            probability=probability_in_copy(shown, told.placement),
             mask=found.mask,
             evidence=ReleaseTraces(
                 placement=told.placement,
@@ -242,7 +242,7 @@ class ReleaseContestant:
     def _verify(self, received: Pixels, secret: Message) -> Examination[ReleaseTraces | None]:
         """What the product says, which is not told the message."""
         verdict = self._verdict(received, search="quick")
-        probability = verdict.probability
+        probability = probability_of(verdict)
         if probability is None:
             probability = np.zeros(verdict.mask.shape, np.float32)
         return Examination(

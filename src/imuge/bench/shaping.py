@@ -33,7 +33,7 @@ from imuge.keys import Key
 from imuge.protection.embed import Host, prepare, publish
 from imuge.protection.frame import to_frame
 from imuge.protection.shaping import Shaping, local_deviation, luminance
-from imuge.protection.verify import verify
+from imuge.protection.verify import probability_of, verify
 from imuge.results import Pixels
 
 CURVES = {
@@ -70,7 +70,8 @@ def measure(
         size = (copy.shape[1], copy.shape[0])
         true = np.asarray(Image.fromarray(forged.mask).resize(size, Image.Resampling.NEAREST))
         clean = np.asarray(Image.fromarray(host).resize(size, Image.Resampling.LANCZOS))
-        marked = np.zeros_like(true) if found.probability is None else found.probability > PLAIN
+        probability = probability_of(found)
+        marked = np.zeros_like(true) if probability is None else probability > PLAIN
         recovered = copy if found.recovered is None else found.recovered
         row[chain] = {
             "f1": f1(marked, true),

@@ -95,6 +95,15 @@ class Placement:
         """The same in a frame that is counted from elsewhere."""
         return replace(self, offset=self.offset + np.array([across, down]))
 
+    def part(self, rows: slice, columns: slice) -> "Placement":
+        """Of a part of the copy, as if it had been cut out."""
+        return replace(
+            self,
+            offset=self.offset + self.matrix @ np.array([columns.start, rows.start]),
+            width=columns.stop - columns.start,
+            height=rows.stop - rows.start,
+        )
+
     @property
     def orientation(self) -> Numbers:
         """The one of `ORIENTATIONS` that is nearest."""

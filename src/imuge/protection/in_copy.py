@@ -31,7 +31,6 @@ ALL_COVERED = 0.99  # share of a copy beyond which nothing else is around what w
 class InCopy:
     """Regions in a copy's own pixels."""
 
-    probability: Array  # (H, W)
     mask: Mask  # (H, W), of the regions that count
     lost: Mask  # (H, W), of those that lost their protection alone
     regions: tuple[Region, ...]  # largest first; those that do not count last
@@ -44,33 +43,56 @@ def in_copy(shown: Regions, placement: Placement) -> InCopy:
         shown: The regions found there, and the probability that they are drawn from.
         placement: Where the copy lies in the frame.
     """
-    size = (placement.height, placement.width)
-    everywhere = unwarp(shown.probability, placement).clip(0, 1)
-    if not shown.regions:
-        nothing = np.zeros(size, bool)
-        return InCopy(probability=everywhere, mask=nothing, lost=nothing, regions=())
+    mask, lost = np.zeros((2, placement.height, placement.width), bool)
     near = ndimage.maximum_filter(shown.labels, 2 * RIM + 1)
-    drawn = unwarp(np.where(near > 0, shown.probability, 0), placement) > REGION_PROBABILITY
-    labels = np.where(drawn, _nearest(near, placement), 0)
+    rows, columns = _seen(near > 0, placement)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return InCopy(mask=mask, lost=lost, regions=())
+    part = placement.part(rows, columns)  # of a large copy the rest would take seconds for nothing
+    drawn = unwarp(np.where(near > 0, shown.probability, 0), part) > REGION_PROBABILITY
+    labels = np.where(drawn, _nearest(near, part), 0)
     areas = np.bincount(labels.ravel(), minlength=len(shown.regions) + 1)
-    boxes = ndimage.find_objects(labels)
     regions = [
         replace(
             shown.regions[number - 1],
-            box=(columns.start, rows.start, columns.stop, rows.stop),
+            box=(
+                columns.start + across.start,
+                rows.start + down.start,
+                columns.start + across.stop,
+                rows.start + down.stop,
+            ),
             area_pixels=int(areas[number]),
-            area=float(areas[number]) / labels.size,
+            area=float(areas[number]) / mask.size,
         )
-        for number, place in enumerate(boxes, 1)
+        for number, place in enumerate(ndimage.find_objects(labels), 1)
         if place is not None
-        for rows, columns in [place]
+        for down, across in [place]
     ]
     regions.sort(key=lambda region: (not region.counts, -region.area_pixels))
-    counting = np.array([False, *(region.counts for region in shown.regions)])
-    mask = counting[labels]
-    return InCopy(
-        probability=everywhere, mask=mask, lost=(labels > 0) & ~mask, regions=tuple(regions)
+    counting = np.array([False, *(region.counts for region in shown.regions)])[labels]
+    mask[rows, columns] = counting
+    lost[rows, columns] = (labels > 0) & ~counting
+    return InCopy(mask=mask, lost=lost, regions=tuple(regions))
+
+
+def probability_in_copy(shown: Regions, placement: Placement) -> Array:
+    """The probability of a change at the copy's own pixels, (H, W) in [0, 1]."""
+    return unwarp(shown.probability, placement).clip(0, 1)
+
+
+def _seen(there: Mask, placement: Placement) -> tuple[slice, slice]:
+    """Rows and columns of a copy that show what is marked on the frame, (h, w)."""
+    if not there.any():
+        return slice(0, 0), slice(0, 0)
+    (top, bottom), (left, right) = (
+        np.flatnonzero(there.any(axis))[[0, -1]] + np.array([-1, 2]) for axis in (1, 0)
     )
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
+    limits = np.array([placement.width, placement.height])
+    points = placement.back(corners)
+    low = np.floor(points.min(0)).clip(0, limits).astype(int)
+    high = np.ceil(points.max(0)).clip(0, limits).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _nearest(labels: NDArray[np.int32], placement: Placement) -> NDArray[np.int32]:

@@ -28,7 +28,7 @@ from imuge.protection.code import HiddenCode, erased_blocks
 from imuge.protection.content import Likeness, likeness
 from imuge.protection.frame import size_named
 from imuge.protection.hidden_copy import render_whole
-from imuge.protection.in_copy import InCopy, geometry, in_copy
+from imuge.protection.in_copy import InCopy, geometry, in_copy, probability_in_copy
 from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import Located, Regions, is_too_faint, locate
 from imuge.protection.receive import Received, Search, receive
@@ -212,6 +212,19 @@ def framed(found: Received | Evidence) -> OnFrame:
     )
 
 
+def probability_of(verdict: Verdict) -> Array | None:
+    """How likely each of the copy's own pixels is changed, (H, W) in [0, 1], for curves and plots.
+
+    None where the verdict was drawn without: `unprotected`, `degraded` and `foreign`.
+    """
+    evidence = verdict.evidence
+    if not isinstance(evidence, Evidence) or evidence.shown is None:
+        return None
+    if verdict.verdict == "foreign":
+        return None
+    return probability_in_copy(evidence.shown, evidence.placement)
+
+
 def _evidence(engine: Engine, verdict: Verdict) -> Evidence:
     """What the verdict was drawn from.
 
@@ -296,7 +309,6 @@ def _verdict(
             hidden_copy="not checked" if evidence is None else evidence.hidden_copy,
         ),
         image=picture.pixels,
-        probability=None if found is None else found.probability,
         mask=np.zeros((height, width), bool) if found is None else found.mask,
         lost_mask=None if found is None else found.lost,
         evidence=evidence,

@@ -165,7 +165,6 @@ def _judged(verdict: Verdict, reference: Reference, copy: OnFrame) -> Verdict:
             regions=(),
             mask=np.zeros_like(verdict.mask),
             lost_mask=None,
-            probability=None,
             recovered=None,
         )
     mask, regions = regions_differing(reference, copy, verdict.mask)
