@@ -28,6 +28,7 @@ from imuge.weights import CALIBRATED_SIDE, Calibration, WorkingPoint
 
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
 RIM = 8  # frame pixels inside a cut in which nothing is judged
+SPEAKING = 20  # frame pixels from a cut from which on what is found can make a region
 OVER = 2  # frame pixels by which it goes on beyond what a copy shows
 REGION_PROBABILITY = 0.5  # above it pixels that touch belong to one piece
 
@@ -82,7 +83,7 @@ def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: M
         clarity=clarity,
         signs_read=signs_read,
         code=code,
-        counted=None if canvas.shown is None else judged(canvas.shown),
+        counted=None if canvas.shown is None else judged(canvas.shown, SPEAKING),
     )
 
 
@@ -138,12 +139,13 @@ def carried_on(probability: Array, shown: Mask) -> Array:
     return reached
 
 
-def judged(shown: Mask) -> Mask:
+def judged(shown: Mask, rim: int = RIM) -> Mask:
     """Where a part of a picture can be judged: it is there, and not at the rim of a cut.
 
-    Blocks that a cut goes through are lost, and the networks look further than a block.
+    Blocks that a cut goes through are lost, and the networks look further than a block: what they
+    find within `SPEAKING` pixels of a cut belongs to a region that reaches further in, or to none.
     """
-    inner: Mask = ndimage.binary_erosion(shown, np.ones((3, 3)), RIM, border_value=1)
+    inner: Mask = ndimage.binary_erosion(shown, np.ones((3, 3)), rim, border_value=1)
     return inner
 
 
