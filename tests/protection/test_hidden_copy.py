@@ -21,6 +21,8 @@ def test_the_hidden_copy_disagrees_only_where_both_signs_say_so(correlation, dif
 
 
 def test_a_hidden_copy_of_which_little_is_left_accuses_less():
-    doubtful = [Comparison(correlation=0.0, difference=0.15, told=told) for told in (1, 0.6, 0.3)]
+    doubtful = [Comparison(correlation=0.0, difference=0.15, told=told) for told in (1, 0.6, 0.4)]
     assert [one.check for one in doubtful] == ["disagrees", "disagrees", "agrees"]
-    assert Comparison(correlation=0.0, difference=0.25, told=0.2).check == "disagrees"
+    assert Comparison(correlation=0.0, difference=0.25, told=0.4).check == "disagrees"
+    assert Comparison(correlation=0.0, difference=0.25, told=0.3).check == "not checked"
+    assert Comparison(correlation=0.5, difference=0.25, told=0.3).check == "agrees"

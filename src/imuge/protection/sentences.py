@@ -119,7 +119,7 @@ def cautions(
             "not checked."
         )
     elif finding in ("intact", "tampered") and (
-        comparison is None or comparison.correlation is None
+        comparison is None or comparison.check == "not checked"
     ):
         said.append("Too little of the picture is untouched to compare it with its hidden copy.")
     if small_spots:
