@@ -252,6 +252,7 @@ def published(service, plain):
     return record["result"], files
 
 
+@pytest.mark.slow
 def test_what_is_immunized_is_signed_recorded_and_has_its_receipt(published, place, desk):
     record, files = published
     schema.ImmunizedRecord.model_validate(record)
@@ -265,6 +266,7 @@ def test_what_is_immunized_is_signed_recorded_and_has_its_receipt(published, pla
     assert read(files["immunized"], anchors).manifest == "trusted"
 
 
+@pytest.mark.slow
 def test_a_copy_is_told_who_published_it(service, published):
     record, files = published
     pixels = encoded(decoded(files["immunized"]))  # stripped of all metadata
@@ -287,6 +289,7 @@ def test_a_copy_is_told_who_published_it(service, published):
     assert match["matches"][0]["manifestId"] == told["record"]["manifest_id"]
 
 
+@pytest.mark.slow
 def test_without_a_registry_the_receipt_is_a_note(client, plain):
     answer = send(client, "/v1/immunize", plain, headers=ASYNC)
     record = finished(client, answer)

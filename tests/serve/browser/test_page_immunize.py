@@ -140,6 +140,7 @@ def test_a_photo_that_the_browser_cannot_show_is_immunized_all_the_same(page, pi
     assert desk.verify(page.downloaded("scan.immunized.tif")).verdict == "intact"
 
 
+@pytest.mark.slow
 def test_the_receipt_goes_with_the_photo(page, pictures):
     immunize(page, pictures / "photo.jpg")
     page.click("#immunize-receipt")

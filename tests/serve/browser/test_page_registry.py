@@ -7,7 +7,7 @@ from PIL import Image
 
 from imuge.registry import Receipt, Registry, verify_receipt
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
