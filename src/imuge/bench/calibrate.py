@@ -461,7 +461,10 @@ def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int)
         journal.open("a") as file,
     ):
         bar = bars.add_task("measuring", total=len(wanted), completed=len(wanted) - len(missing))
-        for future in as_completed([pool.submit(_work, unit) for unit in missing]):
+        futures = [pool.submit(_work, unit) for unit in missing]
+        for future in as_completed(futures):
+            if future.exception() is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
             line = future.result()
             done[_name(line)] = line
             file.write(json.dumps(line) + "\n")

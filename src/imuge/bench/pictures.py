@@ -108,7 +108,7 @@ def covering(picture: Pixels, size: tuple[int, int]) -> Pixels:
     if (height, width) == size:
         return picture
     scale = max(size[0] / height, size[1] / width)
-    across, down = size[1] / scale, size[0] / scale
+    across, down = min(size[1] / scale, width), min(size[0] / scale, height)  # rounding
     left, top = (width - across) / 2, (height - down) / 2
     image = Image.fromarray(picture)
     box = (left, top, left + across, top + down)
