@@ -57,6 +57,11 @@ def test_what_covers_keeps_its_shape_and_its_middle():
     assert covering(picture, (100, 200)) is picture
 
 
+@pytest.mark.parametrize(("host", "donor"), [((300, 200), (161, 97)), ((280, 228), (243, 50))])
+def test_rounding_cuts_nothing_beyond_the_picture(host, donor):
+    assert covering(np.zeros((*donor, 3), np.uint8), host).shape == (*host, 3)
+
+
 @pytest.mark.parametrize("size", [(40, 60), (200, 300), (99, 151)])
 def test_a_mask_keeps_its_place_and_its_share_at_any_size(size):
     mask = np.zeros((100, 150), bool)
