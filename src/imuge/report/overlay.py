@@ -51,15 +51,23 @@ def _tinted(picture: Pixels, mask: NDArray[np.bool_], colour: tuple[int, int, in
     drawn = picture.copy()
     if not mask.any():
         return drawn
-    mixed = (1 - TINT) * picture[mask] + TINT * np.array(colour)
-    drawn[mask] = np.rint(mixed).astype(np.uint8)
-    window = 2 * _line_width((mask.shape[1], mask.shape[0])) + 1
-    inside = mask.astype(np.uint8)
-    edge = (inside - ndimage.minimum_filter(inside, window, mode="nearest")).astype(np.bool_)
-    halo = (ndimage.maximum_filter(inside, window, mode="nearest") - inside).astype(np.bool_)
-    drawn[edge] = colour
-    drawn[halo] = 255
+    line = _line_width((mask.shape[1], mask.shape[0]))
+    rows, columns = (_reach(mask.any(axis), line) for axis in (1, 0))
+    part, inside = drawn[rows, columns], mask[rows, columns]
+    part[inside] = np.rint((1 - TINT) * part[inside] + TINT * np.array(colour)).astype(np.uint8)
+    window = 2 * line + 1
+    plane = inside.astype(np.uint8)
+    edge = plane != ndimage.minimum_filter(plane, window, mode="nearest")
+    halo = plane != ndimage.maximum_filter(plane, window, mode="nearest")
+    part[edge] = colour
+    part[halo] = 255
     return drawn
+
+
+def _reach(marked: NDArray[np.bool_], line: int) -> slice:
+    """From the first to the last that is marked, and what is drawn around them."""
+    first, last = np.flatnonzero(marked)[[0, -1]]
+    return slice(max(0, int(first) - line), int(last) + 1 + line)
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, region: Region, size: tuple[int, int]) -> None:
