@@ -27,7 +27,7 @@ SECRET = bytes(range(32))
 BOX = (60, 105, 130, 175)  # left, top, right, bottom of what is forged in a copy
 # Name, source, its part (left, top, right, bottom), format.
 PICTURES = (
-    ("portrait", "astronaut.webp", (100, 0, 340, 200), "PNG"),
+    ("portrait", "astronaut.webp", (60, 0, 380, 260), "PNG"),
     ("beach", "maldives.webp", (0, 150, 320, 390), "WEBP"),
     ("press", "astronaut.webp", (32, 64, 480, 512), "JPEG"),
 )
