@@ -34,7 +34,7 @@ registry_app = typer.Typer(
     rich_markup_mode=None,
     help="Keep a log of what you publish.\n\n`imuge immunize --registry` records, `imuge verify "
     "--registry` asks. The registry is the one in IMUGE_REGISTRY_URL, or the SQLite file beside "
-    "your keys. Needs: pip install 'imuge[registry]'.",
+    "your keys. Needs the extra [registry]; without it every command says how to install it.",
 )
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0, help="Of the record.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
