@@ -108,6 +108,7 @@ VISIBLE = 8.0  # grey levels, the root mean square of a block's difference that 
 # limits tried still acquit 0.011, and at 0.02 two thirds of the false regions after AVIF 50 stay.
 MOST_WRONG = 0.065
 LOST_SHARE = 0.1  # of untouched copies, that may show a region of lost protection
+LEAST_EVIDENCE = 1.0  # mean of a window's blocks; less is what a true change lends its surroundings
 CONTENT_SHARE = 0.5  # of the bound, that false regions by content may take
 NEVER = 10**6  # a threshold where nothing was measured
 SMALLEST_PIECE = 8  # pixels above one half; smaller ones are below every minimum area
@@ -650,8 +651,9 @@ def _heard(
         return {"evidence": never, "lost_area": NEVER, "likeness": -1.0}, np.zeros(len(kept))
     evidence, lost = reactions.evidence[:, kept], reactions.lost[:, kept]
     ranked = np.sort(evidence[inside], axis=0)[::-1]
-    best, alarmed = np.maximum(ranked[0], 0), np.zeros(len(kept))
-    for thresholds in np.maximum(ranked, 0):
+    ranked = np.maximum(ranked, LEAST_EVIDENCE)
+    best, alarmed = ranked[0], np.zeros(len(kept))
+    for thresholds in ranked:
         found = ((evidence > thresholds).any(2) & inside).mean(0)
         if (found > room + 1e-9).any():
             break
