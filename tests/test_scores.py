@@ -38,7 +38,7 @@ def test_the_plots_are_those_of_the_results():
 
 def test_the_results_are_those_of_the_release_shipped():
     release = load_release()
-    points = [point.model_dump() for point in release.record.calibration.points]
+    points = [point.model_dump(mode="json") for point in release.record.calibration.points]
     assert release.record.scores == scores.scores()
     for path in sorted(scores.SCORES.glob("*.json")):
         result = json.loads(path.read_text())
