@@ -52,7 +52,7 @@ def _tinted(picture: Pixels, mask: NDArray[np.bool_], colour: tuple[int, int, in
     if not mask.any():
         return drawn
     line = _line_width((mask.shape[1], mask.shape[0]))
-    rows, columns = (_reach(mask.any(axis), line) for axis in (1, 0))
+    rows, columns = (_reach(np.asarray(mask.any(axis)), line) for axis in (1, 0))
     part, inside = drawn[rows, columns], mask[rows, columns]
     part[inside] = np.rint((1 - TINT) * part[inside] + TINT * np.array(colour)).astype(np.uint8)
     window = 2 * line + 1
