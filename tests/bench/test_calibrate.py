@@ -8,6 +8,7 @@ import pytest
 from imuge.bench import calibrate
 from imuge.bench.calibrate import (
     AREAS,
+    LEAST_EVIDENCE,
     PROCESSING,
     SMALLEST_PIECE,
     THRESHOLDS,
@@ -127,13 +128,14 @@ def test_content_is_heard_above_what_untouched_copies_say():
     found.likeness[7, faint] = 0.1
     calibration = choose(found, bound=0.05)
     point = calibration.points[-1]
-    assert point.evidence == (0, 0, 4, 0, 0), "0 is where evidence begins to speak for a change"
+    least = LEAST_EVIDENCE
+    assert point.evidence == (least, least, 4, least, least), "less speaks for no change"
     assert point.lost_area == half - 3, "four of 40 pictures, a tenth, may show more"
     assert point.likeness == 0.05
-    assert calibration.points[0].evidence == (0,) * 5
+    assert calibration.points[0].evidence == (least,) * 5
     assert calibration.points[0].likeness == 0.2
     assert calibration.reached == pytest.approx(1 / 40)
-    assert choose(found, bound=0.03).points[-1].evidence == (0, 0, 50, 0, 0)
+    assert choose(found, bound=0.03).points[-1].evidence == (least, least, 50, least, least)
 
 
 def made_pieces(areas, hits, total, strongest=0.0, relative=1.0):

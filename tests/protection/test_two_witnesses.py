@@ -53,7 +53,9 @@ def test_protection_embedded_again_over_an_edit_is_found(guard, embedded_again, 
 
 def test_a_verify_only_key_cannot_tell(key, guard, embedded_again, forged):
     reader = Guard(verify_only(key), engine=guard.engine)
-    assert reader.verify(embedded_again, recover=False).verdict == "intact"
+    unheard = reader.verify(embedded_again, recover=False)  # a seam may be seen, and no more
+    assert {region.content for region in unheard.regions} <= {"not checked"}
+    assert (unheard.tampered_area or 0) < 0.05
     verdict = reader.verify(forged, recover=False)
     assert verdict.verdict == "tampered"
     assert {region.content for region in verdict.regions} == {"not checked"}
