@@ -25,6 +25,7 @@ def test_told_sees_what_the_product_sees(guard, key, photograph, chain):
     assert told.located.clarity == evidence.located.clarity
 
 
+@pytest.mark.slow
 def test_a_mask_lies_on_the_frame_where_it_lies_in_the_copy(guard, key, photograph):
     published = ReleaseContestant(guard.engine, key, shipped=True).immunize(photograph, seed=4)
     told = examine_told(guard.engine, published.pixels, key, published.secret)

@@ -158,6 +158,7 @@ def on_a_page(copy, left=150, top=90, size=(800, 760)):
     return page
 
 
+@pytest.mark.slow
 def test_a_copy_inside_something_larger_is_read(guard, key, published):
     received = receive(guard.engine, on_a_page(published), [key])
     assert received.reading.message is not None

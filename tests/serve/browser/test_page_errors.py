@@ -11,7 +11,7 @@ from selenium.webdriver import Keys
 
 from imuge.serve.tokens import new_token, write_tokens
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

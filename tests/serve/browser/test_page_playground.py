@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from selenium.webdriver import Keys
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

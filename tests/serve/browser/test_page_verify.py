@@ -125,6 +125,7 @@ def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
     page.until(lambda: "reconstruction" in right.get_attribute("alt"))
 
 
+@pytest.mark.slow
 def test_what_was_cut_away_is_shown_when_asked_for(verifying, pictures, tmp_path):
     page = verifying
     with Image.open(pictures / "immunized.png") as image:
