@@ -56,6 +56,18 @@ class Canvas:
         return sides[0], sides[1]
 
     @property
+    def window_blocks(self) -> tuple[slice, slice]:
+        """The window's rows and columns of 8x8 blocks."""
+        rows, columns = (slice(side.start // BLOCK, side.stop // BLOCK) for side in self.window)
+        return rows, columns
+
+    @property
+    def window_image(self) -> NDArray[np.float32]:
+        """The window of `image`, as networks take it."""
+        rows, columns = self.window
+        return np.ascontiguousarray(self.image[:, rows, columns])
+
+    @property
     def inside(self) -> NDArray[np.bool_]:
         """(rows, columns) of blocks: True where the whole block is there to look at."""
         rows, columns = self.grid

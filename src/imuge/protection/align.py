@@ -104,6 +104,23 @@ class Placement:
             height=rows.stop - rows.start,
         )
 
+    def showing(self, there: NDArray[np.bool_]) -> tuple[slice, slice]:
+        """Rows and columns of the copy that show what is marked on the frame, (h, w).
+
+        A pixel more on the frame is taken, which interpolation reaches; empty where nothing is.
+        """
+        if not there.any():
+            return slice(0, 0), slice(0, 0)
+        (top, bottom), (left, right) = (
+            np.flatnonzero(there.any(axis))[[0, -1]] + np.array([-1, 2]) for axis in (1, 0)
+        )
+        corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
+        limits = np.array([self.width, self.height])
+        points = self.back(corners)
+        low = np.floor(points.min(0)).clip(0, limits).astype(int)
+        high = np.ceil(points.max(0)).clip(0, limits).astype(int)
+        return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
     @property
     def orientation(self) -> Numbers:
         """The one of `ORIENTATIONS` that is nearest."""

@@ -45,7 +45,7 @@ def in_copy(shown: Regions, placement: Placement) -> InCopy:
     """
     mask, lost = np.zeros((2, placement.height, placement.width), bool)
     near = ndimage.maximum_filter(shown.labels, 2 * RIM + 1)
-    rows, columns = _seen(near > 0, placement)
+    rows, columns = placement.showing(near > 0)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return InCopy(mask=mask, lost=lost, regions=())
     part = placement.part(rows, columns)  # of a large copy the rest would take seconds for nothing
@@ -78,21 +78,6 @@ def in_copy(shown: Regions, placement: Placement) -> InCopy:
 def probability_in_copy(shown: Regions, placement: Placement) -> Array:
     """The probability of a change at the copy's own pixels, (H, W) in [0, 1]."""
     return unwarp(shown.probability, placement).clip(0, 1)
-
-
-def _seen(there: Mask, placement: Placement) -> tuple[slice, slice]:
-    """Rows and columns of a copy that show what is marked on the frame, (h, w)."""
-    if not there.any():
-        return slice(0, 0), slice(0, 0)
-    (top, bottom), (left, right) = (
-        np.flatnonzero(there.any(axis))[[0, -1]] + np.array([-1, 2]) for axis in (1, 0)
-    )
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], float)
-    limits = np.array([placement.width, placement.height])
-    points = placement.back(corners)
-    low = np.floor(points.min(0)).clip(0, limits).astype(int)
-    high = np.ceil(points.max(0)).clip(0, limits).astype(int)
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _nearest(labels: NDArray[np.int32], placement: Placement) -> NDArray[np.int32]:

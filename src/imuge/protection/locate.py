@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from imuge.engine import Engine
-from imuge.engine.canvas import BLOCK, Canvas
+from imuge.engine.canvas import Canvas
 from imuge.keys import TEMPLATE_CHANNELS, Key, Message, template
 from imuge.keys.template import BEACON_CHANNELS
 from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_code
@@ -115,16 +115,15 @@ def localize(
     # Blocks that reach beyond the picture were never published whole: they are no evidence.
     received = revealed.copy()
     received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
-    rows, columns = canvas.window
-    blocks = tuple(slice(side.start // BLOCK, side.stop // BLOCK) for side in (rows, columns))
+    blocks = canvas.window_blocks
     logits = engine.localize(
-        np.ascontiguousarray(canvas.image[:, rows, columns]),
+        canvas.window_image,
         received[:, *blocks],
         expected[:, *blocks],
         None if clues is None else clues[:, *blocks],
     )
     whole = np.zeros(canvas.image.shape[1:], np.float32)
-    whole[rows, columns] = special.expit(logits[0])
+    whole[canvas.window] = special.expit(logits[0])
     probability: Array = whole[: canvas.height, : canvas.width]
     if canvas.shown is not None:
         probability = carried_on(probability, canvas.shown)

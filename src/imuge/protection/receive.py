@@ -384,11 +384,9 @@ def _finely(
 
 def _revealed(engine: Engine, canvas: Canvas) -> Array:
     """The payload (30, h, w) of what is there; 0 beyond, which is no observation."""
-    window = canvas.window
-    found = engine.reveal(np.ascontiguousarray(canvas.image[:, window[0], window[1]]))
+    found = engine.reveal(canvas.window_image)
     revealed = np.zeros((len(found), *canvas.grid), np.float32)
-    rows, columns = (slice(side.start // BLOCK, side.stop // BLOCK) for side in window)
-    revealed[:, rows, columns] = found
+    revealed[:, *canvas.window_blocks] = found
     return revealed
 
 

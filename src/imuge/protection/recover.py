@@ -92,13 +92,13 @@ def paste(copy: Pixels, rendered: Array, mask: Mask, placement: Placement) -> Pi
         return made
     near, far = SEAM
     distance = ndimage.distance_transform_edt(~mask).astype(np.float32)
-    share = unwarp(((far - distance) / (far - near)).clip(0, 1), placement).clip(0, 1)
-    rows, columns = np.flatnonzero(share.any(1)), np.flatnonzero(share.any(0))
-    if not rows.size:
+    share = ((far - distance) / (far - near)).clip(0, 1)
+    box = placement.showing(share > 0)
+    if any(side.start >= side.stop for side in box):
         return made
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    weight = share[box][..., None]
-    patch = np.stack([unwarp(rendered[..., c], placement)[box] for c in range(3)], 2)
+    part = placement.part(*box)
+    weight = unwarp(share, part).clip(0, 1)[..., None]
+    patch = np.stack([unwarp(rendered[..., c], part) for c in range(3)], 2)
     mixed = made[box] + weight * (patch - made[box])
     made[box] = np.rint(mixed).clip(0, 255).astype(np.uint8)
     return made
