@@ -22,7 +22,7 @@ was stopped goes on, and a longer one begins with what a shorter one measured.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
 from itertools import chain, product, zip_longest
@@ -39,6 +39,7 @@ from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.work import end_with_parent
+from imuge.bench.lines import resumed
 from imuge.bench.pictures import Photograph, covering, sampled
 from imuge.bench.told import examine_told, mask_on_frame
 from imuge.engine import Engine, available_threads
@@ -117,6 +118,7 @@ SQUARES: tuple[Detail, ...] = ("normal", "fine")
 WHOLES: tuple[Detail, ...] = ("normal", "robust", "normal", "fine")
 COMMAND = "imuge calibrate --data ../shared/data/train --whole DIR"
 JOURNAL = "calibration.journal.jsonl"
+OTHER = "another release or other processing"
 
 
 Limits: TypeAlias = tuple[float, float, float, float]
@@ -455,7 +457,7 @@ def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int)
         "thresholds": list(THRESHOLDS),
         "windows": list(WINDOWS),
     }
-    done = {_name(line): line for line in _read(journal, header)}
+    done = {_name(line): line for line in resumed(journal, header, other=OTHER)}
     missing = [unit for unit in wanted if (unit.picture.sha256, unit.detail) not in done]
     with (
         Progress(console=Console(stderr=True)) as bars,
@@ -479,21 +481,6 @@ def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int)
 
 def _name(line: Mapping[str, Any]) -> tuple[str, str]:
     return line["sha256"], line["detail"]
-
-
-def _read(journal: Path, header: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Whole lines of a journal; one that is not there is begun."""
-    if not journal.exists():
-        journal.write_text(json.dumps(header) + "\n")
-        return
-    text = journal.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        journal.write_text(whole)
-    first, *lines = whole.splitlines()
-    if json.loads(first) != header:
-        raise ConfigError(f"{journal} is of another release or other processing; remove it")
-    yield from map(json.loads, lines)
 
 
 def choose(

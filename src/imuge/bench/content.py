@@ -30,11 +30,11 @@ from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.pictures import Photograph, covering, mask_at, photographs
+from imuge.bench.lines import resumed
+from imuge.bench.pictures import Photograph, covering, mask_at, several
 from imuge.bench.scores import Mask, f1
 from imuge.bench.trust.reembedded import embed_again
 from imuge.engine import Engine
-from imuge.errors import ConfigError
 from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.protection.frame import published_frame
@@ -227,15 +227,7 @@ def read_journal(path: Path, header: Mapping[str, Any]) -> dict[str, list[Row]]:
     Raises:
         ConfigError: it is of other weights or thresholds.
     """
-    if not path.exists():
-        path.write_text(json.dumps(header) + "\n")
-        return {}
-    text = path.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    path.write_text(whole)
-    first, *lines = map(json.loads, whole.splitlines())
-    if first != header:
-        raise ConfigError(f"{path} is of other weights or thresholds; remove it")
+    lines = resumed(path, header, other="other weights or thresholds")
     return {
         line["picture"]: [Row(**row | {"kinds": tuple(row["kinds"])}) for row in line["rows"]]
         for line in lines
@@ -251,9 +243,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", default="content", help="of the results: NAME.json, NAME.md")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    pool = photographs(options.data, count=options.pictures)
-    if len(pool) < 2:
-        raise ConfigError(f"expected two photographs or more in {options.data}, got one")
+    pool = several(options.data, count=options.pictures)
     guard = Guard(bench_key(), engine=Engine(threads=1))
     record = guard.engine.record
     header = {

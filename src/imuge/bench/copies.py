@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -33,10 +33,10 @@ from imuge.bench.grid.journal import Journal
 from imuge.bench.grid.summary import averages
 from imuge.bench.grid.trials import Row, Scores, Subject, restored
 from imuge.bench.grid.work import end_with_parent
-from imuge.bench.pictures import Photograph, longer_sides, photographs, picture_at
+from imuge.bench.pictures import Group, Photograph, large_and_small, longer_sides, picture_at
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine, available_threads
-from imuge.errors import ConfigError, ImugeError
+from imuge.errors import ImugeError
 from imuge.files import write_atomically
 from imuge.protection.frame import DETAILS, Detail
 from imuge.results import Pixels
@@ -44,8 +44,6 @@ from imuge.results import Pixels
 COMMAND = "python -m imuge.bench.copies --data ../shared/data/large --out docs/scores"
 JOURNAL = "copies.journal.jsonl"
 SCREEN = 900  # pixels of the longer side, of a picture that is fitted to a screen
-
-Group: TypeAlias = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,16 +270,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=available_threads())
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    folders = {
-        "large": options.data,
-        "validation": options.validation or options.data.parent / "validation",
-    }
-    groups = {
-        group: photographs(folder, count=options.pictures) for group, folder in folders.items()
-    }
-    for group, pictures in groups.items():
-        if len(pictures) < 2:
-            raise ConfigError(f"expected two photographs or more in {folders[group]}, got one")
+    groups = large_and_small(options.data, options.validation, count=options.pictures)
     engine = Engine()
     facts = {
         "imuge": __version__,

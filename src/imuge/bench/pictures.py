@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from imuge.results import Pixels
 
 Mask: TypeAlias = NDArray[np.bool_]
 Array: TypeAlias = NDArray[np.float32]
+Group: TypeAlias = Literal["large", "validation"]  # of the photographs that copies are judged on
 
 SIDE = 512  # pixels on a side of the pictures that most studies measure on
 
@@ -55,6 +56,32 @@ def photographs(
     if count is None or count >= len(usable):
         return usable
     return [usable[i] for i in np.linspace(0, len(usable) - 1, count).round().astype(int)]
+
+
+def several(folder: Path, *, count: int | None = None) -> list[Photograph]:
+    """Two photographs or more, as `photographs` reads them: pieces of one are pasted into another.
+
+    Raises:
+        ConfigError: there is no such folder, or fewer than two usable photographs in it.
+    """
+    found = photographs(folder, count=count)
+    if len(found) < 2:
+        raise ConfigError(f"expected two photographs or more in {folder}, got one")
+    return found
+
+
+def large_and_small(
+    large: Path, small: Path | None, *, count: int | None
+) -> dict[Group, list[Photograph]]:
+    """The two folders that copies are judged on: by default the second lies beside the first.
+
+    Raises:
+        ConfigError: as `several`.
+    """
+    return {
+        "large": several(large, count=count),
+        "validation": several(small or large.parent / "validation", count=count),
+    }
 
 
 def sampled(folder: Path, count: int) -> list[Photograph]:

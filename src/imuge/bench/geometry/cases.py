@@ -6,11 +6,9 @@ Beside each move stands the same processing without it: what is lost there is th
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
+from imuge.bench.pictures import Group
 from imuge.protection.receive import Search
-
-Group: TypeAlias = Literal["large", "validation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ them. Only the beacon's corrected p-value decides, so none may fall below its th
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -99,8 +99,3 @@ def search_seconds(engine: Engine, pixels: Pixels) -> dict[str, float]:
         receive(engine, pixels, tried, search=search)
         found[name] = time.process_time() - start
     return found
-
-
-def as_record(found: Matches) -> dict[str, float]:
-    """For the JSON."""
-    return asdict(found)

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,17 @@ from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
-from imuge.bench.geometry.cases import KEYS, MOVES, Group
-from imuge.bench.geometry.matches import as_record, matches, search_seconds
+from imuge.bench.geometry.cases import KEYS, MOVES
+from imuge.bench.geometry.matches import matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
 from imuge.bench.geometry.trial import Unmoved, scores, subject
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.journal import Journal
 from imuge.bench.grid.trials import Row
-from imuge.bench.pictures import Photograph, photographs
+from imuge.bench.pictures import Group, Photograph, large_and_small
 from imuge.bench.presence.run import resampled_keys
 from imuge.engine import Engine
-from imuge.errors import ConfigError
 from imuge.files import write_atomically
 
 COMMAND = "python -m imuge.bench.geometry --data ../shared/data/large --out docs/scores"
@@ -75,8 +75,8 @@ def false_matches(
         for i, picture in enumerate(pictures)
     ]
     return {
-        "unprotected": as_record(matches(engine, plain, keys, crops)),
-        "protected": as_record(matches(engine, protected, keys, max(1, crops // 10))),
+        "unprotected": asdict(matches(engine, plain, keys, crops)),
+        "protected": asdict(matches(engine, protected, keys, max(1, crops // 10))),
     }
 
 
@@ -94,14 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--crops", type=int, default=CROPS, help="looked through in vain")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    folders: dict[Group, Path] = {
-        "large": options.data,
-        "validation": options.validation or options.data.parent / "validation",
-    }
-    groups = {group: photographs(path, count=options.pictures) for group, path in folders.items()}
-    for group, pictures in groups.items():
-        if len(pictures) < 2:
-            raise ConfigError(f"expected two photographs or more in {folders[group]}, got one")
+    groups = large_and_small(options.data, options.validation, count=options.pictures)
     engine = Engine(threads=1)
     facts = {
         "imuge": __version__,

@@ -26,7 +26,7 @@ from imuge.bench.grid.table import to_markdown
 from imuge.bench.grid.trials import AnyContestant, Row, Subject
 from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.peers import BIT_MARKS
-from imuge.bench.pictures import Photograph, longer_sides, photographs
+from imuge.bench.pictures import Photograph, longer_sides, several
 from imuge.errors import ConfigError, ImugeError, to_install
 from imuge.files import reason, write_atomically
 
@@ -63,9 +63,7 @@ def run(settings: GridSettings, *, console: Console) -> dict[str, Any]:
         ImageError: the disk refused.
     """
     _require_plots()
-    chosen = photographs(settings.data, count=settings.pictures)
-    if len(chosen) < 2:
-        raise ConfigError(f"expected two photographs or more in {settings.data}, got one")
+    chosen = several(settings.data, count=settings.pictures)
     built = [entrant.build(threads=1) for entrant in settings.entrants]
     plan = GridPlan(settings.entrants, tuple(chosen), grid(settings.grid), settings.seed)
     facts = _facts(settings, chosen, built)
