@@ -10,15 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from imuge.batch import local
 from imuge.batch.journal import Journal
 from imuge.batch.output_folder import OutputFolder
 from imuge.batch.publishing import Registrar, receipts_of
 from imuge.batch.record import Record
 from imuge.batch.work import sha256
-from imuge.cli.app import app
 from imuge.registry import Evidence, PublishedPicture, Receipt, Registry, verify_receipt
 from imuge.registry.receipts import SUFFIX
 
@@ -33,34 +30,6 @@ def registry(tmp_path, monkeypatch):
     monkeypatch.setenv("IMUGE_REGISTRY_URL", str(tmp_path / "registry.sqlite"))
     with Registry.create(name="registry.example.org/batch") as made:
         yield made
-
-
-@pytest.fixture
-def run(guard, monkeypatch):
-    """The command in this process, with the models that are loaded already."""
-
-    class Inline:
-        def __init__(self, build, *, processes):
-            del processes
-            self._work = build.on(guard)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def run(self, tasks, _):
-            return ((task, self._work(task)) for task in tasks)
-
-    monkeypatch.setattr(local, "Pool", Inline)
-
-    def go(*arguments, status=0):
-        result = CliRunner().invoke(app, ["batch", *map(str, arguments)])
-        assert result.exit_code == status, result.output
-        return result.output
-
-    return go
 
 
 def records(out):

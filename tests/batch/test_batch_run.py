@@ -10,12 +10,9 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from imuge.batch import local
 from imuge.batch.journal import MANIFEST
 from imuge.batch.output_folder import OutputFolder
-from imuge.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("held")
 FAST = ("--processes", 2)
@@ -34,34 +31,6 @@ def run_process(start):
         process = start("batch", *arguments)
         assert process.wait(300) == status, process.log.read_text()
         return process.log.read_text()
-
-    return go
-
-
-@pytest.fixture
-def run(guard, monkeypatch):
-    """The same in this process, with the models that are loaded already: seconds less each."""
-
-    class Inline:
-        def __init__(self, build, *, processes):
-            del processes
-            self._work = build.on(guard)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def run(self, tasks, _):
-            return ((task, self._work(task)) for task in tasks)
-
-    def go(*arguments, status=0):
-        with monkeypatch.context() as patch:
-            patch.setattr(local, "Pool", Inline)
-            result = CliRunner().invoke(app, ["batch", *map(str, arguments)])
-        assert result.exit_code == status, result.output
-        return result.output
 
     return go
 
