@@ -40,11 +40,14 @@ def _own_home(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("IMUGE_KEY_FILE", raising=False)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _repeatable_ids():
-    """Image ids in order instead of at random, so that a run can be repeated."""
+    """Image ids in order instead of at random, in every file anew: it runs alike beside any other.
+
+    Lower ids belong to the pictures that files share.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("imuge.guard.new_image_id", count(1).__next__)
+        patch.setattr("imuge.guard.new_image_id", count(100).__next__)
         yield
 
 
@@ -56,6 +59,18 @@ def key():
 @pytest.fixture(scope="session")
 def guard(key):
     return Guard(key)
+
+
+@pytest.fixture(scope="session")
+def immunize_as(guard):
+    """Immunizes under an id of its own what files share, whichever of them is the first to ask."""
+
+    def immunize(picture, image_id):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("imuge.guard.new_image_id", lambda: image_id)
+            return guard.immunize(picture)
+
+    return immunize
 
 
 @pytest.fixture
@@ -92,6 +107,6 @@ def other_photograph():
 
 
 @pytest.fixture(scope="session")
-def immunized(guard, photograph):
+def immunized(immunize_as, photograph):
     """The photograph, immunized with `key`."""
-    return guard.immunize(photograph)
+    return immunize_as(photograph, 1)

@@ -69,9 +69,9 @@ def plain(photograph):
 
 
 @pytest.fixture(scope="session")
-def protected(guard, plain):
+def protected(immunize_as, plain):
     """The bytes of its immunized PNG."""
-    return guard.immunize(encoded(plain)).file
+    return immunize_as(encoded(plain), 4).file
 
 
 @pytest.fixture(scope="session")

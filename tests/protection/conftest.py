@@ -21,9 +21,9 @@ def large_photograph():
 
 
 @pytest.fixture(scope="session")
-def published(guard, large_photograph):
+def published(immunize_as, large_photograph):
     """It, immunized: on a frame of 384x384."""
-    return guard.immunize(large_photograph).image
+    return immunize_as(large_photograph, 2).image
 
 
 @pytest.fixture(scope="session")

@@ -41,9 +41,9 @@ def plain(photograph):
 
 
 @pytest.fixture(scope="session")
-def protected(guard, plain):
+def protected(immunize_as, plain):
     """The bytes of its immunized PNG."""
-    return guard.immunize(plain).file
+    return immunize_as(plain, 3).file
 
 
 @pytest.fixture(scope="session")
