@@ -12,7 +12,7 @@ from imuge.bench.geometry.matches import Matches, crop, matches
 from imuge.bench.geometry.table import shortfalls, summary, to_markdown
 from imuge.bench.geometry.trial import corner_error
 from imuge.keys import new_key
-from imuge.protection.align import Placement
+from imuge.protection.placement import Placement
 
 FOUND = {
     "read": 1.0,

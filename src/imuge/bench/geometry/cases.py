@@ -8,7 +8,7 @@ Beside each move stands the same processing without it: what is lost there is th
 from dataclasses import dataclass
 
 from imuge.bench.pictures import Group
-from imuge.protection.receive import Search
+from imuge.protection.places import Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

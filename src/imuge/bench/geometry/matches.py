@@ -14,7 +14,8 @@ from imuge.bench.geometry.cases import KEYS
 from imuge.bench.presence.run import resampled_keys
 from imuge.engine import Engine
 from imuge.keys import Key
-from imuge.protection.receive import Search, receive
+from imuge.protection.places import Search
+from imuge.protection.receive import receive
 from imuge.results import Pixels
 
 KEPT = (0.3, 1.0)  # shares of each side that a crop may keep
