@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
     record = guard.engine.record
     header = {
         "sha256": guard.engine.sha256,
-        "calibration": json.loads(record.calibration.model_dump_json()),
+        "calibration": record.calibration.fingerprint,
     }
     path = options.out / JOURNAL.replace("content", options.name)
     done = read_journal(path, header)
@@ -255,6 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
         "imuge": __version__,
         "model": record.name,
         "model_sha256": guard.engine.sha256,
+        "calibration": record.calibration.fingerprint,
         "calibrated_on": record.calibration.pictures,
         "pictures": len(pool),
         "rows": averages(rows),

@@ -183,7 +183,7 @@ class ReleaseContestant:
 
     def describe(self) -> dict[str, Any]:
         """The release, the key and the working point."""
-        points = self._engine.record.calibration.points
+        calibration = self._engine.record.calibration.fingerprint
         return {
             "architecture": "imuge",
             "parameters": None,
@@ -192,7 +192,7 @@ class ReleaseContestant:
             "key": self._key.key_id,
             "detail": self._detail,
             "working_point": "shipped" if self._shipped else f"probability {REGION_PROBABILITY}",
-            "points": [point.model_dump() for point in points] if self._shipped else [],
+            "calibration": calibration if self._shipped else None,
             "onnxruntime": onnxruntime.__version__,
         }
 

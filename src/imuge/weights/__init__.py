@@ -106,6 +106,11 @@ class Calibration(_Record):
         """Pictures that read less clearly than this are outside what was calibrated."""
         return self.points[-1].minimum_agreement
 
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell this calibration from others."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
     def point(self, agreement: float) -> WorkingPoint:
         """The working point for a picture that reads this clearly."""
         return next((p for p in self.points if agreement >= p.minimum_agreement), self.points[-1])
