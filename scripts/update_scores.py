@@ -7,6 +7,7 @@ it. `tests/test_scores.py` fails where a page does not say what the committed re
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -172,29 +173,43 @@ def load(name: str) -> dict[str, Any]:
 
 
 def calibration() -> str:
-    """The record's working points in words."""
+    """What the record says of its calibration, in words and a table."""
     found = read_record(release_folder()).calibration
     frames = ", ".join(f"{count} of {side}" for side, count in found.frames.items())
-    shares = (f"{code(name)} {share:.0%}" for name, share in found.beyond.items())
-    beyond = ", ".join(shares) or "none"
     lines = [
-        f"`{found.command}`: of {found.pictures} untouched training pictures, {found.reached:.1%} "
-        f"showed any region under the worst processing; the bound was {found.bound:.0%}. Points "
-        f"chosen on one half of the pictures let {found.held_out:.1%} of the other half show one, "
-        f"which is nearer to what other pictures will do. Longer sides of their frames: {frames} "
-        f"pixels. Processing under which the bound was kept: {', '.join(map(code, found.kept))}; "
-        f"under which no point keeps it, with the share found: {beyond}. Copies that read less "
-        "clearly than the last row are `degraded`.",
+        f"`{found.command}`: {found.pictures} training pictures, published on frames whose longer "
+        f"side is {frames} pixels. A piece is a region from odds of "
+        f"{math.exp(found.both.least):.1f} to one, for a verify-only key from "
+        f"{math.exp(found.alone.least):.1f}. Copies with any region though nobody changed what "
+        "they show, each judged by regressions that were fitted on other pictures; at most "
+        f"{found.bound:.1%} was asked, and more is bold:",
         "",
-        "| beacon signs right, at least | a pixel speaks for a region above | so many must, on a "
-        "frame of 512x512 |",
+        "| done to the copy | full key | verify-only key |",
         "|---|---|---|",
-    ]
-    lines += [
-        f"| {p.minimum_agreement:.1%} | {p.threshold} | {p.minimum_area} pixels |"
-        for p in found.points
+        *(
+            f"| {code(name)} | {_share(share, found.bound)} "
+            f"| {_share(found.alone.false[name], found.bound)} |"
+            for name, share in found.both.false.items()
+        ),
+        "",
+        "F1 of the pieces found on changed copies, after no processing, JPEG 75, or JPEG 50 at "
+        "half the size, a third of the pictures each:",
+        "",
+        "| change | full key | verify-only key |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {score:.2f} | {found.alone.f1[name]:.2f} |"
+            for name, score in found.both.f1.items()
+        ),
+        "",
+        f"Copies of which fewer than {found.minimum_agreement:.1%} of the beacon signs are right "
+        "are `degraded`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _share(share: float, bound: float) -> str:
+    return f"**{share:.1%}**" if share > bound else f"{share:.1%}"
 
 
 def code(text: str) -> str:

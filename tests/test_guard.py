@@ -349,7 +349,6 @@ def test_the_record_is_stable_json(guard, forged):
         "height",
         "model",
         "model_sha256",
-        "threshold",
         "minimum_area",
         "small_spots",
         "input_sha256",

@@ -83,6 +83,7 @@ class Region:
     content: ContentCheck = "not checked"  # what is seen, with what the hidden code tells
     template_agreement: float | None = None  # share of its signs that agree; 0.5 by chance
     content_agreement: float | None = None  # share of its blocks where content agrees
+    odds: float | None = None  # natural log of the odds that it is a change; None: not weighed
 
     @property
     def counts(self) -> bool:
@@ -179,9 +180,8 @@ class Verdict:
     height: int
     model: str  # name.tag of the weights
     model_sha256: str
-    threshold: float | None  # probability above which a pixel speaks for a region, or None
-    minimum_area: int | None  # so many such pixels of this copy a region needs to be reported
-    small_spots: int  # pieces, more likely tampered than not, that had fewer
+    minimum_area: int | None  # pixels of this copy from which a certain change is reported
+    small_spots: int  # pieces, more likely tampered than not, that are too small or too doubtful
     input_sha256: str | None  # of the file; None for pixels that never were a file
     tool_version: str
     warnings: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Contract: the working points keep to the bound and are the best that do."""
+"""Contract: what calibration chooses keeps to the bound on pictures that it did not learn from."""
 
 import json
 
@@ -7,171 +7,181 @@ import pytest
 
 from imuge.bench import calibrate
 from imuge.bench.calibrate import (
-    AREAS,
+    HIGHEST_ODDS,
     LEAST_EVIDENCE,
     PROCESSING,
-    SMALLEST_PIECE,
-    THRESHOLDS,
-    Pieces,
+    Copy,
+    Examples,
     Reactions,
     column,
+    least_odds,
     units,
 )
+from imuge.bench.framing import FRAMINGS
 from imuge.bench.pictures import Photograph
 from imuge.errors import ConfigError
-from imuge.protection.content import WINDOWS, Content
-from imuge.protection.locate import Located, find_regions
-from imuge.weights import Acquittal
+from imuge.protection.content import WINDOWS
+from imuge.protection.pieces import BY_BOTH, BY_TEMPLATE, Pieces, log_odds
 
 COUNT = 40
-NEEDED = Acquittal(total=10, relative=0.5, strongest=20, doubt=1, wrong=0)
+FRAME = 512 * 512
 
 
-def choose(found, bound):
-    return calibrate.choose(found, NEEDED, bound=bound, command="here", frames={"512": COUNT})
-
-
-def reactions(largest_at_jpeg50, largest_at_jpeg70=0):
-    """Pictures that read at 0.95, or less after JPEG, with one false region each there."""
-    shape = (COUNT, len(PROCESSING))
-    agreement = np.full(shape, 0.95)
-    largest = np.zeros((*shape, len(THRESHOLDS)), int)
-    for name, low, high, area in (
-        ("jpeg:85", 0.74, 0.76, 0),
-        ("jpeg:70", 0.7, 0.73, largest_at_jpeg70),
-        ("jpeg:50", 0.62, 0.66, largest_at_jpeg50),
-    ):
-        agreement[:, column(name)] = np.linspace(low, high, COUNT)
-        largest[: COUNT // 2, column(name)] = area  # of those that read less clearly
-    # Small areas find small changes: the score falls with the area, and does not care for more.
-    f1 = np.broadcast_to(-np.array(AREAS, float), (18, len(THRESHOLDS), len(AREAS)))
-    return Reactions(
-        largest=largest,
-        agreement=agreement,
-        f1=f1,
-        tampered_agreement=np.tile([0.95, 0.72, 0.63], 6),
-        evidence=np.full((*shape, len(WINDOWS)), -5.0),
-        lost=np.zeros(shape),
-        likeness=np.full(shape, 0.4),
+def made_copy(areas, *, clarity=0.95, sure=0.9, total=0.0, hits=None):
+    """A copy whose pieces are all as sure and say as much by content."""
+    count = len(areas)
+    found = np.zeros(count, np.int64) if hits is None else np.array(hits, np.int64)
+    return Copy(
+        pieces=Pieces(
+            clarity=clarity,
+            frame_pixels=FRAME,
+            areas=np.array(areas, np.int64),
+            sure=np.full((2, count), float(sure)) * [[1], [0.5]],
+            total=np.full(count, float(total)),
+            relative=np.full(count, -np.sign(total)),
+            strongest=np.full(count, total / 4),
+            doubt=np.full(count, total / 8),
+            template=np.full(count, 0.5),
+        ),
+        hits=found,
+        seen=found,
+        true=1000 if hits is not None else 0,
+        seen_in_all=1000 if hits is not None else 0,
     )
 
 
-def test_clear_pictures_are_not_punished_for_the_faint_ones():
-    calibration = choose(reactions(500, largest_at_jpeg70=100), bound=0.05)
-    pristine, clear, faint = calibration.points
-    assert [pristine.minimum_area, clear.minimum_area, faint.minimum_area] == [32, 128, 512]
+@pytest.fixture
+def reactions():
+    """Copies that read at 0.95, or less after JPEG; false pieces are small, doubtful and agree."""
+    rng = np.random.default_rng(5)
+    clarity = np.full((COUNT, len(PROCESSING)), 0.95)
+    for name, low, high in (
+        ("jpeg:85", 0.74, 0.76),
+        ("jpeg:70", 0.7, 0.73),
+        ("jpeg:50", 0.62, 0.66),
+    ):
+        clarity[:, column(name)] = np.linspace(low, high, COUNT)
+
+    def false(clear):
+        areas = rng.integers(40, 400, 2).tolist()
+        return made_copy(areas, clarity=clear, sure=rng.uniform(0, 0.3), total=-rng.uniform(5, 60))
+
+    def true(clear):
+        area = int(rng.integers(600, 6000))
+        given = {"clarity": clear, "sure": rng.uniform(0.7, 1), "total": rng.uniform(0, 200)}
+        return made_copy([area], hits=[area], **given)
+
+    return Reactions(
+        untouched=[[false(one) for one in row] for row in clarity],
+        tampered=[[true(one) for one in (0.95, 0.72, 0.63) * 2] for _ in range(COUNT)],
+        framed=[[false(0.95) for _ in FRAMINGS] for _ in range(COUNT)],
+        evidence=np.full((COUNT, len(PROCESSING), len(WINDOWS)), -5.0),
+        likeness=np.full((COUNT, len(PROCESSING)), 0.4),
+    )
+
+
+def choose(found, bound=0.05):
+    return calibrate.choose(found, bound=bound, command="here", frames={"512": COUNT})
+
+
+def test_pieces_that_nobody_changed_are_told_from_changes(reactions):
+    found = choose(reactions)
+    assert max(found.both.false.values()) <= 0.05
+    assert min(found.both.f1.values()) > 0.9
+    assert found.both.features == BY_BOTH
+    assert found.alone.features == BY_TEMPLATE
+    assert found.pictures == COUNT
+    untouched = [copy for row in reactions.untouched for copy in row]
+    alarms = [(log_odds(found.both, copy.pieces) >= found.both.least).any() for copy in untouched]
+    assert np.mean(alarms) <= 0.05
+    assert set(found.both.false) == {*calibrate.NAMES, *calibrate.FRAMED_NAMES}
+
+
+def test_pictures_are_judged_by_regressions_of_others(reactions):
+    """One picture whose untouched copies look changed: its own regression would know better."""
+    strange = made_copy([5000], sure=0.95, total=150)
+    reactions.untouched[7] = [strange] * len(PROCESSING)
+    odds = calibrate.odds_by_others(reactions, BY_BOTH)
+    assert odds.untouched[7][0].max() > 0
+    again = reactions.untouched[8][0].pieces
+    others = [i for i in range(COUNT) if i // 2 % calibrate.FOLDS != 8 // 2 % calibrate.FOLDS]
+    chosen = np.isin(np.arange(COUNT), others)
+    fitted = Examples.of(reactions, BY_BOTH).of_pictures(chosen).fit(BY_BOTH)
+    assert odds.untouched[8][0].tolist() == log_odds(fitted, again).tolist()
+
+
+def test_the_least_odds_keep_to_the_bound_and_no_higher():
+    loudest = np.full((COUNT, 3), -3.0)
+    loudest[:3, 0] = [1.5, 1.2, 0.8]
+    nothing = np.zeros(loudest.shape, bool)
+    assert least_odds(loudest, nothing, bound=0.05) == pytest.approx(0.81)
+    assert least_odds(loudest, nothing, bound=0.02) == pytest.approx(1.51)
+    heard = nothing.copy()
+    heard[20, 0] = True  # something else found a region there: one alarm is spent
+    assert least_odds(loudest, heard, bound=0.05) == pytest.approx(1.21)
+    loudest[:20, 1] = HIGHEST_ODDS + 1
+    assert least_odds(loudest, nothing, bound=0.05) == pytest.approx(0.81), "beyond what is asked"
+    assert least_odds(np.full((COUNT, 3), -3.0), nothing, bound=0.05) == 0, "even odds"
+
+
+def test_processing_that_no_odds_are_good_for_is_named_with_its_share(reactions):
+    webp = PROCESSING.index((1.0, "webp:60"))
+    for row in reactions.untouched[::8]:  # all of one part: regressions of the others know none
+        row[webp] = made_copy([5000], sure=0.95, total=150)
+    found = choose(reactions)
+    assert found.both.false["1x, webp:60"] == 5 / 40
+    assert found.both.false["1x, none"] <= 0.05
+
+
+def test_a_change_counts_by_what_can_be_seen_of_it():
+    copy = made_copy([100, 100, 100, 100], hits=[100, 60, 40, 100])
+    copy.seen[3] = 20
+    assert copy.changed().tolist() == [True, True, False, False]
+    assert copy.f1(np.array([True, True, False, False])) == pytest.approx(2 * 160 / 1200)
+
+
+def test_the_content_is_heard_above_what_untouched_copies_say(reactions):
+    faint = column("jpeg:50")
+    half = COUNT // 2  # those that read less clearly than most
+    reactions.evidence[:half, faint, 2] = np.linspace(0, 4, half)
+    reactions.evidence[5, faint, 2] = 50  # 1 of 40 pictures: half of the bound may be spent on it
+    reactions.likeness[7, faint] = 0.1
+    points, heard = calibrate.choose_points(reactions, bound=0.05)
+    least = LEAST_EVIDENCE
+    assert points[-1].evidence == (least, least, 4, least, least), "less speaks for no change"
+    assert points[-1].likeness == 0.05
+    assert points[0].evidence == (least,) * 5
+    assert points[0].likeness == 0.2
+    assert heard.sum() == 1
+    assert heard[5, faint]
+    points, heard = calibrate.choose_points(reactions, bound=0.03)
+    assert points[-1].evidence == (least, least, 50, least, least)
+    assert not heard.any()
+
+
+def test_points_are_parted_by_how_clearly_copies_read(reactions):
+    pristine, clear, faint = choose(reactions).points
     assert pristine.minimum_agreement == pytest.approx(0.75, abs=1e-3)
     assert clear.minimum_agreement == pytest.approx(0.64, abs=1e-3)
     assert faint.minimum_agreement == pytest.approx(0.622, abs=1e-3)  # 5 % read more faintly
-    assert calibration.minimum_agreement == faint.minimum_agreement
-    assert calibration.reached <= 0.05
-    assert calibration.point(0.8) == pristine
-    assert calibration.point(0.7) == clear
-    assert calibration.point(0.63) == calibration.point(0.1) == faint
 
 
-def test_alarms_within_the_bound_are_spent_and_reported():
-    found = reactions(0)
+def test_lost_protection_is_shown_above_what_most_untouched_copies_have(reactions):
     faint = column("jpeg:50")
-    found.largest[COUNT // 2 : COUNT // 2 + 2, faint] = 2000  # 2 of 40 pictures, just the bound
-    calibration = choose(found, bound=0.05)
-    assert calibration.points[-1].minimum_area == 32
-    assert calibration.reached == pytest.approx(0.05)
+    for number in range(6):  # of 40 pictures, 5 % may show more
+        area = 2000 + 100 * number
+        reactions.untouched[number][faint] = made_copy([area], clarity=0.63, sure=1, total=-150)
+    found = choose(reactions)
+    assert found.points[-1].lost_area == pytest.approx(2300 + 1, abs=30)
+    assert found.points[0].lost_area == 1
 
 
-def test_what_is_chosen_on_half_of_the_pictures_is_tried_on_the_other_half():
-    found = reactions(0)
-    faint = column("jpeg:50")
-    found.largest[::8, faint] = 2000  # 5 pictures, all of them in the same half
-    calibration = choose(found, bound=0.05)
-    # Points of the other half know nothing of them: 5 of 20, less who reads too faintly there.
-    assert calibration.reached <= 0.05
-    assert calibration.held_out == pytest.approx(np.mean([4 / 20, 0]), abs=0.03)
-
-
-def test_copies_too_faint_for_any_point_are_not_judged():
-    found = reactions(0)
-    faint = column("jpeg:50")
-    found.largest[:8, faint] = 100_000  # the faintest fifth of them
-    calibration = choose(found, bound=0.05)
-    assert calibration.minimum_agreement > np.quantile(found.agreement[:, faint], 0.1)
-    assert calibration.reached <= 0.05
-    assert calibration.frames == {"512": COUNT}
-    assert set(calibration.kept) == set(calibrate.NAMES)
-    assert calibration.beyond == {}
-
-
-def test_processing_that_no_point_is_good_for_is_named():
-    found = reactions(0)
-    found.largest[::3, PROCESSING.index((1.0, "webp:60"))] = 100_000
-    calibration = choose(found, bound=0.05)
-    assert calibration.beyond == {"1x, webp:60": pytest.approx(14 / 40)}
-    assert len(calibration.kept) == len(PROCESSING) - 1
-    assert calibration.reached == 0
-
-
-def test_a_bound_that_cannot_be_kept_is_an_error():
-    found = reactions(0)
-    found.largest[:] = 100_000
-    with pytest.raises(ConfigError, match="no working point"):
-        choose(found, bound=0.05)
-
-
-def test_content_is_heard_above_what_untouched_copies_say():
-    found = reactions(0)
-    faint = column("jpeg:50")
-    half = COUNT // 2  # those that read less clearly than most
-    found.evidence[:half, faint, 2] = np.linspace(0, 4, half)
-    found.evidence[5, faint, 2] = 50  # 1 of 40 pictures: half of the bound may be spent on it
-    found.lost[:half, faint] = np.arange(half)
-    found.lost[3, faint] = 9000
-    found.likeness[7, faint] = 0.1
-    calibration = choose(found, bound=0.05)
-    point = calibration.points[-1]
-    least = LEAST_EVIDENCE
-    assert point.evidence == (least, least, 4, least, least), "less speaks for no change"
-    assert point.lost_area == half - 3, "four of 40 pictures, a tenth, may show more"
-    assert point.likeness == 0.05
-    assert calibration.points[0].evidence == (least,) * 5
-    assert calibration.points[0].likeness == 0.2
-    assert calibration.reached == pytest.approx(1 / 40)
-    assert choose(found, bound=0.03).points[-1].evidence == (least, least, 50, least, least)
-
-
-def made_pieces(areas, hits, total, strongest=0.0, relative=1.0):
-    """Pieces that speak with all of their pixels."""
-    count = len(areas)
-    numbers = (np.array(values) for values in (areas, hits, [areas] * len(THRESHOLDS), total))
-    sizes, found, speaking, totals = numbers
-    return Pieces(
-        areas=sizes,
-        hits=found,
-        seen=found,
-        speaking=speaking,
-        total=totals.astype(float),
-        relative=np.full(count, relative),
-        strongest=np.full(count, strongest),
-        doubt=np.zeros(count),
-        template=np.full(count, 0.5),
-    )
-
-
-def test_as_many_false_pieces_are_acquitted_as_hardly_any_true_one_allows():
-    changed = made_pieces([100] * 4, [100, 90, 80, 0], [50, 20, -5, -30])
-    lines = [
-        {
-            "tampered": [{"seen_in_all": 270, **changed.to_line()}],
-            "untouched": [made_pieces([100, 100, 20], [0] * 3, [-7, -9, -50]).to_line()],
-        }
-    ]
-    needed = calibrate.choose_acquittal(lines)
-    assert needed.total == 6, "the change of -5 is not acquitted, both false ones of area are"
-    assert needed.wrong == 0
-    pieces = Pieces.from_line(lines[0]["untouched"][0])
-    assert pieces.acquitted(needed).tolist() == [True, True, True]
-    assert pieces.largest(~pieces.acquitted(needed)) == [0] * len(THRESHOLDS)
-    assert pieces.lost(pieces.acquitted(needed), clarity=0.9) == 100
-    assert pieces.lost(pieces.acquitted(needed), clarity=0.45) == 0, "the template is there"
+def test_a_line_of_the_journal_is_read_as_it_was_written():
+    for copy in (made_copy([100, 50], hits=[90, 0]), made_copy([])):
+        line = json.loads(json.dumps(copy.to_line()))
+        again = Copy.from_line(line)
+        assert again.to_line() == copy.to_line()
+        assert again.pieces.features(BY_BOTH).shape == (len(copy.hits), len(BY_BOTH))
 
 
 def test_only_what_can_be_told_apart_is_a_change_that_shows():
@@ -182,65 +192,6 @@ def test_only_what_can_be_told_apart_is_a_change_that_shows():
     found = calibrate.differing_blocks(one, other)
     assert found[:8, :8].all()
     assert found.sum() == 64
-
-
-def test_pieces_of_which_nothing_is_known_are_not_acquitted():
-    pieces = made_pieces([100, 100], [0, 0], [np.nan, -60])
-    assert pieces.acquitted(NEEDED).tolist() == [False, True]
-
-
-def without_content(probability):
-    grid = (-(-probability.shape[0] // 16) * 2, -(-probability.shape[1] // 16) * 2)
-    nothing = np.zeros(grid, np.float32)
-    numbers = np.zeros((24, *grid), np.float32)
-    said = Content(
-        numbers=numbers, evidence=nothing, known=nothing > 0, agreeing=nothing, seen=nothing[None]
-    )
-    return Located(probability=probability, clarity=0.9, signs_read=800, code=None, content=said)
-
-
-def test_pieces_are_judged_as_the_product_judges_them():
-    """At every point tried: the same alarms and the same F1 as by `find_regions`."""
-    rng = np.random.default_rng(3)
-    coarse = rng.random((12, 16)).astype(np.float32)
-    probability = np.kron(coarse, np.ones((9, 9), np.float32))
-    true = np.zeros(probability.shape, bool)
-    true[20:70, 30:90] = True
-    pieces = Pieces.of(without_content(probability), true)
-    assert pieces.areas.min() >= SMALLEST_PIECE
-    everything = ~pieces.acquitted(NEEDED)
-    assert everything.all(), "nothing is known of their content"
-    largest, f1 = pieces.largest(everything), pieces.f1(int(true.sum()), AREAS, everything)
-    for i, threshold in enumerate(THRESHOLDS):
-        for j, area in enumerate(AREAS):
-            found = find_regions(probability, threshold=threshold, minimum_area=area)
-            assert (largest[i] >= area) == bool(found.regions)
-            expected = 2 * (found.mask & true).sum() / (found.mask.sum() + true.sum())
-            assert f1[i][j] == pytest.approx(expected)
-    assert len({tuple(row) for row in f1}) > 3, "thresholds matter"
-
-
-def test_minimum_areas_are_those_of_the_frame():
-    """A journal's line of a frame of 1024²: areas count half as much there."""
-    line = {
-        "pixels": 1024 * 1024,
-        "untouched": [made_pieces([100, 100], [0, 0], [5, -60]).to_line()] * len(PROCESSING),
-        "agreement": [0.9] * len(PROCESSING),
-        "evidence": [[0.0] * len(WINDOWS)] * len(PROCESSING),
-        "likeness": [0.5] * len(PROCESSING),
-        "tampered": [
-            {
-                "true": 100,
-                "seen_in_all": 100,
-                "agreement": 0.9,
-                **made_pieces([100], [100], [5]).to_line(),
-            }
-        ],
-    }
-    found = Reactions.together([line], NEEDED)
-    assert (found.largest == 50).all()
-    assert (found.lost == 50).all()
-    assert found.f1[0, 0].tolist() == [1.0 if area <= 50 else 0.0 for area in AREAS]
 
 
 def test_any_first_part_of_the_pictures_is_balanced(photograph):
@@ -260,15 +211,18 @@ def test_one_picture_is_measured_on_its_frame(guard, key, photograph, other_phot
     pair = Photograph("a", "0", photograph), Photograph("b", "1", other_photograph)
     unit = calibrate.Unit(0, *pair, "normal")
     line = calibrate.measure(guard.engine, key, unit)
-    assert (line["side"], line["pixels"]) == (192, 192 * 192)
-    assert len(line["agreement"]) == len(line["untouched"]) == len(PROCESSING)
+    assert line["side"] == 192
+    assert len(line["untouched"]) == len(PROCESSING)
     assert np.shape(line["evidence"]) == (len(PROCESSING), len(WINDOWS))
     assert min(line["likeness"]) > 0
-    assert line["agreement"][0] > 0.85 > line["agreement"][column("jpeg:40")]
     assert len(line["tampered"]) == len(calibrate.TAMPERING)
+    assert len(line["framed"]) == len(FRAMINGS)
     line = json.loads(json.dumps(line))  # as the journal keeps it
-    found = Reactions.together([line], calibrate.choose_acquittal([line]))
-    assert found.f1.max(axis=(1, 2)).max() > 0.9
+    found = Reactions.together([line])
+    clarity = found.clarity[0]
+    assert clarity[0] > 0.85 > clarity[column("jpeg:40")]
+    assert max(copy.f1(copy.changed()) for copy in found.tampered[0]) > 0.9
+    assert all(copy.true > 0 for copy in found.framed[0])
 
 
 @pytest.mark.slow
@@ -280,10 +234,10 @@ def test_calibrate_writes_the_record_of_a_copy_and_goes_on_from_its_journal(tmp_
     release = shutil.copytree(release_folder(), tmp_path / "lab.r3")
     data = request.config.rootpath / "tests/data"
     journal = tmp_path / "journal.jsonl"
-    options = {"pictures": 2, "bound": 0.5, "journal": journal, "jobs": 1}
+    options = {"pictures": 8, "bound": 0.5, "journal": journal, "jobs": 1}
     first = calibrate.calibrate(data, release, **options)
     assert read_record(release).calibration == first
-    assert first.pictures == 2
+    assert first.pictures == 8
     lines = journal.read_text().splitlines()
     journal.write_text("\n".join(lines[:2]) + "\n" + lines[2][:50])
     assert calibrate.calibrate(data, release, **options) == first

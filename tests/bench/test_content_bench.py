@@ -8,6 +8,7 @@ import pytest
 
 from imuge.bench import content
 from imuge.bench.content import Row, averages, read_journal, row_of, shortfalls, to_markdown
+from imuge.bench.framing import FRAMINGS, framed
 from imuge.errors import ConfigError
 from imuge.results import Region
 
@@ -57,12 +58,14 @@ def test_a_copy_is_scored_in_the_published_pictures_pixels(guard, immunized):
     assert row_of("case", "none", verdict, np.zeros((512, 512), bool)).found == 0
 
 
-def test_a_blur_leaves_the_rest_of_the_picture(photograph):
+@pytest.mark.parametrize("kind", FRAMINGS)
+def test_framing_leaves_the_rest_of_the_picture_and_most_of_what_the_place_shows(photograph, kind):
     place = np.zeros((256, 256), bool)
     place[50:90, 60:120] = True
-    soft = content.softened(photograph, place)
-    assert (soft[~place] == photograph[~place]).all()
-    assert (soft[place] != photograph[place]).mean() > 0.5
+    made = framed(photograph, place, kind)
+    assert (made[~place] == photograph[~place]).all()
+    assert (made[place] != photograph[place]).mean() > 0.4
+    assert np.corrcoef(made[place].ravel(), photograph[place].ravel())[0, 1] > 0.9
 
 
 def test_the_journal_goes_on_with_whole_lines_of_the_same_thresholds(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from imuge.protection.frame import published_frame
 from imuge.protection.in_copy import geometry, in_copy, probability_in_copy
-from imuge.protection.locate import find_regions
+from imuge.protection.locate import label_pieces, regions_of
 from imuge.protection.pilot import ORIENTATIONS
 from imuge.protection.placement import Placement, edge_to_edge
 
@@ -91,8 +91,13 @@ def probability():
     return field
 
 
+def large_pieces(probability, least=50):
+    labels, _ = label_pieces(probability)
+    return regions_of(probability, labels, np.bincount(labels.ravel())[1:] >= least)
+
+
 def test_regions_are_where_they_are_in_the_copy(probability):
-    shown = find_regions(probability, threshold=0.5, minimum_area=50)
+    shown = large_pieces(probability)
     found = in_copy(shown, placed(0.5 * np.eye(2)))
     seen = probability_in_copy(shown, placed(0.5 * np.eye(2)))
     assert found.mask.shape == seen.shape == (300, 400)
@@ -107,7 +112,7 @@ def test_regions_are_where_they_are_in_the_copy(probability):
 
 
 def test_what_the_copy_does_not_show_is_no_region_of_it(probability):
-    shown = find_regions(probability, threshold=0.5, minimum_area=50)
+    shown = large_pieces(probability)
     found = in_copy(shown, placed(0.5 * np.eye(2), (90, 0), 200, 150))
     (region,) = found.regions
     assert region.box[0] == 0
@@ -116,7 +121,7 @@ def test_what_the_copy_does_not_show_is_no_region_of_it(probability):
 
 
 def test_a_turned_copy_has_its_regions_turned(probability):
-    shown = find_regions(probability, threshold=0.5, minimum_area=50)
+    shown = large_pieces(probability)
     place = Placement(matrix=ORIENTATIONS[1], offset=np.array([0.0, 150.0]), width=150, height=200)
     found = in_copy(shown, place)
     np.testing.assert_array_equal(found.mask, np.rot90(shown.mask, -1))
@@ -126,7 +131,7 @@ def test_an_outline_is_smooth():
     """A disc of the frame, four times larger in the copy, is no staircase."""
     y, x = np.mgrid[:64, :64] + 0.5
     disc = (1 / (1 + np.exp(np.hypot(x - 32, y - 32) - 20))).astype(np.float32)
-    shown = find_regions(disc, threshold=0.5, minimum_area=1)
+    shown = large_pieces(disc)
     found = in_copy(shown, placed(0.25 * np.eye(2), width=256, height=256))
     y, x = np.mgrid[:256, :256] + 0.5
     radius = np.hypot(x - 128, y - 128)
@@ -135,7 +140,7 @@ def test_an_outline_is_smooth():
 
 
 def test_where_nothing_is_shown_there_is_nothing(probability):
-    shown = find_regions(probability, threshold=0.95, minimum_area=50)
+    shown = large_pieces(probability, 10_000)
     found = in_copy(shown, placed(0.5 * np.eye(2)))
     assert found.regions == ()
     assert not found.mask.any()

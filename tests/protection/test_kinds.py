@@ -5,33 +5,48 @@ import pytest
 
 from imuge.engine.canvas import BLOCK
 from imuge.protection.content import Content
-from imuge.protection.kinds import Witness, differing_pieces, regions_shown
+from imuge.protection.kinds import differing_pieces, regions_shown
 from imuge.protection.locate import Located
-from imuge.weights import Acquittal, Calibration, WorkingPoint
+from imuge.protection.pieces import Witness
+from imuge.weights import Calibration, Weighing, WorkingPoint
 
 GRID = (20, 30)
 SIZE = (GRID[0] * BLOCK, GRID[1] * BLOCK)
 HERE = (slice(6, 12), slice(10, 18))  # 6 by 8 blocks
 AREA = 6 * 8 * BLOCK * BLOCK
+RANGES = {"share_99": (-1, 1), "relative": (-1, 1), "doubt": (-2, 2), "strongest": (-4, 4)}
+
+
+def linear(*, least, **weights):
+    """A regression whose products count nothing; every feature as it is, within its range."""
+    low, high = zip(*(RANGES[name] for name in weights), strict=True)
+    scaled = [weight * RANGES[name][1] for name, weight in weights.items()]
+    products = [0.0] * (len(weights) * (len(weights) + 1) // 2)
+    return Weighing(
+        features=tuple(weights),
+        low=low,
+        high=high,
+        weights=(*scaled, *products),
+        constant=0.0,
+        least=least,
+        false={},
+        f1={},
+    )
+
+
 CALIBRATION = Calibration(
     points=(
         WorkingPoint(
-            minimum_agreement=0.6,
-            threshold=0.9,
-            minimum_area=64,
-            evidence=(40.0, 10.0, 5.0, 3.0, 1.0),
-            lost_area=500,
-            likeness=0.1,
+            minimum_agreement=0.6, evidence=(40.0, 10.0, 5.0, 3.0, 1.0), lost_area=500, likeness=0.1
         ),
     ),
-    acquittal=Acquittal(total=10.0, relative=0.5, strongest=20.0, doubt=1.0, wrong=0.0),
+    # By the template every piece that is sure; by both one that the content does not acquit, or
+    # which one number of the code contradicts.
+    alone=linear(least=0.5, share_99=1.0),
+    both=linear(least=-2.5, share_99=1.0, relative=-3.0, doubt=0.7, strongest=0.3),
     bound=0.02,
-    reached=0.02,
-    held_out=0.02,
     pictures=1,
     frames={"512": 1},
-    kept={},
-    beyond={},
     command="here",
 )
 
@@ -46,7 +61,7 @@ def located(*, gone=(), differs=(), known=True, clarity=0.95):
     agreeing = np.full(GRID, 0.95, np.float32)
     evidence = np.full(GRID, -5, np.float32)
     for place in gone:
-        probability[pixels(place)] = 0.99
+        probability[pixels(place)] = 0.995
         agreeing[place] = 0.5
     for place in differs:
         evidence[place] = 12
@@ -121,6 +136,7 @@ def test_new_colours_are_told_by_few_numbers_of_the_code():
 def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
     said = located(gone=(HERE,))
     said.content.evidence[HERE] = -2  # of -5
+    said.content.numbers[(slice(None), *HERE)] = -2 / 24
     (region,) = regions_shown(CALIBRATION, said).regions
     assert (region.kind, region.content) == ("changed", "not checked")
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.framing import framed
 from imuge.bench.trust.reembedded import embed_again
 from imuge.guard import Guard
 from imuge.keys import verify_only
@@ -33,8 +33,7 @@ def embedded_again(guard, immunized, forged, mask):
 @pytest.fixture(scope="module")
 def blurred(immunized, mask):
     """The same place, softened until the template is gone and the content is not."""
-    soft = ndimage.gaussian_filter(immunized.image.astype(np.float32), (2, 2, 0))
-    return np.where(mask[..., None], soft.round(), immunized.image).astype(np.uint8)
+    return framed(immunized.image, mask, "blur")
 
 
 def test_protection_embedded_again_over_an_edit_is_found(guard, embedded_again, mask):

@@ -32,13 +32,10 @@ AGAIN = replace(REGION, kind="protected again", content="differs")
 def evidence(*, regions=(), faint=False, hidden_copy="agrees", layout_p=0.0, clarity=0.95):
     field = np.zeros((24, 24), np.float32)
     shown = Regions(
-        threshold=0.5,
-        minimum_area=1,
         probability=field,
         mask=field > 0,
         labels=np.zeros((24, 24), np.int32),
         regions=regions,
-        small_spots=0,
     )
     return Evidence(
         key=new_key("newsdesk"),

@@ -69,7 +69,6 @@ def make_verdict():
             "height": HEIGHT,
             "model": "imuge.base-1",
             "model_sha256": "ab" * 32,
-            "threshold": 0.5,
             "minimum_area": 512,
             "input_sha256": "0c" * 32,
             "tool_version": "0.1.0",

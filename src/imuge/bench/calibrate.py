@@ -1,17 +1,18 @@
-"""Sets the working points of a release: thresholds, minimum areas, and how faint is too faint.
+"""Sets what a release takes for a change: how pieces are weighed, and how faint is too faint.
 
 On training pictures only, small squares and whole photographs, on the frames of all three details.
-Untouched copies go through ordinary processing. How clearly each reads, the share of beacon signs
-that agree, sorts them: the share stated as bound, or more where nothing else keeps to it, may read
-too faintly to be judged at all under the worst processing; the others are faint, clear or pristine,
-parted by the median after JPEG 50 and after JPEG 85. From the faint to the pristine, of the points
-at which at most the bound shows any region, whatever the processing, the one with the best F1 on
-tampered pictures is taken. Processing under which no point keeps to the bound is named in the
-record, with the share that does show a region.
+Their copies are untouched, framed (the protection of a place removed, and what it shows left), or
+changed, and go through ordinary processing. A logistic regression learns to tell the pieces that
+the localizer finds in the first two from those in the last; a second one does without the content,
+for verify-only keys. Regressions that were fitted on three quarters of the pictures judge the last
+quarter. The odds from which a piece is a region are the lowest at which, under every processing, at
+most the bound of the untouched copies show any; processing that would take odds beyond
+`HIGHEST_ODDS` is named in the record, with the share that does show a region.
 
-The content's thresholds come first: what acquits a piece (so strict that hardly any true change is
-acquitted), how strong evidence has to be to be a region of its own (half of the bound at most may
-be spent on it), and how alike a picture and its own code are at least.
+What the content alone must say for a region is set before (half of the bound at most may be spent
+on it), for copies that read faintly, clearly and like new, parted by the median of how clearly they
+read after JPEG 50 and after JPEG 85. The share stated as bound may read too faintly to be judged
+under the worst processing.
 
     imuge calibrate --data ../shared/data/train --whole DIR
 
@@ -24,8 +25,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, fields
-from itertools import chain, product, zip_longest
+from dataclasses import asdict, dataclass, fields
+from itertools import chain, pairwise, zip_longest
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -35,27 +36,38 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import parse_chain, resave
-from imuge.attacks.retouch import tamper
+from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.framing import FRAMINGS, framed
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.work import end_with_parent
 from imuge.bench.lines import resumed
 from imuge.bench.pictures import Photograph, covering, sampled
-from imuge.bench.told import examine_told, mask_on_frame
+from imuge.bench.told import Told, examine_told, mask_on_frame
 from imuge.engine import Engine, available_threads
 from imuge.engine.canvas import BLOCK
-from imuge.errors import ConfigError
 from imuge.image import from_array
 from imuge.keys import Key, Message
 from imuge.protection.content import WINDOWS, likeness
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import Detail, geometry_of, to_frame
-from imuge.protection.kinds import Witness, template_there
-from imuge.protection.locate import Located, label_pieces, minimum_area
+from imuge.protection.kinds import template_there, weighed
+from imuge.protection.locate import Located
+from imuge.protection.pieces import (
+    BY_BOTH,
+    BY_TEMPLATE,
+    SURE,
+    Pieces,
+    find_pieces,
+    log_odds,
+    minimum_area,
+    products,
+)
 from imuge.results import Pixels
 from imuge.weights import (
-    Acquittal,
     Calibration,
+    Weighing,
     WorkingPoint,
     load_release,
     read_record,
@@ -92,27 +104,21 @@ TAMPERING = (
     ("inpaint", 0.05),
     ("colour", 0.05),
 )
+FRAMED_AREA = 0.05  # of the picture
 CLEARER_THAN = ("jpeg:50", "jpeg:85")
 AFTER_TAMPERING = ((1.0, "none"), (1.0, "jpeg:75"), (0.5, "jpeg:50"))
 LEAST_OVERSAMPLING = 1.1
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
-AREAS = (32, 64, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
-FAINTNESS_STEP = 0.005  # of the least clarity that is tried
-# Limits for an acquittal that are tried, the strictest of the first two last.
-TOTALS = (2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0)
-RELATIVES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-STRONGEST = (-20.0, 0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)
-DOUBTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 VISIBLE = 8.0  # grey levels, the root mean square of a block's difference that is a change
-# Share of what truly changed that may be acquitted, over all kinds of tampering. Nearly all of it
-# are smooth fills of smooth places and new colours, of which the code tells little; the strictest
-# limits tried still acquit 0.011, and at 0.02 two thirds of the false regions after AVIF 50 stay.
-MOST_WRONG = 0.065
-LOST_SHARE = 0.1  # of untouched copies, that may show a region of lost protection
+LOST_SHARE = 0.05  # of untouched copies, that may show a region of lost protection
 LEAST_EVIDENCE = 1.0  # mean of a window's blocks; less is what a true change lends its surroundings
 CONTENT_SHARE = 0.5  # of the bound, that false regions by content may take
 NEVER = 10**6  # a threshold where nothing was measured
-SMALLEST_PIECE = 8  # pixels above one half; smaller ones are below every minimum area
+MOSTLY = 0.5  # of a piece, that changed, for an example of a change
+LEAST_WEIGHT = 0.05  # of a piece that changed
+SHOWING = 0.25  # of it, where that can be seen
+FOLDS = 4  # parts of the pictures, each judged by regressions of the others
+STRENGTH = 10.0  # inverse of the regressions' ridge
+HIGHEST_ODDS = 2.0  # natural logarithm, that may be asked of a piece for one processing's sake
 # The turn in which squares and whole photographs are published on the three details' frames.
 SQUARES: tuple[Detail, ...] = ("normal", "fine")
 WHOLES: tuple[Detail, ...] = ("normal", "robust", "normal", "fine")
@@ -121,9 +127,12 @@ JOURNAL = "calibration.journal.jsonl"
 OTHER = "another release or other processing"
 
 
-Limits: TypeAlias = tuple[float, float, float, float]
+Floats: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 NAMES = tuple(f"{scale:g}x, {saved}" for scale, saved in PROCESSING)
+TAMPERED_NAMES = tuple(f"{kind} of {area:.0%}" for kind, area in TAMPERING)
+FRAMED_NAMES = tuple(f"framed: {kind}" for kind in FRAMINGS)
 
 
 def column(chain_text: str) -> int:
@@ -131,208 +140,155 @@ def column(chain_text: str) -> int:
     return PROCESSING.index((1.0, chain_text))
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """The pieces of one copy on its frame, as `find_regions` and the content see them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """One copy: what is known of its pieces, and what is true."""
 
-    areas: NDArray[np.int64]  # (pieces,), pixels
-    hits: NDArray[np.int64]  # (pieces,), how many of them are truly tampered
+    pieces: Pieces
+    hits: NDArray[np.int64]  # (pieces,), pixels of it that were truly changed
     seen: NDArray[np.int64]  # (pieces,), and of these, where that shows
-    speaking: NDArray[np.int64]  # (thresholds, pieces), how many are above each threshold
-    total: NDArray[np.float64]  # (pieces,), evidence of content; nan where nothing is known
-    relative: NDArray[np.float64]  # (pieces,), its mean, as a share of what is usual in the copy
-    strongest: NDArray[np.float64]  # (pieces,), of any window in them
-    doubt: NDArray[np.float64]  # (pieces,), of the number of the code that speaks most for a change
-    template: NDArray[np.float64]  # (pieces,), share of the template's signs that agree
+    true: int = 0  # pixels that were truly changed
+    seen_in_all: int = 0  # and of these, where that shows
 
     @classmethod
-    def of(
-        cls,
-        located: Located,
-        true: NDArray[np.bool_] | None = None,
-        visible: NDArray[np.bool_] | None = None,
-    ) -> Self:
-        """The pieces of a copy.
+    def of(cls, located: Located, true: Mask | None = None, visible: Mask | None = None) -> Self:
+        """A copy on its frame.
 
         Args:
-            located: What the copy says.
-            true: (h, w) on the frame, what was tampered with; None: nothing.
+            located: What it says.
+            true: (h, w), what was changed; None: nothing.
             visible: (h, w), where that shows; None: nowhere.
         """
-        probability = located.probability
-        labels, count = label_pieces(probability)
-        areas = np.bincount(labels.ravel(), minlength=count + 1)
-        numbers = np.zeros(count + 1, np.int32)
-        kept = np.flatnonzero(areas[1:] >= SMALLEST_PIECE) + 1
-        numbers[kept] = np.arange(1, len(kept) + 1)
-        labels, count = numbers[labels], len(kept)
-
-        def count_by_piece(pixels: NDArray[np.bool_]) -> NDArray[np.int64]:
-            return np.bincount(labels[pixels], minlength=count + 1)[1:]
-
-        everything = np.ones(labels.shape, bool)
-        nothing = ~everything
-        assert located.content is not None, "a full key was told"
-        heard = list(Witness.of(located.content).pieces(labels, count))
+        labels, _ = find_pieces(located)
+        count = int(labels.max(initial=0))
+        nothing = np.zeros(labels.shape, bool)
+        truth, shows = (nothing if mask is None else mask for mask in (true, visible))
         return cls(
-            areas=count_by_piece(everything),
-            hits=count_by_piece(nothing if true is None else true),
-            seen=count_by_piece(nothing if visible is None else visible),
-            speaking=np.stack([count_by_piece(probability > t) for t in THRESHOLDS]),
-            total=np.array([one.total if one.blocks else np.nan for one in heard]),
-            relative=np.array([one.relative for one in heard]),
-            strongest=np.array([one.strongest for one in heard]),
-            doubt=np.array([one.doubt for one in heard]),
-            template=np.array([one.template for one in heard]),
+            pieces=Pieces.of(located, labels, count),
+            hits=np.bincount(labels[truth], minlength=count + 1)[1:],
+            seen=np.bincount(labels[shows], minlength=count + 1)[1:],
+            true=int(truth.sum()),
+            seen_in_all=int(shows.sum()),
         )
 
     @classmethod
     def from_line(cls, line: Mapping[str, Any]) -> Self:
-        """As `to_line` wrote them."""
-        return cls(*(np.array(line[item.name]) for item in fields(cls)))
+        """As `to_line` wrote it."""
+        pieces: dict[str, Any] = {
+            k: np.array(v) if isinstance(v, list) else v for k, v in line["pieces"].items()
+        }
+        # Of no pieces numpy cannot tell the shape.
+        pieces["sure"] = pieces["sure"].reshape(len(SURE), -1)
+        rest: dict[str, Any] = {
+            k: np.array(v, np.int64) if isinstance(v, list) else v for k, v in line.items()
+        }
+        return cls(**rest | {"pieces": Pieces(**pieces)})
 
     def to_line(self) -> dict[str, Any]:
         """Lists of numbers for the journal."""
-        return {item.name: getattr(self, item.name).tolist() for item in fields(self)}
+        line: dict[str, Any] = json.loads(json.dumps(asdict(self), default=np.ndarray.tolist))
+        return line
 
-    def of_content(self) -> NDArray[np.float64]:
-        """(4, pieces): what acquits them or does not."""
-        return np.stack([self.total, self.relative, self.strongest, self.doubt])
+    def changed(self) -> Mask:
+        """(pieces,), which are examples of a change."""
+        areas = self.pieces.areas
+        return (self.hits > MOSTLY * areas) & (self.seen > SHOWING * areas)
 
-    def acquitted(self, needed: Acquittal) -> NDArray[np.bool_]:
-        """Those of which the content says that they show what was published."""
-        # Comparisons with nan are False.
-        return (
-            (self.total <= -needed.total)
-            & (self.relative >= needed.relative)
-            & (self.strongest <= needed.strongest)
-            & (self.doubt <= needed.doubt)
-        )
-
-    def largest(self, left: NDArray[np.bool_]) -> list[int]:
-        """At every threshold, the most pixels that speak for one of the pieces left."""
-        return [int(counts[left].max(initial=0)) for counts in self.speaking]
-
-    def lost(self, acquitted: NDArray[np.bool_], clarity: float) -> int:
-        """Pixels of the largest piece acquitted of which the template is gone."""
-        gone = acquitted & (self.template < template_there(clarity))
-        return int(self.areas[gone].max(initial=0))
-
-    def f1(self, true: int, least: Sequence[int], left: NDArray[np.bool_]) -> list[list[float]]:
-        """At every threshold and minimum area, the F1 where `true` pixels were tampered with."""
-        return [
-            [self._f1((counts >= max(n, 1)) & left, true) for n in least]
-            for counts in self.speaking
-        ]
-
-    def _f1(self, kept: NDArray[np.bool_], true: int) -> float:
-        return float(2 * self.hits[kept].sum() / (self.areas[kept].sum() + true))
+    def f1(self, kept: Mask) -> float:
+        """Of the pieces kept, True in (pieces,), as the mask."""
+        return float(2 * self.hits[kept].sum() / (self.pieces.areas[kept].sum() + self.true))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reactions:
-    """How localizer and content reacted to copies, at every threshold and minimum area tried."""
+    """How localizer and content reacted to copies; each first index is a picture."""
 
-    # (pictures, processing, thresholds), the most pixels that speak for one piece that is not
-    # acquitted; as of a frame of CALIBRATED_SIDE²
-    largest: NDArray[np.float64]
-    agreement: NDArray[np.float64]  # (pictures, processing), of beacon signs
-    f1: NDArray[np.float64]  # (pictures · tampering, thresholds, areas)
-    tampered_agreement: NDArray[np.float64]  # (pictures · tampering,)
-    evidence: NDArray[np.float64]  # (pictures, processing, windows), the strongest of each side
-    lost: NDArray[np.float64]  # (pictures, processing), pixels, as `largest`
-    likeness: NDArray[np.float64]  # (pictures, processing), of code and picture
+    untouched: list[list[Copy]]  # for each processing
+    tampered: list[list[Copy]]
+    framed: list[list[Copy]]
+    evidence: Floats  # (pictures, processing, windows), the strongest of each side
+    likeness: Floats  # (pictures, processing), of code and picture
 
     @classmethod
-    def together(cls, lines: Sequence[Mapping[str, Any]], needed: Acquittal) -> Self:
+    def together(cls, lines: Sequence[Mapping[str, Any]]) -> Self:
         """Of the journal's lines, a picture each."""
-        largest, lost, f1, tampered = [], [], [], []
-        for line in lines:
-            # The least areas in this frame's own pixels, as the product scales them.
-            least = [minimum_area(area, line["pixels"]) for area in AREAS]
-            unit = minimum_area(1000, line["pixels"]) / 1000
-            copies = [Pieces.from_line(one) for one in line["untouched"]]
-            acquitted = [pieces.acquitted(needed) for pieces in copies]
-            pairs = list(zip(copies, acquitted, strict=True))
-            largest.append(np.array([pieces.largest(~free) for pieces, free in pairs]) / unit)
-            clear = zip(pairs, line["agreement"], strict=True)
-            lost.append([pieces.lost(free, clarity) / unit for (pieces, free), clarity in clear])
-            for one in line["tampered"]:
-                pieces = Pieces.from_line(one)
-                f1.append(pieces.f1(one["true"], least, ~pieces.acquitted(needed)))
-                tampered.append(one["agreement"])
+        untouched, tampered, framed = (
+            [[Copy.from_line(one) for one in line[case]] for line in lines]
+            for case in ("untouched", "tampered", "framed")
+        )
         return cls(
-            np.array(largest),
-            np.array([line["agreement"] for line in lines]),
-            np.array(f1),
-            np.array(tampered),
-            np.array([line["evidence"] for line in lines]),
-            np.array(lost),
-            np.array([line["likeness"] for line in lines]),
+            untouched=untouched,
+            tampered=tampered,
+            framed=framed,
+            evidence=np.array([line["evidence"] for line in lines], np.float64),
+            likeness=np.array([line["likeness"] for line in lines], np.float64),
         )
 
-    def of(self, chosen: NDArray[np.bool_]) -> Self:
-        """Those of some pictures alone."""
-        tampered = np.repeat(chosen, len(self.tampered_agreement) // len(chosen))
-        return type(self)(
-            largest=self.largest[chosen],
-            agreement=self.agreement[chosen],
-            f1=self.f1[tampered],
-            tampered_agreement=self.tampered_agreement[tampered],
-            evidence=self.evidence[chosen],
-            lost=self.lost[chosen],
-            likeness=self.likeness[chosen],
+    @property
+    def clarity(self) -> Floats:
+        """(pictures, processing), of the untouched copies."""
+        return np.array([[copy.pieces.clarity for copy in row] for row in self.untouched])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Pieces to learn from."""
+
+    features: Floats  # (n, features)
+    change: Mask  # (n,)
+    weight: Floats  # (n,), beside others of its sort
+    picture: NDArray[np.int64]  # (n,)
+
+    @classmethod
+    def of(cls, reactions: Reactions, names: Sequence[str]) -> Self:
+        """All of some pictures' copies, for a regression with these features."""
+        features, change, weight, picture = [], [], [], []
+        for number in range(len(reactions.untouched)):
+            honest = reactions.untouched[number] + reactions.framed[number]
+            sorts = ((honest, False), (reactions.tampered[number], True))
+            for copy, changed in ((copy, sort) for copies, sort in sorts for copy in copies):
+                kept = weighs(copy, names)
+                if changed:
+                    kept = kept & copy.changed()
+                features.append(copy.pieces.features(names)[kept])
+                change.append(np.full(kept.sum(), changed))
+                # Of a change, what it takes of all that can be seen; small ones count, too.
+                shares = np.maximum(copy.seen / max(copy.seen_in_all, 1), LEAST_WEIGHT)
+                weight.append(shares[kept] if changed else np.ones(kept.sum()))
+                picture.append(np.full(kept.sum(), number))
+        return cls(
+            features=np.concatenate(features),
+            change=np.concatenate(change),
+            weight=np.concatenate(weight),
+            picture=np.concatenate(picture),
         )
 
+    def of_pictures(self, chosen: Mask) -> Self:
+        """Those of some pictures alone, True in (pictures,)."""
+        kept = chosen[self.picture]
+        parts = {item.name: getattr(self, item.name)[kept] for item in fields(self)}
+        return type(self)(**parts)
 
-def choose_acquittal(lines: Sequence[Mapping[str, Any]]) -> Acquittal:
-    """What frees most untouched copies of all false pieces, and hardly any true change of guilt.
+    def fit(self, names: Sequence[str]) -> Weighing:
+        """The regression that tells them apart, without a least."""
+        from sklearn.linear_model import LogisticRegression
 
-    Of true changes, as far as they can be seen, the share of their area counts that is acquitted,
-    averaged over the copies: a smooth sky that was filled with a smooth sky shows the same. Of the
-    untouched copies it counts how many have no piece of any size left that is not acquitted.
-
-    Args:
-        lines: The journal's, a picture each.
-    """
-    changed = [
-        (Pieces.from_line(one), one["seen_in_all"]) for line in lines for one in line["tampered"]
-    ]
-    pairs = [(pieces.of_content(), pieces.seen / max(total, 1)) for pieces, total in changed]
-    true, shares = (np.concatenate(part, -1) for part in zip(*pairs, strict=True))
-    untouched, copies = [], []
-    for number, one in enumerate(one for line in lines for one in line["untouched"]):
-        pieces = Pieces.from_line(one)
-        large = pieces.speaking[0] >= AREAS[0]
-        untouched.append(pieces.of_content()[:, large])
-        copies.append(np.full(int(large.sum()), number))
-    false, copy = np.concatenate(untouched, 1), np.concatenate(copies)
-
-    def acquitted(ones: NDArray[np.float64], limits: Limits) -> NDArray[np.bool_]:
-        total, relative, strongest, doubt = limits
-        free: NDArray[np.bool_] = (
-            (ones[0] <= -total)
-            & (ones[1] >= relative)
-            & (ones[2] <= strongest)
-            & (ones[3] <= doubt)
+        low, high = self.features.min(0), self.features.max(0)
+        given = products(self.features, low, high)
+        # Both sorts together weigh the same: before anything is known the odds are even.
+        share = np.where(self.change, self.weight @ self.change, self.weight @ ~self.change)
+        model = LogisticRegression(C=STRENGTH, max_iter=10_000)
+        model.fit(given, self.change, sample_weight=len(share) / 2 * self.weight / share)
+        return Weighing(
+            features=tuple(names),
+            low=tuple(low.tolist()),
+            high=tuple(high.tolist()),
+            weights=tuple(model.coef_[0].round(6).tolist()),
+            constant=round(float(model.intercept_[0]), 6),
+            least=0.0,
+            false={},
+            f1={},
         )
-        return free
-
-    def wrong(limits: Limits) -> float:
-        return float(shares[acquitted(true, limits)].sum()) / len(changed)
-
-    def accused(limits: Limits) -> tuple[int, int]:
-        left = copy[~acquitted(false, limits)]
-        return len(np.unique(left)), len(left)
-
-    strictest = (TOTALS[-1], RELATIVES[-1], STRONGEST[0], DOUBTS[0])
-    tried = product(TOTALS, RELATIVES, STRONGEST, DOUBTS)
-    allowed = [one for one in tried if wrong(one) <= MOST_WRONG]
-    best = min([strictest, *allowed], key=accused)
-    total, relative, strongest, doubt = best
-    return Acquittal(
-        total=total, relative=relative, strongest=strongest, doubt=doubt, wrong=wrong(best)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,50 +319,60 @@ def units(squares: Sequence[Photograph], wholes: Sequence[Photograph]) -> list[U
 
 
 def measure(engine: Engine, key: Key, unit: Unit) -> dict[str, Any]:
-    """Reactions to one picture, untouched and tampered with, each after processing: a line."""
+    """Reactions to one picture, untouched, tampered with and framed, after processing: a line."""
     samples = from_array(unit.picture.pixels).samples
     host = prepare(engine, samples, unit.detail)
     message = Message(unit.number, geometry_of(host.frame))
     published = np.asarray(publish(engine, samples, host, key, unit.number), np.uint8)
+    plain = to_frame(published, host.frame)
     height, width = published.shape[:2]
-    untouched, agreement, evidence, alike, tampered = [], [], [], [], []
+    other = covering(unit.donor.pixels, (height, width))
+
+    def received(pixels: Pixels, processing: tuple[float, str]) -> Told:
+        return examine_told(engine, _copy(pixels, host.frame.side, processing), key, message)
+
+    def changed(made: Tampered, number: int) -> dict[str, Any]:
+        told = received(
+            made.picture, AFTER_TAMPERING[(unit.number + number) % len(AFTER_TAMPERING)]
+        )
+        there = mask_on_frame(made.mask, told.placement_of(width, height), host.frame.size)
+        visible = there & differing_blocks(plain, to_frame(made.picture, host.frame))
+        return Copy.of(told.located, there, visible).to_line()
+
+    def seeded(number: int) -> np.random.Generator:
+        return np.random.default_rng([unit.number, number])
+
+    forged = (
+        tamper(published, kind, area=area, rng=seeded(i), other=other)
+        for i, (kind, area) in enumerate(TAMPERING)
+    )
+    places = (
+        draw_mask("blob", height, width, FRAMED_AREA, seeded(len(TAMPERING) + i))
+        for i in range(len(FRAMINGS))
+    )
+    framings = (
+        Tampered(framed(published, place, kind), place)
+        for kind, place in zip(FRAMINGS, places, strict=True)
+    )
+    untouched, evidence, alike = [], [], []
     for processing in PROCESSING:
-        told = examine_told(engine, _copy(published, host.frame.side, processing), key, message)
+        told = received(published, processing)
         code, content = told.located.code, told.located.content
         assert code is not None, "the bench's key is a full one"
         assert content is not None
-        untouched.append(Pieces.of(told.located).to_line())
-        agreement.append(told.located.clarity)
+        untouched.append(Copy.of(told.located).to_line())
         evidence.append(content.strongest())
         alike.append(likeness(code, content.seen, ~told.canvas.inside).detail)
-    other = covering(unit.donor.pixels, (height, width))
-    plain = to_frame(published, host.frame)
-    for number, (kind, area) in enumerate(TAMPERING):
-        rng = np.random.default_rng([unit.number, number])
-        forged = tamper(published, kind, area=area, rng=rng, other=other)
-        processing = AFTER_TAMPERING[(unit.number + number) % len(AFTER_TAMPERING)]
-        received = _copy(forged.picture, host.frame.side, processing)
-        told = examine_told(engine, received, key, message)
-        there = mask_on_frame(forged.mask, told.placement_of(width, height), host.frame.size)
-        visible = there & differing_blocks(plain, to_frame(forged.picture, host.frame))
-        pieces = Pieces.of(told.located, there, visible)
-        facts = {
-            "true": int(there.sum()),
-            "seen_in_all": int(visible.sum()),
-            "agreement": told.located.clarity,
-        }
-        tampered.append(facts | pieces.to_line())
     return {
         "picture": unit.picture.name,
         "sha256": unit.picture.sha256,
         "detail": unit.detail,
         "side": host.frame.side,
-        "pixels": host.frame.width * host.frame.height,
         "untouched": untouched,
-        "agreement": agreement,
         "evidence": evidence,
         "likeness": alike,
-        "tampered": tampered,
+        "tampered": [changed(made, number) for number, made in enumerate(forged)],
+        "framed": [changed(made, number) for number, made in enumerate(framings)],
     }
 
 
@@ -454,7 +420,8 @@ def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int)
         "sha256": load_release(release).sha256,
         "processing": [list(one) for one in PROCESSING],
         "tampering": [list(one) for one in TAMPERING],
-        "thresholds": list(THRESHOLDS),
+        "framing": list(FRAMINGS),
+        "sure": list(SURE),
         "windows": list(WINDOWS),
     }
     done = {_name(line): line for line in resumed(journal, header, other=OTHER)}
@@ -484,208 +451,226 @@ def _name(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def choose(
-    reactions: Reactions,
-    needed: Acquittal,
-    *,
-    bound: float,
-    command: str,
-    frames: Mapping[str, int],
+    reactions: Reactions, *, bound: float, command: str, frames: Mapping[str, int]
 ) -> Calibration:
-    """The best working points within the bound.
-
-    What they reach on the pictures that they were chosen on flatters them. So points are also
-    chosen on each half of the pictures and tried on the other.
+    """What keeps to the bound.
 
     Args:
         reactions: Of all pictures.
-        needed: For an acquittal.
-        bound: Share of untouched pictures with any region, under the worst processing.
+        bound: Share of untouched pictures with any region, under any processing.
         command: That makes it again.
         frames: How many pictures were published on frames of each side.
-
-    Raises:
-        ConfigError: no point tried stays within the bound.
     """
-    kept = _within_reach(reactions, bound)
-    points = _best_points(reactions, bound, kept)
-    half = np.arange(len(reactions.agreement)) % 2 == 0
-    others = [
-        alarms(reactions.of(~chosen), _best_points(reactions.of(chosen), bound, kept))[kept]
-        for chosen in (half, ~half)
-    ]
-    found = dict(zip(NAMES, alarms(reactions, points).tolist(), strict=True))
-    return Calibration(
+    points, heard = choose_points(reactions, bound)
+    by_template = odds_by_others(reactions, BY_TEMPLATE)
+    alone = choose_weighing(reactions, BY_TEMPLATE, by_template, np.zeros_like(heard), bound)
+    # Where the code is lost, the localizer is heard alone.
+    unknown = np.array(
+        [
+            [
+                _highest(odds[~copy.pieces.known]) >= alone.least
+                for odds, copy in zip(*one, strict=True)
+            ]
+            for one in zip(by_template.untouched, reactions.untouched, strict=True)
+        ]
+    )
+    by_both = odds_by_others(reactions, BY_BOTH)
+    calibration = Calibration(
         points=points,
-        acquittal=needed,
+        both=choose_weighing(reactions, BY_BOTH, by_both, heard | unknown, bound),
+        alone=alone,
         bound=bound,
-        reached=max(found[NAMES[i]] for i in kept),
-        held_out=float(np.mean(others, axis=0).max()),
-        pictures=len(reactions.agreement),
+        pictures=len(reactions.untouched),
         frames=dict(frames),
-        kept={NAMES[i]: found[NAMES[i]] for i in kept},
-        beyond={name: found[name] for i, name in enumerate(NAMES) if i not in kept},
         command=command,
     )
+    return calibration.model_copy(update={"points": with_lost_areas(reactions, calibration)})
 
 
-def _within_reach(reactions: Reactions, bound: float) -> list[int]:
-    """The processing under which points can keep to the bound on all pictures and on both halves.
+def choose_points(reactions: Reactions, bound: float) -> tuple[tuple[WorkingPoint, ...], Mask]:
+    """What the content must say for a region, the clearest copies first.
 
-    Raises:
-        ConfigError: there is none.
+    For each size of window the same rank among the strongest of all copies is the threshold: the
+    first if there is no room, lower ones as far as the room goes. A picture and its own code are
+    taken for strangers where they are less than half as alike as any here.
+
+    Returns:
+        The points, without areas of lost protection; and the copies in which content alone finds
+        a region at them, (pictures, processing).
     """
-    half = np.arange(len(reactions.agreement)) % 2 == 0
-    parts = (reactions, reactions.of(half), reactions.of(~half))
-    # What the strictest point tried lets through, whatever it costs.
-    strictest = (reactions.largest[:, :, -1] >= AREAS[-1]).mean(0)
-    kept = list(range(len(PROCESSING)))
-    while True:
-        try:
-            for part in parts:
-                _best_points(part, bound, kept)
-        except ConfigError:
-            worst = max(kept, key=lambda i: float(strictest[i]))
-            if strictest[worst] == 0 or len(kept) == 1:
-                raise
-            kept.remove(worst)
-        else:
-            return kept
-
-
-def alarms(reactions: Reactions, points: Sequence[WorkingPoint]) -> NDArray[np.float64]:
-    """The share of untouched pictures that show any region, for each processing.
-
-    Args:
-        reactions: Of these pictures.
-        points: For the clearest pictures first; what reads less clearly than the last is `degraded`
-            and shows none.
-    """
-    shows = np.zeros(reactions.agreement.shape, bool)
-    unjudged = np.ones(reactions.agreement.shape, bool)
-    for point in points:
-        now = unjudged & (reactions.agreement >= point.minimum_agreement)
-        largest = reactions.largest[:, :, THRESHOLDS.index(point.threshold)]
-        shows |= now & (largest >= max(point.minimum_area, 1))
-        shows |= now & (reactions.evidence > np.array(point.evidence)).any(2)
-        unjudged &= ~now
-    shares: NDArray[np.float64] = shows.mean(0)
-    return shares
-
-
-def _best_points(
-    reactions: Reactions, bound: float, kept: Sequence[int]
-) -> tuple[WorkingPoint, ...]:
-    """The best point for each clarity, the clearest first, that keeps to the bound.
-
-    Copies that read more faintly than the share stated as bound are too faint under the worst
-    processing; so are more, where no point would keep to the bound otherwise.
-
-    Args:
-        reactions: Of these pictures.
-        bound: Share of them that may show any region.
-        kept: Numbers of the processing that must keep to it.
-
-    Raises:
-        ConfigError: no point does, however faint a copy may be called too faint.
-    """
-    edges = [float(np.median(reactions.agreement[:, column(name)])) for name in CLEARER_THAN]
-    low = float(np.quantile(reactions.agreement[:, kept], bound, axis=0).min())
-    while True:
-        try:
-            return _points_from([low, *edges], reactions, bound, kept)
-        except ConfigError:
-            low += FAINTNESS_STEP
-            if low >= edges[0]:
-                raise
-
-
-def _points_from(
-    lows: Sequence[float], reactions: Reactions, bound: float, kept: Sequence[int]
-) -> tuple[WorkingPoint, ...]:
-    """The best point for each clarity from these on, the clearest first."""
+    clarity = reactions.clarity
+    lows = [float(np.quantile(clarity, bound, axis=0).min())]
+    lows += [float(np.median(clarity[:, column(name)])) for name in CLEARER_THAN]
     # As the record keeps them: a copy must not be calibrated in one band and judged in another.
     lows = [math.floor(low * 1000) / 1000 for low in lows]
     points: list[WorkingPoint] = []
-    spent = np.zeros(len(kept))
-    for low, high in zip(lows, [*lows[1:], 1.01], strict=True):
-        room = bound - spent
-        heard, alarmed = _heard(reactions, (low, high), room * CONTENT_SHARE, kept)
-        point, found = _best_point(reactions, (low, high), room - alarmed, kept, heard)
-        found += alarmed
+    heard = np.zeros(clarity.shape, bool)
+    for low, high in pairwise([*lows, 1.01]):
+        inside = (clarity >= low) & (clarity < high)
+        evidence: tuple[float, ...] = (NEVER,) * len(WINDOWS)
+        likeness = -1.0
+        if inside.any():
+            thresholds, found = _loudest(reactions, inside, heard, bound * CONTENT_SHARE)
+            heard |= found
+            evidence = tuple(math.ceil(value * 100) / 100 for value in thresholds)
+            likeness = round(float(reactions.likeness[inside].min()) / 2, 3)
+        point = WorkingPoint(
+            minimum_agreement=low, evidence=evidence, lost_area=NEVER, likeness=likeness
+        )
         points.insert(0, point)
-        spent += found
+    return tuple(points), heard
+
+
+def _loudest(reactions: Reactions, inside: Mask, heard: Mask, share: float) -> tuple[Floats, Mask]:
+    """The lowest thresholds of evidence at which at most this share of the pictures is heard.
+
+    Args:
+        reactions: Of the pictures.
+        inside: (pictures, processing), the copies that these thresholds are for.
+        heard: (pictures, processing), those of other thresholds in which a region was found.
+        share: Of the pictures, for each processing.
+
+    Returns:
+        The thresholds, one for each of `WINDOWS`, and the copies in which they find a region.
+    """
+    ranked = np.sort(reactions.evidence[inside], axis=0)[::-1].clip(LEAST_EVIDENCE)
+    best = ranked[0]
+    for thresholds in ranked:
+        found = (reactions.evidence > thresholds).any(2) & inside
+        if ((found | heard).mean(0) > np.maximum(share, heard.mean(0)) + 1e-9).any():
+            break
+        best = thresholds
+    return best, (reactions.evidence > best).any(2) & inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odds:
+    """The odds of every piece of every copy, as `Reactions` has them."""
+
+    untouched: list[list[Floats]]
+    tampered: list[list[Floats]]
+    framed: list[list[Floats]]
+
+
+def odds_by_others(reactions: Reactions, names: Sequence[str]) -> Odds:
+    """Every picture judged by a regression that was fitted on others."""
+    examples = Examples.of(reactions, names)
+    # Squares and whole photographs take turns; each part has both.
+    parts = np.arange(len(reactions.untouched)) // 2 % FOLDS
+    fitted = [examples.of_pictures(parts != part).fit(names) for part in range(FOLDS)]
+
+    def judged(rows: list[list[Copy]]) -> list[list[Floats]]:
+        return [
+            [log_odds(fitted[part], copy.pieces) for copy in row]
+            for row, part in zip(rows, parts, strict=True)
+        ]
+
+    return Odds(
+        untouched=judged(reactions.untouched),
+        tampered=judged(reactions.tampered),
+        framed=judged(reactions.framed),
+    )
+
+
+def choose_weighing(
+    reactions: Reactions, names: Sequence[str], odds: Odds, heard: Mask, bound: float
+) -> Weighing:
+    """The regression of all pictures, and the odds from which its pieces are regions.
+
+    Args:
+        reactions: Of all pictures.
+        names: Of its features.
+        odds: By regressions of others.
+        heard: (pictures, processing), untouched copies in which something else finds a region.
+        bound: Share of the untouched pictures with any region.
+    """
+
+    def loudest(copies: list[list[Copy]], judged: list[list[Floats]]) -> Floats:
+        return np.array(
+            [
+                [_highest(one[weighs(copy, names)]) for copy, one in zip(*row, strict=True)]
+                for row in zip(copies, judged, strict=True)
+            ]
+        )
+
+    untouched = loudest(reactions.untouched, odds.untouched)
+    least = least_odds(untouched, heard, bound)
+    shares = ((untouched >= least) | heard).mean(0)
+    framed = (loudest(reactions.framed, odds.framed) >= least).mean(0)
+    f1 = np.array(
+        [
+            [copy.f1(one >= least) for copy, one in zip(*row, strict=True)]
+            for row in zip(reactions.tampered, odds.tampered, strict=True)
+        ]
+    )
+    fitted = Examples.of(reactions, names).fit(names)
+    return fitted.model_copy(
+        update={
+            "least": least,
+            "false": _named(NAMES, shares) | _named(FRAMED_NAMES, framed),
+            "f1": _named(TAMPERED_NAMES, f1.mean(0)),
+        }
+    )
+
+
+def weighs(copy: Copy, names: Sequence[str]) -> Mask:
+    """(pieces,), which of them a regression with these features is for."""
+    everything = np.ones(len(copy.hits), bool)
+    return copy.pieces.known if tuple(names) == BY_BOTH else everything
+
+
+def least_odds(loudest: Floats, heard: Mask, bound: float) -> float:
+    """The lowest odds from even ones on that keep to the bound, as far as `HIGHEST_ODDS` allow.
+
+    Args:
+        loudest: (pictures, processing), the highest odds of any piece of an untouched copy.
+        heard: (pictures, processing), copies in which a region was found anyway.
+        bound: Share of the pictures.
+    """
+    wanted = [0.0]
+    for odds, found in zip(loudest.T, heard.T, strict=True):
+        room = math.floor(bound * len(odds) + 1e-9) - int(found.sum())
+        left = np.sort(odds[~found])[::-1]
+        if 0 <= room < len(left) and left[room] > 0:
+            wanted.append(math.floor(left[room] * 100) / 100 + 0.01)
+    return max(one for one in wanted if one <= HIGHEST_ODDS)
+
+
+def _highest(odds: Floats) -> float:
+    return float(odds.max(initial=-np.inf))
+
+
+def _named(names: Sequence[str], values: Floats) -> dict[str, float]:
+    return dict(zip(names, values.round(4).tolist(), strict=True))
+
+
+def with_lost_areas(reactions: Reactions, calibration: Calibration) -> tuple[WorkingPoint, ...]:
+    """The points with the areas from which lost protection is shown.
+
+    At most `LOST_SHARE` of the untouched copies have more, under any processing.
+    """
+    clarity = reactions.clarity
+    largest = np.array(
+        [[_lost(calibration, copy.pieces) for copy in row] for row in reactions.untouched]
+    )
+    points: list[WorkingPoint] = []
+    below = np.inf
+    for point in calibration.points:
+        inside = (clarity >= point.minimum_agreement) & (clarity < below)
+        below = point.minimum_agreement
+        areas = np.unique(np.append(largest[inside], 0))
+        few = [(((largest > area) & inside).mean(0) <= LOST_SHARE).all() for area in areas]
+        area = int(areas[few.index(True)]) + 1
+        points.append(point.model_copy(update={"lost_area": area}))
     return tuple(points)
 
 
-def _heard(
-    reactions: Reactions,
-    between: tuple[float, float],
-    room: NDArray[np.float64],
-    kept: Sequence[int],
-) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """The content's part of the point for copies that read so clearly, and its alarms.
-
-    For each size of window the same rank among the strongest of all copies is the threshold: the
-    first if there is no room, lower ones as far as the room goes. Lost protection is shown from the
-    area on that at most `LOST_SHARE` of the copies have. A picture and its own code are taken for
-    strangers where they are less than half as alike as any here.
-    """
-    low, high = between
-    agreement = reactions.agreement[:, kept]
-    inside = (agreement >= low) & (agreement < high)
-    if not inside.any():
-        never = (float(NEVER),) * reactions.evidence.shape[2]
-        return {"evidence": never, "lost_area": NEVER, "likeness": -1.0}, np.zeros(len(kept))
-    evidence, lost = reactions.evidence[:, kept], reactions.lost[:, kept]
-    ranked = np.sort(evidence[inside], axis=0)[::-1]
-    ranked = np.maximum(ranked, LEAST_EVIDENCE)
-    best, alarmed = ranked[0], np.zeros(len(kept))
-    for thresholds in ranked:
-        found = ((evidence > thresholds).any(2) & inside).mean(0)
-        if (found > room + 1e-9).any():
-            break
-        best, alarmed = thresholds, found
-    areas = np.unique(lost[inside])
-    area = next(a for a in areas if (((lost > a) & inside).mean(0) <= LOST_SHARE).all())
-    return {
-        "evidence": tuple(math.ceil(value * 100) / 100 for value in best),
-        "lost_area": int(area) + 1,
-        "likeness": round(float(reactions.likeness[:, kept][inside].min()) / 2, 3),
-    }, alarmed
-
-
-def _best_point(
-    reactions: Reactions,
-    between: tuple[float, float],
-    room: NDArray[np.float64],
-    kept: Sequence[int],
-    heard: Mapping[str, Any],
-) -> tuple[WorkingPoint, NDArray[np.float64]]:
-    """The best point for copies that read so clearly, and its alarms.
-
-    Alarms and the room for them are shares of all pictures, for each processing that is kept;
-    `heard` is the content's part of the point.
-    """
-    low, high = between
-    agreement, largest = reactions.agreement[:, kept], reactions.largest[:, kept]
-    inside = (agreement >= low) & (agreement < high)
-    tampered = (reactions.tampered_agreement >= low) & (reactions.tampered_agreement < high)
-    best: tuple[float, WorkingPoint, NDArray[np.float64]] | None = None
-    for i, threshold in enumerate(THRESHOLDS):
-        for j, area in enumerate(AREAS):
-            found = ((largest[:, :, i] >= area) & inside).mean(0)
-            score = float(reactions.f1[tampered, i, j].mean()) if tampered.any() else 0.0
-            if (found <= room + 1e-9).all() and (best is None or score > best[0]):
-                point = WorkingPoint(
-                    minimum_agreement=low,
-                    threshold=threshold,
-                    minimum_area=area,
-                    **heard,
-                )
-                best = (score, point, found)
-    if best is None:
-        raise ConfigError(f"no working point keeps false alarms within {room.max():.1%}")
-    return best[1], best[2]
+def _lost(calibration: Calibration, pieces: Pieces) -> float:
+    """Pixels, on a frame of CALIBRATED_SIDE², of the largest piece that lost its protection."""
+    _, _, freed = weighed(calibration, pieces)
+    gone = freed & (pieces.template < template_there(pieces.clarity))
+    unit = minimum_area(1000, pieces.frame_pixels) / 1000
+    return float(pieces.areas[gone].max(initial=0)) / unit
 
 
 def calibrate(
@@ -718,10 +703,8 @@ def calibrate(
     wanted = units(sampled(data, half), [] if whole is None else sampled(whole, pictures - half))
     lines = measured(wanted, folder, journal, jobs=jobs or available_threads())
     sides = Counter(str(line["side"]) for line in lines)
-    needed = choose_acquittal(lines)
     calibration = choose(
-        Reactions.together(lines, needed),
-        needed,
+        Reactions.together(lines),
         bound=bound,
         command=f"{COMMAND} --pictures {len(wanted)} --bound {bound:g}",
         frames={side: sides[side] for side in sorted(sides, key=int)},

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from scipy import ndimage
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.framing import framed
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.lines import resumed
 from imuge.bench.pictures import Photograph, covering, mask_at, several
@@ -37,13 +37,11 @@ from imuge.bench.trust.reembedded import embed_again
 from imuge.engine import Engine
 from imuge.files import write_atomically
 from imuge.guard import Guard
-from imuge.protection.frame import published_frame
-from imuge.results import Pixels, Verdict
+from imuge.results import Verdict
 
 COMMAND = "python -m imuge.bench.content"
 JOURNAL = "content.journal.jsonl"
 LONGEST = 1080  # pixels of the longer side, of a copy
-SOFT = 2.0  # frame pixels, the blur by which somebody is framed
 AREAS = (0.01, 0.02, 0.05, 0.1)
 CHAINS = ("none", "jpeg:75", "jpeg:50")
 HONEST = (
@@ -91,15 +89,7 @@ def measure(guard: Guard, picture: Photograph, donor: Photograph, number: int) -
         yield _row(guard, "new colours", process, tamper(published, "colour", area=0.05, rng=rng))
         rng = np.random.default_rng([number, 11])
         place = tamper(published, "blur", area=0.05, rng=rng).mask
-        yield _row(guard, "blurred", process, Tampered(softened(published, place), place))
-
-
-def softened(published: Pixels, place: Mask) -> Pixels:
-    """A picture with one place blurred until its protection is gone and its content is not."""
-    height, width = published.shape[:2]
-    sigma = SOFT * max(height, width) / published_frame(width, height).side
-    soft = ndimage.gaussian_filter(published.astype(np.float32), (sigma, sigma, 0))
-    return np.where(place[..., None], soft.round().clip(0, 255), published).astype(np.uint8)
+        yield _row(guard, "blurred", process, Tampered(framed(published, place, "blur"), place))
 
 
 def _row(guard: Guard, case: str, process: str, made: Tampered) -> Row:
@@ -248,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
     record = guard.engine.record
     header = {
         "sha256": guard.engine.sha256,
-        "calibration": json.loads(record.calibration.model_dump_json()),
+        "calibration": record.calibration.fingerprint,
     }
     path = options.out / JOURNAL.replace("content", options.name)
     done = read_journal(path, header)
@@ -265,6 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
         "imuge": __version__,
         "model": record.name,
         "model_sha256": guard.engine.sha256,
+        "calibration": record.calibration.fingerprint,
         "calibrated_on": record.calibration.pictures,
         "pictures": len(pool),
         "rows": averages(rows),

@@ -27,14 +27,12 @@ from imuge.protection.code import HiddenCode
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import Detail, geometry_of
 from imuge.protection.in_copy import in_copy, probability_in_copy
-from imuge.protection.locate import find_regions
+from imuge.protection.locate import REGION_PROBABILITY, plain_regions
 from imuge.protection.placement import Placement
 from imuge.protection.places import Search
 from imuge.protection.recover import recover
 from imuge.protection.verify import Evidence, probability_of, verify
 from imuge.results import Finding, Pixels, Verdict
-
-PLAIN_THRESHOLD = 0.5  # probability above which a pixel counts, where nothing was calibrated
 
 Secret = TypeVar("Secret")
 Traces = TypeVar("Traces")  # what restoring needs
@@ -185,7 +183,7 @@ class ReleaseContestant:
 
     def describe(self) -> dict[str, Any]:
         """The release, the key and the working point."""
-        points = self._engine.record.calibration.points
+        calibration = self._engine.record.calibration.fingerprint
         return {
             "architecture": "imuge",
             "parameters": None,
@@ -193,8 +191,8 @@ class ReleaseContestant:
             "release": self._engine.record.name,
             "key": self._key.key_id,
             "detail": self._detail,
-            "working_point": "shipped" if self._shipped else f"probability {PLAIN_THRESHOLD}",
-            "points": [point.model_dump() for point in points] if self._shipped else [],
+            "working_point": "shipped" if self._shipped else f"probability {REGION_PROBABILITY}",
+            "calibration": calibration if self._shipped else None,
             "onnxruntime": onnxruntime.__version__,
         }
 
@@ -224,7 +222,7 @@ class ReleaseContestant:
         if self._shipped:
             return self._verify(received, secret)
         told = examine_told(self._engine, received, self._key, secret)
-        shown = find_regions(told.located.probability, threshold=PLAIN_THRESHOLD, minimum_area=0)
+        shown = plain_regions(told.located.probability)
         found = in_copy(shown, told.placement)
         return Examination(
             received=received,

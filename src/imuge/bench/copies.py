@@ -276,7 +276,7 @@ def main(arguments: list[str] | None = None) -> None:
         "imuge": __version__,
         "model": engine.record.name,
         "model_sha256": engine.sha256,
-        "points": [point.model_dump() for point in engine.record.calibration.points],
+        "calibration": engine.record.calibration.fingerprint,
         "detail": options.detail,
         "pictures": {g: {p.name: p.sha256 for p in pictures} for g, pictures in groups.items()},
     }

@@ -12,8 +12,9 @@ is seen though the template is there, somebody with a clean copy embedded the pr
 changed the picture in a way that keeps it.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -26,175 +27,131 @@ from imuge.protection.locate import (
     REGION_PROBABILITY,
     Located,
     Regions,
-    find_regions,
     measured,
+    regions_of,
+)
+from imuge.protection.pieces import (
+    Floats,
+    Heard,
+    Pieces,
+    Witness,
+    find_pieces,
+    log_odds,
     minimum_area,
 )
 from imuge.results import ContentCheck, RegionKind
-from imuge.weights import Acquittal, Calibration, WorkingPoint
+from imuge.weights import Calibration
 
 NEAR = 3  # blocks around what the localizer found, in which the content's outline is only coarser
 CLEAREST = 0.75  # quantile of a piece's evidence that stands for what changed wholly
 MOSTLY = 0.5  # share of a piece that differs, beyond which it is what the localizer found
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
-HARDLY_ANY = -1.0  # evidence of a block; copies in which less is usual say too little to acquit
-ACQUITTED_SIDES = (3, 5, 7)  # blocks on a side of the windows that may contradict an acquittal
+DIFFERS = math.log(20)  # evidence of content from which it is said to differ
+MOST_ODDS = 20.0  # natural logarithm; neighbouring blocks do not add without end
 
 Array: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What the content says about one piece."""
-
-    blocks: int  # of which anything is known
-    total: float  # their evidence
-    strongest: float  # the most evidence that any window in it has, of all its blocks together
-    doubt: float  # the evidence of that number of the code that speaks most for a change
-    relative: float  # their mean, as a share of what is usual in this copy; 1 where nothing changed
-    agreeing: float | None  # share of them around which what is seen is what was published
-    template: float  # share of the template's signs that agree; one half by chance
-
-    def verdict(self, needed: Acquittal) -> ContentCheck:
-        """Whether the content differs there, or that cannot be told."""
-        return "differs" if self.total >= needed.total else "not checked"
-
-    def acquits(self, needed: Acquittal) -> bool:
-        """Whether what is seen there is clearly what was published, all over it."""
-        clear = self.total <= -needed.total and self.relative >= needed.relative
-        contradicted = self.strongest > needed.strongest or self.doubt > needed.doubt
-        return self.blocks > 0 and clear and not contradicted
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """The content of one copy, with its windows averaged once."""
-
-    content: Content
-    windows: tuple[Array, ...]  # of ACQUITTED_SIDES, evidence of all known blocks in each
-    usual: float  # evidence of a block in this copy, below 0
-
-    @classmethod
-    def of(cls, content: Content) -> "Witness":
-        """Average it."""
-        means = [content.windowed(side) for side in ACQUITTED_SIDES]
-        usual = float(np.median(means[0][content.known])) if content.known.any() else 0.0
-        sums = zip(means, ACQUITTED_SIDES, strict=True)
-        return cls(
-            content,
-            tuple(mean * np.float32(side * side) for mean, side in sums),
-            min(usual, HARDLY_ANY),
-        )
-
-    def hear(self, cover: Mask, rows: slice, columns: slice) -> Heard:
-        """What it says about some blocks, True in `cover`, of a part of the grid."""
-        content = self.content
-        known = content.known[rows, columns] & cover
-        evidence = content.evidence[rows, columns][known]
-        windows = [window[rows, columns][known] for window in self.windows]
-        total = float(evidence.sum(dtype=np.float64))
-        return Heard(
-            blocks=evidence.size,
-            total=total,
-            doubt=float(content.numbers[:, rows, columns][:, known].sum(1).max()),
-            relative=total / max(evidence.size, 1) / self.usual,
-            strongest=float(max(window.max(initial=-np.inf) for window in windows)),
-            agreeing=float((windows[0] < 0).mean()) if evidence.size else None,
-            template=float(content.agreeing[rows, columns][cover].mean(dtype=np.float64)),
-        )
-
-    def pieces(self, labels: Labels, count: int) -> Iterator[Heard]:
-        """What it says about each of so many pieces of pixels, (h, w) on the frame."""
-        boxes = ndimage.find_objects(labels, count)
-        for number, (rows, columns) in enumerate(boxes, 1):
-            down, across = _blocks(rows), _blocks(columns)
-            top, left = down.start * BLOCK, across.start * BLOCK
-            part = labels[top : down.stop * BLOCK, left : across.stop * BLOCK] == number
-            yield self.hear(_covered(part), down, across)
-
-
-def _blocks(pixels: slice) -> slice:
-    return slice(pixels.start // BLOCK, -(-pixels.stop // BLOCK))
-
-
-def _covered(part: Mask) -> Mask:
-    """Blocks of which half is in a piece; where no block is, those that have most of it."""
-    below, right = -part.shape[0] % BLOCK, -part.shape[1] % BLOCK
-    padded = np.pad(part, ((0, below), (0, right)))
-    height, width = padded.shape
-    counts = padded.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).sum((1, 3))
-    most: Mask = counts >= min(BLOCK * BLOCK // 2, counts.max())
-    return most
-
-
 def regions_shown(calibration: Calibration, located: Located) -> Regions:
-    """The regions at the working point for a copy that reads so clearly, of all kinds."""
-    point = calibration.point(located.clarity)
-    least = minimum_area(point.minimum_area, located.probability.size)
-    found = find_regions(
-        located.probability,
-        threshold=point.threshold,
-        minimum_area=least,
-        counted=located.counted,
-    )
+    """The regions of one copy, of all kinds."""
+    labels, tiny = find_pieces(located)
+    pieces = Pieces.of(located, labels, int(labels.max(initial=0)))
+    odds, changed, freed = weighed(calibration, pieces)
+    on_pixels = np.append(-np.inf, odds)[labels]
     if located.content is None:
-        return found
-    least_lost = minimum_area(point.lost_area, located.probability.size)
-    return joined(found, located, point, calibration.acquittal, least_lost)
+        found = regions_of(located.probability, labels, changed)
+        highest = _highest(on_pixels, found.labels)
+        regions = zip(found.regions, highest, strict=True)
+        shown = replace(found, regions=tuple(replace(one, odds=most) for one, most in regions))
+        dropped = ~changed
+    else:
+        point = calibration.point(located.clarity)
+        gone = pieces.template < template_there(located.clarity)
+        large = pieces.areas >= minimum_area(point.lost_area, labels.size)
+        lost = freed & gone & large
+        shown = joined(
+            located,
+            accused=np.append(False, changed)[labels],
+            lost=np.append(False, lost)[labels],
+            odds=on_pixels,
+            thresholds=point.evidence,
+        )
+        dropped = ~changed & ~lost
+    return replace(shown, small_spots=tiny + int(dropped.sum()))
+
+
+def _highest(odds: Floats, labels: Labels) -> list[float]:
+    """The highest odds in each region."""
+    numbers = np.arange(1, labels.max(initial=0) + 1)
+    return [min(float(one), MOST_ODDS) for one in ndimage.maximum(odds, labels, numbers)]
+
+
+def weighed(calibration: Calibration, pieces: Pieces) -> tuple[Floats, Mask, Mask]:
+    """What becomes of each piece.
+
+    Returns:
+        The natural logarithm of the odds that it is a change, (n,); whether it counts as one; and
+        whether it would, if the content did not say that nothing changed there.
+    """
+    alone = log_odds(calibration.alone, pieces)
+    both = log_odds(calibration.both, pieces)
+    by_template = alone >= calibration.alone.least
+    changed = np.where(pieces.known, both >= calibration.both.least, by_template)
+    return np.where(pieces.known, both, alone), changed, by_template & ~changed
 
 
 def joined(
-    found: Regions, located: Located, point: WorkingPoint, needed: Acquittal, least_lost: int
+    located: Located, *, accused: Mask, lost: Mask, odds: Floats, thresholds: Sequence[float]
 ) -> Regions:
     """What the localizer found, and what the content differs in, as regions of their kinds.
 
     Args:
-        found: By the localizer alone.
         located: What the copy says.
-        point: The working point.
-        needed: For an acquittal.
-        least_lost: Pixels of a piece that lost its protection, from which it is shown.
+        accused: (h, w), the pieces of the localizer that count as changed.
+        lost: (h, w), those that lost their protection and show what was published.
+        odds: (h, w), of each pixel's piece.
+        thresholds: For each of `WINDOWS`, the mean evidence above which content is a region.
     """
     assert located.content is not None
     witness = Witness.of(located.content)
     there = template_there(located.clarity)
-    lost: list[int] = []
-    hidden: list[int] = []
-    for number, heard in enumerate(witness.pieces(found.labels, len(found.regions)), 1):
-        if heard.acquits(needed):
-            gone = heard.template < there
-            large = found.regions[number - 1].area_pixels >= least_lost
-            (lost if gone and large else hidden).append(number)
-    accused = (found.labels > 0) & ~np.isin(found.labels, lost + hidden)
-    score, differing, sure = differing_pieces(witness.content, point.evidence, accused.shape)
+    score, differing, sure = differing_pieces(witness.content, thresholds, accused.shape)
     again = _beyond(accused, differing, sure)
-    changed, lost_mask = _touched(accused | again, np.isin(found.labels, lost))
-    labels, counting = _numbered(changed, lost_mask)
-    probability = np.where(again, np.maximum(score, found.probability), found.probability)
-    shares = ndimage.mean(again, labels, np.arange(1, labels.max() + 1))
+    changed, lost = _touched(accused | again, lost)
+    labels, counting = _numbered(changed, lost)
+    shares = ndimage.mean(again, labels, np.arange(1, labels.max(initial=0) + 1))
+    facts = zip(
+        measured(labels, located.probability),
+        shares,
+        _highest(odds, labels),
+        witness.pieces(labels, len(shares)),
+        strict=True,
+    )
     regions = [
         replace(
             region,
             kind=_kind(number <= counting, share > MOSTLY and heard.template >= there),
-            content="agrees" if number > counting else heard.verdict(needed),
+            content="agrees" if number > counting else _checked(heard),
             template_agreement=heard.template,
             content_agreement=heard.agreeing,
+            odds=max(most, min(heard.total, MOST_ODDS)) if share > 0 else most,
         )
-        for number, (region, share, heard) in enumerate(
-            zip(
-                measured(labels, found.probability),
-                shares,
-                witness.pieces(labels, int(labels.max())),
-                strict=True,
-            ),
-            1,
-        )
+        for number, (region, share, most, heard) in enumerate(facts, 1)
     ]
-    return replace(
-        found, probability=probability, mask=changed, labels=labels, regions=tuple(regions)
+    surest = np.maximum(score, located.probability)
+    return Regions(
+        probability=np.where(again, surest, located.probability),
+        mask=changed,
+        labels=labels,
+        regions=tuple(regions),
     )
+
+
+def _checked(heard: Heard) -> ContentCheck:
+    """Whether the content differs, or that cannot be told."""
+    return "differs" if heard.total >= DIFFERS else "not checked"
 
 
 def template_there(clarity: float) -> float:

@@ -24,7 +24,7 @@ from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_co
 from imuge.protection.content import Content, weigh
 from imuge.protection.recover import widen
 from imuge.results import Region
-from imuge.weights import CALIBRATED_SIDE, Calibration
+from imuge.weights import Calibration
 
 FEWEST_BLOCKS = 64  # untouched ones from which the picture's clarity is judged
 RIM = 8  # frame pixels inside a cut in which nothing is judged
@@ -50,15 +50,13 @@ class Located:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regions:
-    """What is shown of a probability at one working point."""
+    """What is shown of a probability."""
 
-    threshold: float  # probability above which a pixel speaks for its piece
-    minimum_area: int  # such pixels that a piece needs
     probability: Array  # (H, W), above one half in every region
     mask: Mask  # (H, W), of the regions that count
     labels: NDArray[np.int32]  # (H, W), number of each pixel's region, from 1; 0 outside
     regions: tuple[Region, ...]  # the pieces kept, largest first; those that do not count last
-    small_spots: int  # how many pieces were dropped
+    small_spots: int = 0  # how many pieces were dropped
 
 
 def locate(engine: Engine, canvas: Canvas, revealed: Array, key: Key, message: Message) -> Located:
@@ -187,16 +185,6 @@ def is_too_faint(calibration: Calibration, located: Located) -> bool:
     return located.clarity + doubt < calibration.minimum_agreement
 
 
-def minimum_area(area: int, pixels: int) -> int:
-    """Pixels that stand for an area of a frame of CALIBRATED_SIDE² on one of so many pixels.
-
-    What a region needs grows with the side of the picture: on training pictures the number of
-    false regions falls about with the square of their area, so that this keeps the share of
-    pictures with any.
-    """
-    return round(area * math.sqrt(pixels) / CALIBRATED_SIDE)
-
-
 def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
     """Connected pieces of what is more likely tampered than not.
 
@@ -208,40 +196,35 @@ def label_pieces(probability: Array) -> tuple[NDArray[np.int32], int]:
     return labels, count
 
 
-def find_regions(
-    probability: Array, *, threshold: float, minimum_area: int, counted: Mask | None = None
-) -> Regions:
-    """Connected pieces of what is likely tampered, without those that are hardly sure anywhere.
+def regions_of(probability: Array, labels: NDArray[np.int32], kept: NDArray[np.bool_]) -> Regions:
+    """The pieces kept of those numbered, the largest first.
 
-    A piece counts by its pixels above the threshold, and has all of its pixels above one half: a
-    strict threshold drops what is doubtful and does not cut the rims off what is certain
-    (hysteresis; Canny 1986).
+    A piece has all of its pixels above one half: what drops the doubtful pieces does not cut the
+    rims off those that are certain (hysteresis; Canny 1986).
 
     Args:
         probability: (H, W) in [0, 1].
-        threshold: Above it a pixel speaks for its piece; from 0.5 to 1.
-        minimum_area: So many pixels must speak for a piece.
-        counted: (H, W), pixels that may speak; None: all.
+        labels: (H, W), the number of each pixel's piece, from 1; 0 outside.
+        kept: (pieces,), which of them are regions.
     """
-    labels, count = label_pieces(probability)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    loud = probability > threshold if counted is None else (probability > threshold) & counted
-    speaking = np.bincount(labels[loud], minlength=count + 1)
-    areas[0] = speaking[0] = 0
-    kept = np.flatnonzero(speaking >= max(minimum_area, 1))
-    order = kept[np.argsort(-areas[kept], kind="stable")]
-    numbers = np.zeros(len(areas), np.int32)
-    numbers[order] = np.arange(1, len(order) + 1)
+    areas = np.bincount(labels.ravel(), minlength=len(kept) + 1)[1:]
+    order = np.flatnonzero(kept)
+    order = order[np.argsort(-areas[order], kind="stable")]
+    numbers = np.zeros(len(kept) + 1, np.int32)
+    numbers[order + 1] = np.arange(1, len(order) + 1)
     numbered = numbers[labels]
     return Regions(
-        threshold=threshold,
-        minimum_area=minimum_area,
         probability=probability,
         mask=numbered > 0,
         labels=numbered,
         regions=measured(numbered, probability),
-        small_spots=count - len(kept),
     )
+
+
+def plain_regions(probability: Array) -> Regions:
+    """Every piece of what is more likely tampered than not: where nothing was calibrated."""
+    labels, count = label_pieces(probability)
+    return regions_of(probability, labels, np.ones(count, bool))
 
 
 def measured(labels: NDArray[np.int32], probability: Array) -> tuple[Region, ...]:

@@ -30,6 +30,7 @@ from imuge.protection.hidden_copy import render_whole
 from imuge.protection.in_copy import InCopy, geometry, in_copy, probability_in_copy
 from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import Located, Regions, is_too_faint, locate
+from imuge.protection.pieces import least_area
 from imuge.protection.placement import Placement
 from imuge.protection.places import Search
 from imuge.protection.receive import Received, receive
@@ -247,6 +248,14 @@ def _evidence(engine: Engine, verdict: Verdict) -> Evidence:
     return verdict.evidence
 
 
+def _least_area(engine: Engine, evidence: Evidence) -> int:
+    """Pixels of the frame from which a change that the localizer is certain of is a region."""
+    located = evidence.located
+    calibration = engine.record.calibration
+    weighing = calibration.alone if located.content is None else calibration.both
+    return least_area(weighing, located.clarity, located.probability.size)
+
+
 def _verdict(
     engine: Engine,
     picture: Picture,
@@ -267,7 +276,7 @@ def _verdict(
         found = in_copy(shown, evidence.placement)
     least = None
     if evidence is not None and shown is not None:
-        least = math.ceil(shown.minimum_area / evidence.placement.scale**2)
+        least = math.ceil(_least_area(engine, evidence) / evidence.placement.scale**2)
     lies = None
     if evidence is not None:
         size = (evidence.canvas.height, evidence.canvas.width)
@@ -296,7 +305,6 @@ def _verdict(
         height=height,
         model=engine.record.name,
         model_sha256=engine.sha256,
-        threshold=None if shown is None else shown.threshold,
         minimum_area=least,
         small_spots=0 if shown is None else shown.small_spots,
         input_sha256=picture.sha256 or None,

@@ -29,9 +29,6 @@ def numbers_section(verdict: Verdict, made: datetime) -> str:
         "Changed area": "could not be judged"
         if verdict.tampered_area is None
         else percent(verdict.tampered_area),
-        "A pixel speaks for a change above": "not looked for"
-        if verdict.threshold is None
-        else f"probability {verdict.threshold:g}",
         "Smallest change that would be seen here": _least_region(verdict),
         **geometry.rows(verdict.geometry),
         "Size": f"{verdict.width:,} × {verdict.height:,} pixels",

@@ -161,7 +161,6 @@ class VerdictRecord(_Answer):
     height: int
     model: str
     model_sha256: str
-    threshold: float | None
     minimum_area: int | None
     small_spots: int
     input_sha256: str | None

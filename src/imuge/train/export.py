@@ -31,10 +31,10 @@ from imuge.model.imuge.system import System
 from imuge.model.networks import SIZE_MULTIPLE
 from imuge.model.weights_files import weights_sha256
 from imuge.weights import (
-    Acquittal,
     Calibration,
     GraphRecord,
     ReleaseRecord,
+    Weighing,
     WorkingPoint,
     write_record,
 )
@@ -48,26 +48,30 @@ TAKEN_FOR_GRANTED = (
     "scattered",
     "localizer",
 )
+EVERY_PIECE = Weighing(
+    features=("area",),
+    low=(0.0,),
+    high=(1.0,),
+    weights=(0.0, 0.0),
+    constant=0.0,
+    least=0.0,
+    false={},
+    f1={},
+)
 UNCALIBRATED = Calibration(
     points=(
         WorkingPoint(
             minimum_agreement=0.5,
-            threshold=0.5,
-            minimum_area=0,
             evidence=(0.0,) * 5,
             lost_area=0,
             likeness=0.0,
         ),
     ),
-    # Nothing is acquitted before it is known what may be.
-    acquittal=Acquittal(total=1e9, relative=1.0, strongest=0.0, doubt=0.0, wrong=0.0),
+    both=EVERY_PIECE,
+    alone=EVERY_PIECE,
     bound=1.0,
-    reached=1.0,
-    held_out=1.0,
     pictures=0,
     frames={},
-    kept={},
-    beyond={},
     command="not calibrated",
 )
 SMALLEST_STORED_IN_HALF = 1024  # numbers; below this a cast costs more than it saves

@@ -43,41 +43,54 @@ class GraphRecord(_Record):
 
 
 class WorkingPoint(_Record):
-    """What a region needs, for pictures that read at least this clearly."""
+    """What the content must say, in pictures that read at least this clearly."""
 
     minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
-    threshold: float = Field(ge=0.5, lt=1)  # probability above which a pixel speaks for a region
-    minimum_area: int = Field(ge=0)  # such pixels it needs on a frame of CALIBRATED_SIDE²
     # Mean evidence of content in windows of 1, 3, 5, 7 and 15 blocks, above which it is a region.
     evidence: tuple[float, ...] = Field(min_length=5, max_length=5)
     lost_area: int = Field(ge=0)  # pixels from which a piece that lost its protection is shown
     likeness: float = Field(ge=-1, le=1)  # of code and picture, below which they are strangers
 
 
-class Acquittal(_Record):
-    """What content must say for a piece without protection not to count as changed."""
+class Weighing(_Record):
+    """A logistic regression that tells how likely a piece is a change.
 
-    total: float = Field(ge=0)  # evidence, in all, for what was published
-    relative: float  # mean evidence of a block, as a share of what is usual in the copy, at least
-    strongest: float  # evidence of any window in it against that, at most
-    doubt: float  # evidence of any one number of the code against it, at most: new colours are few
-    wrong: (
-        float  # share of what truly changed that was acquitted in calibration, mean of the copies
-    )
+    It is linear in its features, each brought from `low`..`high` to -1..1, and in the products of
+    any two of them, in the order of `numpy.triu_indices`.
+    """
+
+    features: tuple[str, ...] = Field(min_length=1)
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    weights: tuple[float, ...]
+    constant: float
+    least: float  # natural logarithm of the odds from which a piece is a region
+    # By regressions of other pictures: the share of copies, untouched or framed, in which a region
+    # is found after each processing, and the F1 on changed ones.
+    false: dict[str, float]
+    f1: dict[str, float]
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        count = len(self.features)
+        if len(self.low) != count or len(self.high) != count:
+            raise ValueError(f"low and high must have {count} numbers, one for each feature")
+        if any(low >= high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError("low must be below high")
+        if len(self.weights) != count + count * (count + 1) // 2:
+            raise ValueError(f"{count} features and their products need as many weights")
+        return self
 
 
 class Calibration(_Record):
     """The working points, and what they were set from."""
 
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
-    acquittal: Acquittal
+    both: Weighing  # by what localizer and content say
+    alone: Weighing  # by what the localizer says
     bound: float  # share of untouched pictures that may show any region, under any processing
-    reached: float  # the most of those kept to it, as found on the calibration pictures
-    held_out: float  # and as points chosen on half of them reached on the other half
     pictures: int
     frames: dict[str, int]  # how many of them were published on frames of each side
-    kept: dict[str, float]  # processing under which the bound was kept, and the share found
-    beyond: dict[str, float]  # and those under which no point keeps it
     command: str
 
     @field_validator("points")
@@ -92,6 +105,11 @@ class Calibration(_Record):
     def minimum_agreement(self) -> float:
         """Pictures that read less clearly than this are outside what was calibrated."""
         return self.points[-1].minimum_agreement
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell this calibration from others."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     def point(self, agreement: float) -> WorkingPoint:
         """The working point for a picture that reads this clearly."""
