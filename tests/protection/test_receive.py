@@ -143,6 +143,22 @@ def test_a_quick_search_finds_every_turn(guard, key, published, degrees):
 
 
 @pytest.mark.slow
+def test_no_place_is_revealed_twice(guard, key, published, monkeypatch):
+    real, seen = guard.engine.reveal, []
+
+    def kept(image):
+        seen.append(image.tobytes())
+        return real(image)
+
+    monkeypatch.setattr(guard.engine, "reveal", kept)
+    part = np.ascontiguousarray(published[60:430, 40:470])
+    assert receive(guard.engine, part, [key]).reading.message is not None
+    aligning = seen[:-1]  # the last is of the part on its whole frame
+    assert len(aligning) > 4
+    assert len(set(aligning)) == len(aligning)
+
+
+@pytest.mark.slow
 def test_a_full_search_finds_unlike_scales_that_a_quick_one_does_not(guard, key, published):
     copy = np.asarray(Image.fromarray(published).resize((780, 520), Image.Resampling.LANCZOS))
     assert not receive(guard.engine, copy, [key]).piloted

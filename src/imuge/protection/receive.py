@@ -209,8 +209,13 @@ def _finely(
     message = best.reading.message
     assert message is not None
     (row, column), size = window_shown(placement, size)
+    near = placement.moved(-column, -row)
+    window = ((row, column), size)
+    as_read = placement is best.place.placement and window == (best.place.start, best.place.size)
 
     def reveal(place: Placement) -> tuple[Canvas, Array]:
+        if place is near and as_read:
+            return best.canvas, best.revealed[-TEMPLATE_CHANNELS:]
         canvas = _canvas(engine, copy, place, size)
         return canvas, engine.reveal(canvas.image)[-TEMPLATE_CHANNELS:]
 
@@ -218,7 +223,6 @@ def _finely(
     rows, columns = (-(-side // SIDE_MULTIPLE) * SIDE_MULTIPLE // BLOCK for side in size)
     scales = engine.record.options.template_scales
     expected = template(best.key, message, top + rows, left + columns, scales=scales)
-    near = placement.moved(-column, -row)
     return fine_aligned(near, expected[:, top:, left:], reveal).moved(column, row)
 
 
