@@ -46,7 +46,9 @@ def test_the_results_are_those_of_the_release_shipped():
         assert result.get("calibration", calibration) == calibration, path.name
         for facts in result.get("contestants", {}).values():
             if "release" in facts:
-                assert (facts["sha256"], facts["calibration"]) == (release.sha256, calibration), path.name
+                assert (facts["sha256"], facts["calibration"]) == (release.sha256, calibration), (
+                    path.name
+                )
 
 
 def test_what_was_not_measured_says_how_it_is(monkeypatch, tmp_path):
