@@ -44,7 +44,8 @@ from imuge.weights import Calibration
 
 NEAR = 3  # blocks around what the localizer found, in which the content's outline is only coarser
 CLEAREST = 0.75  # quantile of a piece's evidence that stands for what changed wholly
-MOSTLY = 0.5  # share of a piece that differs, beyond which it is what the localizer found
+MOSTLY = 0.5  # share of a region, beyond which it is what the localizer did not find
+COVERED = 0.25  # share of a piece that differs, beyond which it is what the localizer found
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
 DIFFERS = math.log(20)  # evidence of content from which it is said to differ
 CERTAIN = 4.0  # natural logarithm; a change beyond the least odds by this has no innocent equal
@@ -239,7 +240,7 @@ def _beyond(accused: Mask, differing: Labels, sure: Mask) -> Mask:
     numbers = np.unique(differing[differing > 0])
     if not numbers.size:
         return np.zeros(accused.shape, bool)
-    covered = ndimage.mean(accused, differing, numbers) > MOSTLY
+    covered = ndimage.mean(accused, differing, numbers) > COVERED
     beyond: Mask = np.isin(differing, numbers[~covered])
     if covered.any():
         near = ndimage.maximum_filter(accused, 2 * NEAR * BLOCK + 1)
