@@ -45,7 +45,8 @@ from imuge.protection.embed import SHAPING, lay_out, prepare, publish, residual
 from imuge.protection.frame import geometry_of, to_frame
 from imuge.protection.locate import locate
 from imuge.protection.pilot import Spectrum, Waves, amplitudes, pilot, spectrum, waves
-from imuge.protection.receive import Received, Search, receive
+from imuge.protection.places import Search
+from imuge.protection.receive import Received, receive
 from imuge.protection.recover import widen
 from imuge.protection.shaping import shape
 from imuge.report.overlay import COLOURS, overlay

@@ -36,8 +36,8 @@ from imuge.protection.embed import Host, prepare, publish
 from imuge.protection.frame import DETAILS as DETAILS
 from imuge.protection.frame import Detail as Detail
 from imuge.protection.frame import published_frame
-from imuge.protection.receive import SEARCHES as SEARCHES
-from imuge.protection.receive import Search as Search
+from imuge.protection.places import SEARCHES as SEARCHES
+from imuge.protection.places import Search as Search
 from imuge.protection.receive import receive
 from imuge.protection.verify import (
     probability_of,

@@ -159,21 +159,34 @@ def test_platforms_are_chains_that_end_in_jpeg(name, picture):
         ("", "unknown step ''"),
         ("jpeg:70,", "unknown step ''"),
         ("jpeg:70,facebook", "unknown step 'facebook'"),
-        ("jpeg", r"jpeg needs a whole number from 1 to 100, got 'jpeg'; an example is"),
+        (
+            "jpeg",
+            "a whole number from 1 to 100, the quality, got 'jpeg'; an example is jpeg:75",
+        ),
         ("jpeg:", "got 'jpeg:'"),
         ("jpeg:0", "from 1 to 100"),
         ("jpeg:70.5", "whole number"),
         ("webp:101", "webp needs"),
-        ("resize:ten", "resize needs a number from 0.05 to 4, got 'resize:ten'"),
+        ("resize:ten", "resize needs a number from 0.05 to 4, the factor, got 'resize:ten'"),
+        ("crop:60", r"the share of each side that is kept, got 'crop:60'; an example is crop:0\.6"),
+        ("rotate:400", "from -180 to 180, degrees clockwise"),
         ("resize:nan", "resize needs"),
         ("blur:-1", "blur needs"),
         ("noise:inf", "noise needs"),
-        ("png:3", "png takes no number, got 'png:3'"),
+        ("png:3", "png takes no number, got 'png:3'; write it as png"),
     ],
 )
 def test_bad_chains_are_refused_and_the_message_says_what_is_known(text, message):
     with pytest.raises(ConfigError, match=message):
         parse_chain(text)
+
+
+def test_every_example_that_an_error_gives_can_be_run():
+    for name, kind in STEPS.items():
+        if kind.limits is not None:
+            (step,) = parse_chain(f"{name}:{kind.example:g}")
+            assert kind.number
+            assert step.value == kind.example
 
 
 def test_a_picture_too_large_for_the_format_is_an_image_error():

@@ -8,11 +8,11 @@ import pytest
 from imuge.attacks.resave import parse_chain
 from imuge.bench.geometry import run
 from imuge.bench.geometry.cases import MOVES, Move
-from imuge.bench.geometry.matches import Matches, crop, matches
+from imuge.bench.geometry.matches import crop, looked_through, matches
 from imuge.bench.geometry.table import shortfalls, summary, to_markdown
 from imuge.bench.geometry.trial import corner_error
 from imuge.keys import new_key
-from imuge.protection.align import Placement
+from imuge.protection.placement import Placement
 
 FOUND = {
     "read": 1.0,
@@ -99,10 +99,15 @@ def test_crops_differ_and_are_parts(photograph):
 
 
 def test_no_key_is_found_in_what_it_did_not_protect(guard, photograph):
-    found = matches(guard.engine, [photograph], [new_key("one"), new_key("two")], 1)
-    assert isinstance(found, Matches)
-    assert (found.crops, found.keys, found.matches) == (1, 2, 0)
-    assert found.least_p > 1e-6
+    found = looked_through(guard.engine, photograph, [new_key("one"), new_key("two")], [0])
+    assert [one["present"] for one in found] == [0]
+    assert found[0]["presence_p"] > 1e-6
+
+
+def test_what_was_found_in_all_crops_is_counted():
+    found = [{"presence_p": p, "present": float(p < 1e-6)} for p in (0.3, 1e-9, 0.02)]
+    assert matches(found, 4) == {"crops": 3, "keys": 4, "matches": 1, "least_p": 1e-9}
+    assert matches([], 4)["least_p"] == 1
 
 
 @pytest.mark.slow

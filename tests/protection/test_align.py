@@ -1,28 +1,19 @@
-"""A copy is found where it is, to a fraction of a pixel, and brought there and back."""
+"""A copy is found where it is, to a fraction of a pixel."""
 
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
-from scipy import ndimage
 
-from imuge.protection.align import (
-    Placement,
-    candidates,
-    edge_to_edge,
-    refined,
-    straightened,
-    unwarp,
-    warp,
-)
+from imuge.protection.align import candidates, refined, straightened
 from imuge.protection.frame import published_frame, to_frame
 from imuge.protection.peaks import Maps, hits
 from imuge.protection.pilot import ORIENTATIONS, spectrum, waves
+from imuge.protection.placement import Placement, edge_to_edge
+from imuge.protection.warp import warp
 
 WORST = 0.85  # frame pixels at a corner after refining; half of that in the middle
-# Pillow moves pixels by a cubic that is off by up to a tenth of a pixel an axis; on `slow_waves`:
-TENTH = 0.6  # grey levels
 SHARE = 384 / 512  # frame pixels for each of the portrait's
 
 
@@ -154,19 +145,6 @@ def test_waves_stand_out_from_everything_that_is_none(piloted, large_photograph,
     assert true.score > 1.5 * max((hit.score for hit in by_chance), default=0)
 
 
-def test_a_placement_goes_there_and_back():
-    turned = np.radians(12)
-    matrix = 0.7 * np.array(((np.cos(turned), -np.sin(turned)), (np.sin(turned), np.cos(turned))))
-    placement = Placement(matrix=matrix, offset=np.array([30.0, -4.0]), width=400, height=300)
-    points = np.random.default_rng(0).uniform(-50, 500, (20, 2))
-    np.testing.assert_allclose(placement.back(placement.at(points)), points, atol=1e-9)
-    assert placement.corners()[0] == pytest.approx((30, -4))
-    assert placement.scale == pytest.approx(0.7)
-    assert placement.turn == pytest.approx(-12)  # the copy has to be turned on to lie upright
-    moved = placement.moved(5, 6)
-    np.testing.assert_allclose(moved.corners(), placement.corners() + np.array([5, 6]))
-
-
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=range(8))
 def test_a_whole_copy_of_any_orientation_is_brought_upright(large_photograph, orientation):
     given = large_photograph[:400]
@@ -178,41 +156,3 @@ def test_a_whole_copy_of_any_orientation_is_brought_upright(large_photograph, or
     moved, there = warp(copy, place, frame.size)
     assert there.all()
     np.testing.assert_allclose(moved, to_frame(given, frame), atol=0.01)
-
-
-def slow_waves(x, y):
-    """A picture that can be computed at any place of the frame, grey levels."""
-    return np.stack([128 + 50 * np.sin(x / 22 + y / 34), 128 + 50 * np.cos(x / 26 - y / 18)], -1)
-
-
-@pytest.mark.parametrize("angle", [0, 0.2, 7, 33, 100])
-def test_warp_brings_a_copy_to_its_place_and_unwarp_takes_it_back(angle):
-    size, turned = (240, 320), np.radians(angle)
-    matrix = 0.8 * np.array(((np.cos(turned), -np.sin(turned)), (np.sin(turned), np.cos(turned))))
-    offset = np.array([160.0, 120.0]) - matrix @ (150, 110)
-    placement = Placement(matrix=matrix, offset=offset, width=300, height=220)
-    x, y = np.meshgrid(np.arange(300) + 0.5, np.arange(220) + 0.5)
-    at = placement.at(np.column_stack([x.ravel(), y.ravel()])).reshape(220, 300, 2)
-    copy = np.rint(slow_waves(at[..., 0], at[..., 1]) * 257).astype(np.uint16)
-    moved, there = warp(copy, placement, size)
-    x, y = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
-    wanted = slow_waves(x, y)
-    inner = there & ~_near(~there, 6)
-    assert 0.4 < there.mean() < 0.8
-    assert np.abs(moved - wanted)[inner].max() < TENTH
-    assert moved[~there].min() > 70, "what is not there is filled with what is near"
-    again = unwarp(wanted[..., 0].astype(np.float32), placement)
-    inside = np.all((at > 3) & (at < (317, 237)), axis=2)
-    assert np.abs(again - copy[..., 0] / 257)[inside].max() < TENTH
-
-
-def _near(mask, reach):
-    return ndimage.binary_dilation(mask, np.ones((3, 3)), reach)
-
-
-def test_beyond_the_frame_there_is_nothing():
-    placement = Placement(matrix=np.eye(2), offset=np.array([-10.0, 0.0]), width=40, height=20)
-    back = unwarp(np.ones((20, 25), np.float32), placement)
-    assert back[:, :8].max() == 0
-    assert back[:, 12:33].min() > 0.99
-    assert back[:, 37:].max() == 0

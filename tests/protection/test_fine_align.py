@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from imuge.protection.align import Placement
 from imuge.protection.fine_align import fine_aligned
+from imuge.protection.placement import Placement
 
 ROWS, COLUMNS = 40, 48
 EXPECTED = np.where(np.random.default_rng(0).random((6, ROWS, COLUMNS)) < 0.5, -1, 1)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from imuge.protection.align import Placement, edge_to_edge
 from imuge.protection.frame import published_frame
 from imuge.protection.in_copy import geometry, in_copy, probability_in_copy
 from imuge.protection.locate import label_pieces, regions_of
 from imuge.protection.pilot import ORIENTATIONS
+from imuge.protection.placement import Placement, edge_to_edge
 
 
 def placed(matrix, offset=(0, 0), width=400, height=300):

@@ -9,12 +9,13 @@ from imuge.guard import Guard
 from imuge.image import from_array
 from imuge.keys import PRESENCE_THRESHOLD, new_key, verify_only
 from imuge.keys.reading import TAG_FALSE_ACCEPTANCE
-from imuge.protection import receive as receiving
+from imuge.protection import places
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import add_to_picture, published_frame
 from imuge.protection.peaks import Maps, hits
 from imuge.protection.pilot import pattern, spectrum
-from imuge.protection.receive import MOST_PLACES, receive
+from imuge.protection.places import MOST_PLACES
+from imuge.protection.receive import receive
 
 
 @pytest.fixture(scope="module")
@@ -186,13 +187,13 @@ def test_a_copy_inside_something_larger_is_judged_and_what_is_around_it_is_not(g
 def test_windows_find_what_is_small_on_a_page(guard, key, published, monkeypatch):
     """Where nothing stands out in the whole, a full search looks at its parts."""
     page, sizes = on_a_page(published), []
-    real = receiving.spectrum
+    real = places.spectrum
 
     def deaf(pixels):
         sizes.append(pixels.shape[:2])
         return real(np.zeros_like(pixels) if pixels.shape == page.shape else pixels)
 
-    monkeypatch.setattr(receiving, "spectrum", deaf)
+    monkeypatch.setattr(places, "spectrum", deaf)
     received = receive(guard.engine, page, [key], search="full")
     assert len(sizes) == 10
     assert set(sizes[1:]) == {(400, 380)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imuge.keys import new_key, verify_only
-from imuge.protection.align import Placement
+from imuge.protection.placement import Placement
 from imuge.protection.sentences import cautions, sentence
 from imuge.results import Geometry, Region
 

@@ -8,8 +8,8 @@ import pytest
 from imuge.engine.canvas import to_canvas
 from imuge.errors import ConfigError
 from imuge.keys import Geometry, Message, Reading, new_key
-from imuge.protection.align import Placement
 from imuge.protection.locate import Located, Regions
+from imuge.protection.placement import Placement
 from imuge.protection.verify import Evidence, judge, with_hidden_copy, with_recovered
 from imuge.results import Region
 

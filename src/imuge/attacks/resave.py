@@ -5,7 +5,7 @@ A chain is written as `jpeg:70,resize:0.7,webp:80` and runs from left to right:
     jpeg:Q  jpeg444:Q  webp:Q  avif:Q  png       encode and decode again
     resize:F  resize-back:F  long-edge:N            scale, scale and back, shrink to fit
     crop:F  rotate:D  flip  stretch:F  pad:N        cut, turn clockwise, mirror, widen, white rim
-    screenshot                                      shown on a phone between two bars, and taken
+    screenshot  page:F                              on a phone between bars; on a page beside text
     blur:S  median:N  sharpen:A  noise:S            filters; sigmas in pixels and grey levels
     brightness:B  contrast:C  saturation:S  gamma:G    tones; 1 changes nothing
 
@@ -71,6 +71,8 @@ class Encoder:
 
     format: str  # as Pillow names it
     suffix: str
+    number: str = "the quality"
+    example: float = 75
     limits: tuple[float, float] | None = (1, 100)
     whole: bool = True
     options: tuple[tuple[str, int], ...] = ()
@@ -93,7 +95,9 @@ class Change:
     """A change of size, sharpness or tone."""
 
     apply: Filter
-    limits: tuple[float, float] | None
+    number: str = ""  # what it is
+    example: float = 0.0
+    limits: tuple[float, float] | None = None
     whole: bool = False
     moves: bool = False  # pixels to other places; such a change takes grey pictures, too
 
@@ -207,9 +211,7 @@ def _parse_step(text: str) -> Step:
     kind = STEPS[name]
     if kind.limits is None:
         if colon:
-            raise ConfigError(
-                f"{name} takes no number, got {text!r}; an example is {EXAMPLE},{name}"
-            )
+            raise ConfigError(f"{name} takes no number, got {text!r}; write it as {name}")
         return Step(name)
     low, high = kind.limits
     try:
@@ -219,7 +221,8 @@ def _parse_step(text: str) -> Step:
     if not low <= value <= high or (kind.whole and value != int(value)):
         wanted = "a whole number" if kind.whole else "a number"
         raise ConfigError(
-            f"{name} needs {wanted} from {low:g} to {high:g}, got {text!r}; an example is {EXAMPLE}"
+            f"{name} needs {wanted} from {low:g} to {high:g}, {kind.number}, got {text!r}; "
+            f"an example is {name}:{kind.example:g}"
         )
     return Step(name, value)
 
@@ -271,28 +274,31 @@ def _from_planes(planes: np.ndarray) -> Image.Image:
 
 
 PNG = Encoder(format="PNG", suffix=".png", limits=None)
+_FACTOR, _PIXELS, _TONE = "the factor", "the sigma in pixels", "the factor; 1 changes nothing"
 STEPS: dict[str, Encoder | Change] = {
     "jpeg": Encoder(format="JPEG", suffix=".jpg"),
     "jpeg444": Encoder(format="JPEG", suffix=".jpg", options=(("subsampling", 0),)),
     "webp": Encoder(format="WEBP", suffix=".webp"),
     "avif": Encoder(format="AVIF", suffix=".avif"),
     "png": PNG,
-    "resize": Change(moves.resize, (0.05, 4), moves=True),
-    "resize-back": Change(_resize_back, (0.05, 4)),
-    "long-edge": Change(moves.long_edge, (16, 65_500), whole=True, moves=True),
-    "crop": Change(moves.crop, (0.05, 1), moves=True),
-    "rotate": Change(moves.rotate, (-180, 180), moves=True),
-    "flip": Change(moves.flip, None, moves=True),
-    "stretch": Change(moves.stretch, (0.25, 4), moves=True),
-    "pad": Change(moves.pad, (1, 4096), whole=True, moves=True),
-    "screenshot": Change(moves.screenshot, None, moves=True),
-    "page": Change(moves.page, (0.1, 1), moves=True),
-    "blur": Change(_blur, (0.1, 20)),
-    "median": Change(_median, (2, 15), whole=True),
-    "sharpen": Change(_sharpen, (0, 5)),
-    "noise": Change(_noise, (0, 64)),
-    "brightness": Change(partial(_tone, ImageEnhance.Brightness), (0.1, 4)),
-    "contrast": Change(partial(_tone, ImageEnhance.Contrast), (0.1, 4)),
-    "saturation": Change(partial(_tone, ImageEnhance.Color), (0, 4)),
-    "gamma": Change(_gamma, (0.2, 5)),
+    "resize": Change(moves.resize, _FACTOR, 0.7, (0.05, 4), moves=True),
+    "resize-back": Change(_resize_back, _FACTOR, 0.7, (0.05, 4)),
+    "long-edge": Change(
+        moves.long_edge, "pixels of the longer side", 1080, (16, 65_500), whole=True, moves=True
+    ),
+    "crop": Change(moves.crop, "the share of each side that is kept", 0.6, (0.05, 1), moves=True),
+    "rotate": Change(moves.rotate, "degrees clockwise", 90, (-180, 180), moves=True),
+    "flip": Change(moves.flip, moves=True),
+    "stretch": Change(moves.stretch, "how many times wider it becomes", 1.2, (0.25, 4), moves=True),
+    "pad": Change(moves.pad, "pixels of the rim", 8, (1, 4096), whole=True, moves=True),
+    "screenshot": Change(moves.screenshot, moves=True),
+    "page": Change(moves.page, "the share of the page's width", 0.7, (0.1, 1), moves=True),
+    "blur": Change(_blur, _PIXELS, 1, (0.1, 20)),
+    "median": Change(_median, "pixels of the window's side", 3, (2, 15), whole=True),
+    "sharpen": Change(_sharpen, "the amount", 1, (0, 5)),
+    "noise": Change(_noise, "the sigma in grey levels", 4, (0, 64)),
+    "brightness": Change(partial(_tone, ImageEnhance.Brightness), _TONE, 1.2, (0.1, 4)),
+    "contrast": Change(partial(_tone, ImageEnhance.Contrast), _TONE, 1.2, (0.1, 4)),
+    "saturation": Change(partial(_tone, ImageEnhance.Color), _TONE, 1.2, (0, 4)),
+    "gamma": Change(_gamma, "the exponent; 1 changes nothing", 1.2, (0.2, 5)),
 }

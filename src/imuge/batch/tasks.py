@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from imuge.image import MAX_PIXELS, Limits, MetadataPolicy
 from imuge.protection.frame import Detail
-from imuge.protection.receive import Search
+from imuge.protection.places import Search
 from imuge.trust.options import AskOptions, PublishOptions
 
 Command: TypeAlias = Literal["immunize", "verify"]

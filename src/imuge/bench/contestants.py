@@ -23,13 +23,13 @@ from imuge.errors import ProtectionError
 from imuge.guard import DRAWS
 from imuge.image import from_array
 from imuge.keys import Key, Message
-from imuge.protection.align import Placement
 from imuge.protection.code import HiddenCode
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import Detail, geometry_of
 from imuge.protection.in_copy import in_copy, probability_in_copy
 from imuge.protection.locate import REGION_PROBABILITY, plain_regions
-from imuge.protection.receive import Search
+from imuge.protection.placement import Placement
+from imuge.protection.places import Search
 from imuge.protection.recover import recover
 from imuge.protection.verify import Evidence, probability_of, verify
 from imuge.results import Finding, Pixels, Verdict

@@ -14,10 +14,11 @@ from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
 from imuge.image.picture import Samples
 from imuge.keys import Key, Message
-from imuge.protection.align import Placement, edge_to_edge, warp
 from imuge.protection.frame import fitted_frame, size_named
 from imuge.protection.locate import Located, locate
 from imuge.protection.pilot import ORIENTATIONS
+from imuge.protection.placement import Placement, edge_to_edge
+from imuge.protection.warp import warp
 
 Mask: TypeAlias = NDArray[np.bool_]
 

@@ -71,9 +71,10 @@ ThenOption = Annotated[
     str | None,
     typer.Option(
         metavar="CHAIN",
-        help=f"Then re-save, scale, cut, turn or filter with real encoders, such as {EXAMPLE} "
-        "or crop:0.6,rotate:90,flip,stretch:1.1,pad:8,screenshot,page:0.7, or as on "
-        f"{', '.join(PLATFORMS)}.",
+        help="Then re-save, scale, cut, turn or filter with real encoders, step by step, such as "
+        f"{EXAMPLE}, or as on {', '.join(PLATFORMS)}. crop:0.6 keeps that share of each side, "
+        "rotate:90 turns clockwise, flip mirrors, stretch:1.2 widens, pad:8 lays a white rim "
+        "around, screenshot and page:0.7 show it on a phone and on a page.",
     ),
 ]
 OverwriteOption = Annotated[

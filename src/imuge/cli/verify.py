@@ -26,7 +26,7 @@ from imuge.engine.steps import REPORT, VERDICT, Plan, step
 from imuge.errors import ConfigError, shown
 from imuge.guard import Guard
 from imuge.image import Picture, described, load
-from imuge.protection.receive import Search
+from imuge.protection.places import Search
 from imuge.report.write import check_report_name, write_report
 from imuge.results import Finding, Verdict, gravest_status
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imuge.engine.canvas import BLOCK, Canvas
-from imuge.protection.align import Placement
+from imuge.protection.placement import Placement, apart
 
 Array: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -71,7 +71,7 @@ def fine_aligned(
         now = _agreement(*reveal(better), expected)
         if np.nanmean(now) <= np.nanmean(agreed):
             break
-        moved = np.abs(better.corners() - best.corners()).max()
+        moved = apart(better, best)
         best, agreed = better, now
         if moved < CLOSE:
             break

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from imuge.protection.align import Placement, to_copy, unwarp
 from imuge.protection.locate import REGION_PROBABILITY, Regions
+from imuge.protection.placement import Placement
+from imuge.protection.warp import to_copy, unwarp
 from imuge.results import Geometry, Region
 
 Array: TypeAlias = NDArray[np.float32]

@@ -158,22 +158,21 @@ def polished(seen: Spectrum, keyed: Waves, hit: Hit) -> Numbers:
     """The map near a hit under which the waves are strongest, on the spectrum between its bins."""
     excess = np.minimum(seen.power / seen.noise, 3 * CAP)
 
-    def strength(matrix: Numbers) -> float:
-        f = np.array([keyed.u, keyed.v]).T @ matrix
-        flip = np.where(f[:, 0] < 0, -1.0, 1.0)
-        places = [(flip * f[:, 1] * seen.bins) % seen.bins, flip * f[:, 0] * seen.bins]
+    def strengths(matrices: Numbers) -> Array:
+        f = np.array([keyed.u, keyed.v]).T @ matrices
+        flip = np.where(f[..., 0] < 0, -1.0, 1.0)
+        places = [(flip * f[..., 1] * seen.bins) % seen.bins, flip * f[..., 0] * seen.bins]
         there = ndimage.map_coordinates(excess, places, order=1, mode="grid-wrap")
-        return float(there[np.abs(f).max(1) < NYQUIST].sum())
+        summed: Array = np.where(np.abs(f).max(-1) < NYQUIST, there, 0).sum(-1)
+        return summed
 
-    best, best_strength = hit.matrix, strength(hit.matrix)
+    best, best_strength = hit.matrix, strengths(hit.matrix[None])[0]
     for step in POLISH:
         for moves in (_SCALE, _TURN), (_ACROSS, _DOWN):
-            around = [
-                best + best @ (step * (i * moves[0] + j * moves[1]))
-                for i in range(-POLISH_STEPS, POLISH_STEPS + 1)
-                for j in range(-POLISH_STEPS, POLISH_STEPS + 1)
-            ]
-            found = [strength(matrix) for matrix in around]
+            around = best + best @ (
+                step * (_GRID[:, :1, None] * moves[0] + _GRID[:, 1:, None] * moves[1])
+            )
+            found = strengths(around)
             top = int(np.argmax(found))
             if found[top] > best_strength:
                 best, best_strength = around[top], found[top]
@@ -182,6 +181,8 @@ def polished(seen: Spectrum, keyed: Waves, hit: Hit) -> Numbers:
 
 _SCALE, _TURN = np.eye(2), np.array([[0.0, -1.0], [1.0, 0.0]])
 _ACROSS, _DOWN = np.diag([1.0, 0.0]), np.diag([0.0, 1.0])
+_STEPS = np.arange(-POLISH_STEPS, POLISH_STEPS + 1)
+_GRID = np.stack(np.meshgrid(_STEPS, _STEPS, indexing="ij"), -1).reshape(-1, 2)
 
 
 def _tops(score: Array, modes: tuple[str, str], most: int) -> list[tuple[int, int]]:

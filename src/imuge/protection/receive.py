@@ -8,10 +8,10 @@ all keys and alignments in which this copy could have been read. The message nam
 the last warp is the right one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,37 +20,23 @@ from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
 from imuge.image.picture import Samples
 from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read, template
-from imuge.protection.align import (
-    SNAP,
-    Placement,
-    candidates,
-    edge_to_edge,
-    hardly_worse,
-    refined,
-    straightened,
-    warp,
-)
 from imuge.protection.fine_align import fine_aligned
-from imuge.protection.frame import (
-    LARGEST_SIDE,
-    SIDES,
-    fitted_frame,
-    size_named,
-    whole_frame,
+from imuge.protection.frame import size_named
+from imuge.protection.placement import SNAP, Placement, apart, edges_near, window_shown
+from imuge.protection.places import (
+    MOST_PLACES,
+    Place,
+    Search,
+    places_by_waves,
+    places_edge_to_edge,
+    plain_sides,
 )
-from imuge.protection.peaks import Maps
-from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
+from imuge.protection.warp import warp
 
 Array: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
-Search: TypeAlias = Literal["off", "quick", "full"]
 
-SEARCHES: tuple[Search, ...] = get_args(Search)
-MOST_PLACES = 4  # of each key that are read
-MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
-NEAR = 4.0  # frame pixels at the corners within which a copy may lie edge to edge
 UNSURE_SIDE = 192  # of a frame up to which the waves may be too few to be found
-LONGEST = LARGEST_SIDE["fine"]  # frame pixels, of any published frame
 SEEN = 250.0  # of 255: a frame's pixel of which less is seen is no evidence
 
 
@@ -77,21 +63,10 @@ class _Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where to read a copy: in a window of a frame, whose whole size may not be known yet."""
-
-    keys: Sequence[Key]
-    placement: Placement  # in the whole frame
-    start: tuple[int, int]  # the window's first row and column, multiples of 16 frame pixels
-    size: tuple[int, int]  # its height and width
-    piloted: bool  # placed by the waves; else taken to be whole and upright
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
     """What came of reading at one place."""
 
-    place: _Place
+    place: Place
     key: Key
     reading: Reading
     canvas: Canvas
@@ -126,14 +101,14 @@ def receive(
     """
     height, width = pixels.shape[:2]
     copy = _Copy(pixels, None if judged is None or judged.all() else judged)
-    sides = _plain_sides(width, height)
+    sides = plain_sides(width, height)
     if not whole_copies:
         small = max(width, height) <= 2 * UNSURE_SIDE
         sides = [side for side in sides if small and side <= UNSURE_SIDE]
     alignments = MOST_PLACES + len(sides)
     places = chain(
-        _by_waves(pixels, keys, search),
-        _edge_to_edge(keys, width, height, sides),
+        places_by_waves(pixels, keys, search),
+        places_edge_to_edge(keys, width, height, sides),
     )
     best: _Read | None = None
     for place in places:
@@ -148,142 +123,7 @@ def receive(
     return replace(received, others=_others(received, keys, alignments))
 
 
-def _by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Iterator[_Place]:
-    """The places that the keys' waves speak for, likeliest first."""
-    keyed = [waves(key.root("pilot")) for key in keys]
-    found = _found(pixels, keyed, stretches=search == "full")
-    if search == "full" and not found:
-        found = _in_windows(pixels, keyed)
-    for one in sorted(found, key=lambda found: -found.score):
-        key, key_waves, seen = keys[one.number], keyed[one.number], one.seen
-        placement = straightened(seen, key_waves, refined(seen, key_waves, one.placement))
-        edges = None
-        if one.start is None:
-            edges = _edges(placement, [(side, side) for side in SIDES])
-        if edges is not None and (
-            _apart(edges[0], placement) < SNAP or hardly_worse(seen, key_waves, edges[0], placement)
-        ):
-            placement, size = edges
-            if search == "off" and placement.matrix[0, 0] <= 0:
-                continue
-            yield _Place(keys=[key], placement=placement, start=(0, 0), size=size, piloted=True)
-        elif search != "off":
-            placement = one.in_copy(placement, pixels)
-            start, size = _window(placement)
-            yield _Place(keys=[key], placement=placement, start=start, size=size, piloted=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A placement that waves speak for, of a copy or of a window in it."""
-
-    score: float
-    number: int  # of the key
-    seen: Spectrum
-    placement: Placement
-    start: tuple[int, int] | None  # the window's first row and column; None for the whole copy
-
-    def in_copy(self, placement: Placement, pixels: Samples) -> Placement:
-        """The placement of the whole copy, from that of the window."""
-        if self.start is None:
-            return placement
-        row, column = self.start
-        height, width = pixels.shape[:2]
-        offset = placement.offset - placement.matrix @ (column, row)
-        return Placement(matrix=placement.matrix, offset=offset, width=width, height=height)
-
-
-def _found(
-    pixels: Samples,
-    keyed: Sequence[Waves],
-    start: tuple[int, int] | None = None,
-    *,
-    stretches: bool = False,
-) -> list[_Found]:
-    """What the waves of all keys say of a copy, or of the window that begins at `start`."""
-    seen = spectrum(pixels)
-    maps = Maps(seen)
-    height, width = pixels.shape[:2]
-    return [
-        _Found(score=place.score, number=number, seen=seen, placement=place.placement, start=start)
-        for number, waves_of_key in enumerate(keyed)
-        for place in candidates(
-            maps, waves_of_key, width, height, stretches=stretches, most=MOST_PLACES
-        )
-    ]
-
-
-def _in_windows(pixels: Samples, keyed: Sequence[Waves]) -> list[_Found]:
-    """The same in overlapping windows: a copy may be a small part of what is shown."""
-    height, width = pixels.shape[:2]
-    found = []
-    for row in range(0, height - height // 2 + 1, max(1, height // 4)):
-        for column in range(0, width - width // 2 + 1, max(1, width // 4)):
-            part = pixels[row : row + height // 2, column : column + width // 2].copy()
-            found += _found(part, keyed, (row, column))
-    return sorted(found, key=lambda one: -one.score)[:MOST_PLACES]
-
-
-def _edge_to_edge(
-    keys: Sequence[Key], width: int, height: int, sides: Sequence[int]
-) -> Iterator[_Place]:
-    """Every frame that a whole, upright copy may have."""
-    for side in sides:
-        frame = whole_frame(width, height, side)
-        placement = edge_to_edge(width, height, frame, ORIENTATIONS[0])
-        yield _Place(keys=keys, placement=placement, start=(0, 0), size=frame.size, piloted=False)
-
-
-def _plain_sides(width: int, height: int) -> list[int]:
-    """Sides to try edge to edge, those of the usual detail first."""
-    longest = min(MOST_LARGER * max(width, height), LARGEST_SIDE["fine"])
-    fitting = [side for side in SIDES if side <= max(longest, SIDES[0])]
-    return sorted(fitting, key=lambda side: (side > LARGEST_SIDE["normal"], -side))
-
-
-def _edges(
-    placement: Placement, sizes: Sequence[tuple[int, int]]
-) -> tuple[Placement, tuple[int, int]] | None:
-    """The placement edge to edge that a copy's own comes near, and its frame's size.
-
-    Args:
-        placement: Of the copy.
-        sizes: Height and width of the frames to compare with; of squares only the side counts, and
-            the copy's shape gives the rest.
-    """
-    orientation = placement.orientation
-    width, height = (np.abs(orientation) @ (placement.width, placement.height)).astype(int)
-    for wanted in sizes:
-        plain = whole_frame(width, height, max(wanted))
-        frame = plain if wanted[0] == wanted[1] else fitted_frame(width, height, wanted)
-        edges = edge_to_edge(placement.width, placement.height, frame, orientation)
-        if _apart(edges, placement) < NEAR:
-            return edges, frame.size
-    return None
-
-
-def _apart(one: Placement, other: Placement) -> float:
-    """Frame pixels, along an axis, by which two placements differ at the worst corner."""
-    return float(np.abs(one.corners() - other.corners()).max())
-
-
-def _window(
-    placement: Placement, limits: tuple[int, int] = (LONGEST, LONGEST)
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Start and size, rows before columns, of the part of a frame that a copy shows.
-
-    Args:
-        placement: Of the copy.
-        limits: Height and width of the frame, if they are known.
-    """
-    corners = placement.corners()
-    low = np.maximum(corners.min(0), 0) // SIDE_MULTIPLE * SIDE_MULTIPLE
-    high = np.minimum(np.ceil(corners.max(0)), limits[::-1])
-    start, size = low.astype(int), np.maximum(high - low, SIDE_MULTIPLE).astype(int)
-    return (int(start[1]), int(start[0])), (int(size[1]), int(size[0]))
-
-
-def _read(engine: Engine, copy: _Copy, place: _Place, hypotheses: int) -> _Read:
+def _read(engine: Engine, copy: _Copy, place: Place, hypotheses: int) -> _Read:
     """Reveal a copy at one place and read it with the keys that go with it."""
     row, column = place.start
     canvas = _canvas(engine, copy, place.placement.moved(-column, -row), place.size)
@@ -328,15 +168,15 @@ def _settled(engine: Engine, copy: _Copy, best: _Read, alignments: int) -> Recei
         size, place = place.size, replace(place, start=(0, 0))
     placement, canvas, revealed = place.placement, best.canvas, best.revealed
     if place.size != size or place.start != (0, 0):
-        edges = _edges(placement, [size])
-        if edges is not None and edges[1] == size and _apart(edges[0], placement) < SNAP:
+        edges = edges_near(placement, [size])
+        if edges is not None and edges[1] == size and apart(edges[0], placement) < SNAP:
             placement = edges[0]
         else:
             placement = _finely(engine, copy, best, placement, size)
     elif not place.piloted and reading.message is not None:
         # Nobody has looked yet whether it really is whole: a row less would accuse it.
         better = _finely(engine, copy, best, placement, size)
-        placement = better if _apart(better, placement) > SNAP else placement
+        placement = better if apart(better, placement) > SNAP else placement
     if placement is not place.placement or place.size != size:
         canvas = _canvas(engine, copy, placement, size)
         revealed = _revealed(engine, canvas)
@@ -368,7 +208,7 @@ def _finely(
     """Align a part by the template that its message names, on the window that it shows."""
     message = best.reading.message
     assert message is not None
-    (row, column), size = _window(placement, size)
+    (row, column), size = window_shown(placement, size)
 
     def reveal(place: Placement) -> tuple[Canvas, Array]:
         canvas = _canvas(engine, copy, place, size)

@@ -17,8 +17,9 @@ from scipy import ndimage
 
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas
-from imuge.protection.align import Placement, unwarp
 from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.protection.placement import Placement
+from imuge.protection.warp import unwarp
 from imuge.results import Pixels
 
 RECOVERY_MARGIN = 4  # frame pixels the recoverer's mask is wider than the reported one

@@ -23,7 +23,6 @@ from imuge.engine.canvas import Canvas, to_pixels
 from imuge.errors import ConfigError
 from imuge.image import Picture
 from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layout_agreement
-from imuge.protection.align import Placement, unwarp
 from imuge.protection.code import HiddenCode, erased_blocks
 from imuge.protection.content import Likeness, likeness
 from imuge.protection.frame import size_named
@@ -32,11 +31,14 @@ from imuge.protection.in_copy import InCopy, geometry, in_copy, probability_in_c
 from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import Located, Regions, is_too_faint, locate
 from imuge.protection.pieces import least_area
-from imuge.protection.receive import Received, Search, receive
+from imuge.protection.placement import Placement
+from imuge.protection.places import Search
+from imuge.protection.receive import Received, receive
 from imuge.protection.recover import recover as reconstruct
 from imuge.protection.recover import widen
 from imuge.protection.sentences import cautions, sentence
 from imuge.protection.uncrop import uncrop
+from imuge.protection.warp import unwarp
 from imuge.results import Finding, HiddenCopyCheck, Pixels, Verdict
 
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from imuge.protection.align import unwarp
 from imuge.protection.verify import OnFrame
+from imuge.protection.warp import unwarp
 from imuge.registry import GridComparison, compare_grids, reference_grid
 from imuge.registry.records import GRID_SIDE
 from imuge.results import Region

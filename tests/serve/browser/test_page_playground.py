@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,16 +184,96 @@ def test_escape_leaves_no_trace_of_a_piece(editing):
 
 
 @pytest.mark.slow
-def test_a_crop_is_read_all_the_same(editing):
+def test_a_crop_by_numbers_is_read_all_the_same(editing):
     page = editing
     assert not page.find("#geometry-note").is_displayed()
     page.drag("#marks", [(0.2, 0.5), (0.4, 0.6)])
+    use(page, "crop")
     page.fill("#crop-left", 21)
     assert page.shown("#geometry-note").is_displayed()
     page.until(lambda: "363 × 384" in page.find("#save-size").text)
     page.click("#play-verify")
     assert not page.shown("#play-result .badge").text.endswith("Unprotected")
     assert page.shown("#overlap").text
+
+
+def cropped(page):
+    """Pixels off left, top, right and bottom, as the fields say."""
+    sides = ("left", "top", "right", "bottom")
+    return [int(page.find(f"#crop-{side}").get_attribute("value")) for side in sides]
+
+
+@pytest.mark.slow
+def test_a_frame_is_drawn_moved_and_drawn_by_its_corner(editing):
+    page = editing
+    start = seen(page)
+    use(page, "crop")
+    page.drag("#marks", [(0.25, 0.25), (0.75, 0.75)])
+    assert cropped(page) == pytest.approx([96, 96, 96, 96], abs=2)
+    page.drag("#marks", [(0.5, 0.5), (0.6, 0.4)])
+    assert cropped(page) == pytest.approx([134, 58, 58, 134], abs=3)
+    page.drag("#marks", [(0.85, 0.65), (1.0, 0.65)])
+    assert cropped(page) == pytest.approx([134, 58, 0, 134], abs=3)
+    assert (seen(page) == start).all(), "a crop is no edit"
+    page.click("#crop-none")
+    assert cropped(page) == [0, 0, 0, 0]
+    page.run("document.getElementById('marks').focus()")
+    page.press(Keys.ENTER, *[Keys.ARROW_LEFT] * 20, *[Keys.ARROW_UP] * 30, Keys.ENTER)
+    across, down, right, bottom = cropped(page)
+    assert (across + 80 + right, down + 120 + bottom) == (384, 384)
+    page.press(Keys.ESCAPE)
+    assert cropped(page) == [0, 0, 0, 0]
+
+
+@pytest.mark.slow
+def test_quarter_turns_and_mirroring_only_move_pixels(editing, pictures):
+    page = editing
+    page.pick("#save-format", "PNG")
+    use(page, "crop")
+    page.fill("#crop-left", 20)
+    page.fill("#crop-bottom", 51)
+    page.click("#turn-right")
+    page.click("#mirror")
+    page.click("#play-save")
+    with Image.open(page.downloaded("immunized.edited.png")) as image:
+        copy = np.asarray(image.convert("RGB"))
+    with Image.open(pictures / "immunized.png") as image:
+        whole = np.asarray(image.convert("RGB"))
+    assert (copy == np.fliplr(np.rot90(whole[:-51, 20:], -1))).all()
+
+
+@pytest.mark.slow
+def test_a_changed_part_that_was_turned_is_judged_and_drawn_in_its_place(page, desk, tmp_path):
+    photo = Path(__file__).parents[2] / "data" / "astronaut.webp"  # 512 pixels: turned, 384 are few
+    desk.immunize(photo, format="PNG").save(tmp_path / "whole.png")
+    page.open("playground")
+    page.choose("#play-file", tmp_path / "whole.png")
+    page.drag("#marks", [(0.3, 0.5), (0.4, 0.6), (0.3, 0.6), (0.42, 0.5)])
+    use(page, "crop")
+    page.drag("#marks", [(0.02, 0.06), (0.96, 0.98)])
+    page.run(
+        "const turn = document.getElementById('turn'); turn.value = 3;"
+        "turn.dispatchEvent(new Event('input'))"
+    )
+    assert page.find("#turn-value").text == "3°"
+    page.screenshot("playground-crop-light")
+    changed, found, right = overlap(page)
+    assert page.find("#play-result .badge").text.endswith("Tampered")
+    assert changed > 2
+    assert found > 50
+    assert right > 40
+    told = page.shown("#play-result .whereabouts").text
+    share, turn = re.search(
+        r"shows (\d+) % of what was published, turned by ([\d.]+)° clock", told
+    ).groups()
+    assert float(turn) == pytest.approx(3, abs=0.3)
+    # The largest upright rectangle in a crop of 0.94 x 0.92 that is turned by 3°.
+    assert int(share) == pytest.approx(78, abs=2)
+    page.click("#play-result .whereabouts label")
+    assert page.find("#play-result .whereabouts .rest").is_displayed()
+    page.screenshot("playground-part-light")
+    page.look((360, 780), dark=True)
+    page.screenshot("playground-part-phone-dark")
 
 
 @pytest.mark.slow

@@ -126,18 +126,22 @@ def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
 
 
 @pytest.mark.slow
-def test_what_was_cut_away_is_shown_when_asked_for(verifying, pictures, tmp_path):
+def test_a_part_is_drawn_in_its_place_and_what_was_cut_away_is_shown(verifying, pictures, tmp_path):
     page = verifying
     with Image.open(pictures / "immunized.png") as image:
         image.crop((0, 0, 384, 340)).save(tmp_path / "part.png")
     verify(page, tmp_path / "part.png")
-    shut = page.find("#verify-result .cut-away details")
-    assert shut.text == "Show what was cut away"
-    page.click("#verify-result .cut-away summary")
-    image = page.shown("#verify-result .cut-away img")
-    page.until(lambda: page.run("return arguments[0].naturalWidth", image) == 256)
-    assert page.run("return arguments[0].naturalHeight", image) == 256
-    assert "rough reconstruction" in shut.text
+    told = page.shown("#verify-result .whereabouts")
+    assert "This copy shows 89 % of what was published." in told.text
+    assert "rough reconstruction" not in told.text
+    rest = page.find("#verify-result .whereabouts .rest")
+    assert not rest.is_displayed()
+    page.click("#verify-result .whereabouts label")
+    assert rest.is_displayed()
+    assert "rough reconstruction" in told.text
+    size = "const image = new Image(); image.src = arguments[0].getAttribute('href');"
+    size += "return image.decode().then(() => [image.naturalWidth, image.naturalHeight])"
+    assert page.run(size, rest) == [256, 256]
     page.screenshot("cut-away-light")
 
 

@@ -8,7 +8,7 @@ Beside each move stands the same processing without it: what is lost there is th
 from dataclasses import dataclass
 
 from imuge.bench.pictures import Group
-from imuge.protection.receive import Search
+from imuge.protection.places import Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +65,4 @@ MOVES: dict[Group, tuple[Move, ...]] = {
 CORNER_ERROR = 0.3  # frame pixels, the median
 SEARCH_SECONDS = 0.5  # that a quick search may add for one key
 KEYS, KEYS_SECONDS = 20, 5.0  # keys, and what they may add together
+FEW_KEYS = 4  # that unprotected crops are looked through with, of which there are many

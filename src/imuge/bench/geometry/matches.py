@@ -1,34 +1,26 @@
 """Whether the search finds what is not there, and what it costs to look in vain.
 
-Crops that were never protected, under many keys; protected crops under keys that did not protect
-them. Only the beacon's corrected p-value decides, so none may fall below its threshold.
+Crops that were never protected, under some keys; protected crops under many keys that did not
+protect them. Only the beacon's corrected p-value decides, so none may fall below its threshold.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from imuge.bench.geometry.cases import KEYS
+from imuge.bench.grid.trials import Scores
 from imuge.bench.presence.run import resampled_keys
 from imuge.engine import Engine
 from imuge.keys import Key
-from imuge.protection.receive import Search, receive
+from imuge.protection.places import Search
+from imuge.protection.receive import receive
 from imuge.results import Pixels
 
 KEPT = (0.3, 1.0)  # shares of each side that a crop may keep
 SMALLEST = 160  # pixels of a crop's shorter side
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matches:
-    """How many crops were looked through, and what was found in them."""
-
-    crops: int
-    keys: int  # that each was looked through with
-    matches: int  # crops in which any key was said to be present
-    least_p: float  # the smallest corrected p-value
 
 
 def crop(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -44,38 +36,43 @@ def crop(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return np.ascontiguousarray(pixels[top : top + sides[0], left : left + sides[1]])
 
 
-def matches(
-    engine: Engine,
-    pictures: Sequence[Pixels],
-    keys: Sequence[Key],
-    crops: int,
-    *,
-    search: Search = "quick",
-    step: Callable[[], None] = lambda: None,
-) -> Matches:
-    """Look for keys in crops of pictures that they did not protect.
+def looked_through(
+    engine: Engine, pixels: Pixels, keys: Sequence[Key], numbers: Iterable[int]
+) -> list[Scores]:
+    """Look for keys in crops of a picture that they did not protect.
 
     Args:
         engine: The networks.
-        pictures: Whole ones, taken in turn.
+        pixels: The whole picture.
         keys: All of them at once, as somebody who holds many looks.
-        crops: How many.
-        search: How far to look.
-        step: Called after each crop.
+        numbers: Of the crops: the seeds of where they are cut.
+
+    Returns:
+        For each its corrected `presence_p`, and `present`, whether a key was said to be there.
     """
-    values = []
-    for number in range(crops):
-        part = crop(pictures[number % len(pictures)], np.random.default_rng((number, 2)))
-        found = receive(engine, part, keys, search=search)
-        assert found is not None, "whole copies are always read"
-        values.append((found.reading.presence_p, found.reading.present))
-        step()
-    return Matches(
-        crops=crops,
-        keys=len(keys),
-        matches=sum(present for _, present in values),
-        least_p=min((p for p, _ in values), default=1.0),
-    )
+    found: list[Scores] = []
+    for number in numbers:
+        part = crop(pixels, np.random.default_rng((number, 2)))
+        received = receive(engine, part, keys)
+        assert received is not None, "whole copies are always read"
+        reading = received.reading
+        found.append({"presence_p": reading.presence_p, "present": float(reading.present)})
+    return found
+
+
+def matches(found: Sequence[Scores], keys: int) -> dict[str, Any]:
+    """What was found in all crops together.
+
+    Returns:
+        `crops` and `keys`, numbers; `matches`, the crops in which a key was said to be present;
+        `least_p`, the smallest corrected p-value.
+    """
+    return {
+        "crops": len(found),
+        "keys": keys,
+        "matches": sum(bool(one["present"]) for one in found),
+        "least_p": min((float(one["presence_p"]) for one in found), default=1.0),
+    }
 
 
 def search_seconds(engine: Engine, pixels: Pixels) -> dict[str, float]:

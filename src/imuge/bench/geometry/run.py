@@ -4,79 +4,130 @@
 
     python -m imuge.bench.geometry --data ../shared/data/large --out docs/scores
 
-Nothing is fitted on these pictures. What was measured is kept in a journal, line by line, and a
-run that was stopped goes on.
+Nothing is fitted on these pictures. Processes share the pictures out; what was measured is kept in
+a journal, line by line, and a run that was stopped goes on.
 """
 
 import argparse
 import json
+import multiprocessing
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from imuge import __version__
-from imuge.bench.geometry.cases import KEYS, MOVES
-from imuge.bench.geometry.matches import matches, search_seconds
+from imuge.bench.geometry.cases import FEW_KEYS, KEYS, MOVES, Move
+from imuge.bench.geometry.matches import looked_through, matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
 from imuge.bench.geometry.trial import Unmoved, scores, subject
-from imuge.bench.grid.cases import Case
+from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.grid.journal import Journal
+from imuge.bench.grid.journal import Journal, Unit
 from imuge.bench.grid.trials import Row
+from imuge.bench.grid.work import end_with_parent
 from imuge.bench.pictures import Group, Photograph, large_and_small
 from imuge.bench.presence.run import resampled_keys
-from imuge.engine import Engine
+from imuge.engine import Engine, available_threads
 from imuge.files import write_atomically
 
 COMMAND = "python -m imuge.bench.geometry --data ../shared/data/large --out docs/scores"
 JOURNAL = "geometry.journal.jsonl"
 CROPS = 1000
+LOOKED = {"unprotected": FEW_KEYS, "protected": KEYS}  # through crops, with so many keys
+FEWER = 10  # times fewer are the protected crops
 TIMED = 3  # pictures in which looking in vain is timed
 
-
-def measure(
-    engine: Engine, groups: Mapping[Group, Sequence[Photograph]], journal: Journal
-) -> dict[Group, list[dict[str, Any]]]:
-    """All rows of all groups; what the journal holds is not measured again."""
-    units = [(group, i) for group, pictures in groups.items() for i in range(len(pictures))]
-    for group, i in track(units, "moved copies", console=Console(stderr=True)):
-        pictures = groups[group]
-        if (group, pictures[i].name) in journal.done:
-            continue
-        of = subject(engine, bench_key(), pictures[i].pixels, pictures[i - 1].pixels, i)
-        unmoved = Unmoved(engine, of)
-        rows = [
-            Row(Case("splice", f"{move.chain},{move.process}"), scores(engine, of, move, unmoved))
-            for move in MOVES[group]
-        ]
-        journal.add((group, pictures[i].name), rows)
-    return {
-        group: [
-            summary(move, [dict(journal.done[group, p.name][k].scores) for p in pictures])
-            for k, move in enumerate(MOVES[group])
-        ]
-        for group, pictures in groups.items()
-    }
+Groups = Mapping[Group, Sequence[Photograph]]
+Work = tuple[Callable[..., list[Row]], tuple[Any, ...]]
 
 
-def false_matches(
-    engine: Engine, pictures: Sequence[Photograph], crops: int
-) -> dict[str, dict[str, float]]:
-    """Crops without protection, and of pictures protected with another key."""
-    keys = resampled_keys(KEYS)
-    plain = [picture.pixels for picture in pictures]
-    protected = [
-        subject(engine, bench_key(), picture.pixels, picture.pixels, i).published
-        for i, picture in enumerate(pictures)
+class _Process:
+    """What a process keeps between two pictures."""
+
+    engine: Engine
+
+
+def _start() -> None:
+    end_with_parent()
+    _Process.engine = Engine(threads=1)
+
+
+def _moved(moves: Sequence[Move], picture: Photograph, other: Photograph, number: int) -> list[Row]:
+    """Every move of a picture."""
+    engine = _Process.engine
+    of = subject(engine, bench_key(), picture.pixels, other.pixels, number)
+    unmoved = Unmoved(engine, of)
+    return [
+        Row(Case("splice", f"{move.chain},{move.process}"), scores(engine, of, move, unmoved))
+        for move in moves
     ]
+
+
+def _looked(kind: str, picture: Photograph, number: int, crops: range) -> list[Row]:
+    """What is found in crops of a picture that the keys looked for did not protect."""
+    engine, pixels = _Process.engine, picture.pixels
+    if kind == "protected":
+        pixels = subject(engine, bench_key(), pixels, pixels, number).published
+    found = looked_through(engine, pixels, resampled_keys(LOOKED[kind]), crops)
+    return [Row(Case(UNTOUCHED, "crop"), one) for one in found]
+
+
+def _units(groups: Groups, crops: int) -> Iterator[tuple[Unit, Work]]:
+    """All pieces of work, those that take longest first."""
+    for group, pictures in groups.items():
+        for i, picture in enumerate(pictures):
+            yield (group, picture.name), (_moved, (MOVES[group], picture, pictures[i - 1], i))
+    pictures = groups["validation"]
+    for kind in LOOKED:
+        count = crops if kind == "unprotected" else max(1, crops // FEWER)
+        for i, picture in enumerate(pictures):
+            numbers = range(i, count, len(pictures))
+            if numbers:
+                yield (kind, picture.name), (_looked, (kind, picture, i, numbers))
+
+
+def measure(groups: Groups, journal: Journal, crops: int, *, jobs: int) -> dict[str, Any]:
+    """All rows of all groups, and what was found in vain; the journal's are not measured again.
+
+    Args:
+        groups: The pictures.
+        journal: Of this run.
+        crops: How many unprotected ones to look through.
+        jobs: How many processes, which change no result.
+    """
+    units = dict(_units(groups, crops))
+    missing = {unit: work for unit, work in units.items() if unit not in journal.done}
+    context = multiprocessing.get_context("spawn")
+    with (
+        Progress(console=Console(stderr=True)) as bars,
+        ProcessPoolExecutor(jobs, context, initializer=_start) as pool,
+    ):
+        bar = bars.add_task("measuring", total=len(units), completed=len(units) - len(missing))
+        running = {pool.submit(run, *given): unit for unit, (run, given) in missing.items()}
+        for future in as_completed(running):
+            journal.add(running[future], future.result())
+            bars.advance(bar)
+
+    def found(kind: str) -> list[list[Row]]:
+        return [journal.done[unit] for unit in units if unit[0] == kind]
+
     return {
-        "unprotected": asdict(matches(engine, plain, keys, crops)),
-        "protected": asdict(matches(engine, protected, keys, max(1, crops // 10))),
+        "groups": {
+            group: [
+                summary(move, [dict(rows[k].scores) for rows in found(group)])
+                for k, move in enumerate(MOVES[group])
+            ]
+            for group in groups
+        },
+        "matches": {
+            kind: matches([row.scores for rows in found(kind) for row in rows], keys)
+            for kind, keys in LOOKED.items()
+        },
     }
 
 
@@ -92,6 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--pictures", type=int, help="of each folder only so many")
     parser.add_argument("--crops", type=int, default=CROPS, help="looked through in vain")
+    parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     groups = large_and_small(options.data, options.validation, count=options.pictures)
@@ -103,12 +155,12 @@ def main(arguments: list[str] | None = None) -> None:
         "pictures": {g: {p.name: p.sha256 for p in pictures} for g, pictures in groups.items()},
     }
     resume = (options.out / JOURNAL).exists()
-    journal = Journal(options.out, facts, resume=resume, name=JOURNAL)
+    plan = {**facts, "crops": options.crops}
+    journal = Journal(options.out, plan, resume=resume, name=JOURNAL)
     result = {
         "command": COMMAND,
         **facts,
-        "groups": measure(engine, groups, journal),
-        "matches": false_matches(engine, groups["validation"], options.crops),
+        **measure(groups, journal, options.crops, jobs=options.jobs),
         "seconds": [
             {"size": "{1}x{0}".format(*p.pixels.shape), **search_seconds(engine, p.pixels)}
             for p in groups["large"][-TIMED:]

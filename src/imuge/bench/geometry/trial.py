@@ -20,11 +20,11 @@ from imuge.bench.scores import f1, psnr_db
 from imuge.engine import Engine
 from imuge.image import from_array
 from imuge.keys import Key
-from imuge.protection.align import Placement, edge_to_edge
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import published_frame
 from imuge.protection.pilot import ORIENTATIONS
-from imuge.protection.receive import Search
+from imuge.protection.placement import Placement, edge_to_edge
+from imuge.protection.places import Search
 from imuge.protection.verify import Evidence, verify
 from imuge.results import Pixels, Verdict
 

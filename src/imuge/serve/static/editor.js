@@ -13,9 +13,12 @@ import {
   pieceOf,
   textPiece,
 } from "./canvas_edits.js";
-import { makeCanvas, context } from "./pixels.js";
+import { cornersOf, placed, WHOLE } from "./copies.js";
 
 const LONGEST_VIEW = 2000; // pixels of the canvas that is seen
+const SHADE = "rgb(0 0 0 / 0.62)"; // over what a copy will not show
+const LEAST_CROP = 16; // pixels of the photo, of a side; a smaller frame was a slip
+const GRIP = 22; // pixels of the screen around a frame's corner, by which it is drawn
 
 export class Editor extends EventTarget {
   #view;
@@ -31,6 +34,7 @@ export class Editor extends EventTarget {
   photo = null;
   floating = null; // { piece, x, y, w, h }
   selection = null; // { x, y, w, h }
+  move = WHOLE; // how the copy that is saved is cut, turned and mirrored
 
   /** `view` and `marks` are canvases, one over the other; `marks` takes pointer and keys. */
   constructor(view, marks) {
@@ -55,6 +59,7 @@ export class Editor extends EventTarget {
       canvas.height = Math.round(height * this.#scale);
     }
     this.#cursor = { x: Math.round(width / 2), y: Math.round(height / 2) };
+    this.move = WHOLE;
     this.#forget();
     this.#draw({ x: 0, y: 0, w: width, h: height });
     this.#changed();
@@ -90,6 +95,21 @@ export class Editor extends EventTarget {
 
   select(rect) {
     this.selection = rect && clamped(rect, this.photo);
+    this.#drawMarks();
+    this.#changed();
+  }
+
+  /** Cut the copy to a rectangle of the photo; null leaves it whole. */
+  crop(rect) {
+    const inside = rect && clamped(rect, this.photo);
+    if (rect && !(Math.min(inside?.w, inside?.h) >= LEAST_CROP)) return void this.#changed();
+    const whole = inside?.w === this.photo.width && inside.h === this.photo.height;
+    this.moveCopy({ crop: whole ? null : inside });
+  }
+
+  /** Turn or mirror the copy: changes to `move`. */
+  moveCopy(changes) {
+    this.move = { ...this.move, ...changes };
     this.#drawMarks();
     this.#changed();
   }
@@ -233,6 +253,8 @@ export class Editor extends EventTarget {
     } else if (this.tool === "select") {
       this.#dragged = { kind: "select", from: at };
       this.select(null);
+    } else if (this.tool === "crop") {
+      this.#dragged = this.#grasped(at);
     }
     this.#drawMarks();
   }
@@ -247,9 +269,36 @@ export class Editor extends EventTarget {
       this.#cursor = { x: Math.round(at.x), y: Math.round(at.y) };
       this.#stroke(this.#dragged.last, at);
       this.#dragged.last = at;
+    } else if (kind === "crop") {
+      this.crop(spanned(this.#dragged.from, at));
+    } else if (kind === "shift") {
+      this.#shiftCrop(Math.round(at.x - this.#dragged.dx), Math.round(at.y - this.#dragged.dy));
     } else {
       this.select(spanned(this.#dragged.from, at));
     }
+  }
+
+  /** What a press does to the frame of the crop: a corner is drawn, its inside moved, else a new one begun. */
+  #grasped(at) {
+    const frame = this.move.crop;
+    if (frame === null) return { kind: "crop", from: at };
+    const reach = (GRIP * this.photo.width) / this.#marks.getBoundingClientRect().width;
+    const [right, bottom] = [frame.x + frame.w, frame.y + frame.h];
+    for (const [x, acrossX] of [[frame.x, right], [right, frame.x]]) {
+      for (const [y, acrossY] of [[frame.y, bottom], [bottom, frame.y]]) {
+        if (Math.hypot(at.x - x, at.y - y) < reach) return { kind: "crop", from: { x: acrossX, y: acrossY } };
+      }
+    }
+    const inside = at.x > frame.x && at.x < right && at.y > frame.y && at.y < bottom;
+    return inside ? { kind: "shift", dx: at.x - frame.x, dy: at.y - frame.y } : { kind: "crop", from: at };
+  }
+
+  /** Move the frame of the crop, as it is, to this corner or as near as the photo lets it. */
+  #shiftCrop(left, top) {
+    const { w, h } = this.move.crop;
+    const x = Math.min(Math.max(0, left), this.photo.width - w);
+    const y = Math.min(Math.max(0, top), this.photo.height - h);
+    this.crop({ x, y, w, h });
   }
 
   #release() {
@@ -282,7 +331,7 @@ export class Editor extends EventTarget {
       y: Math.min(height, Math.max(0, from.y + dy)),
     };
     if (this.#penDown) this.#stroke(from, this.#cursor);
-    if (this.#corner) this.select(spanned(this.#corner, this.#cursor));
+    if (this.#corner) this.#frame(spanned(this.#corner, this.#cursor));
     this.#drawMarks();
     this.#say(`${this.#cursor.x}, ${this.#cursor.y}`);
   }
@@ -290,10 +339,10 @@ export class Editor extends EventTarget {
   #act() {
     if (this.floating) {
       this.putDown();
-    } else if (this.tool === "select") {
+    } else if (this.tool === "select" || this.tool === "crop") {
       this.#corner = this.#corner ? null : this.#cursor;
-      if (this.#corner) this.select(null);
-      this.#say(this.#corner ? "First corner set; move and press Enter again." : "Selected.");
+      if (this.#corner) this.#frame(null);
+      this.#say(this.#corner ? "First corner set; move and press Enter again." : { select: "Selected.", crop: "Cropped." }[this.tool]);
     } else if (this.tool === "text") {
       this.dispatchEvent(new Event("write"));
     } else if (this.tool !== "paste") {
@@ -305,9 +354,16 @@ export class Editor extends EventTarget {
     this.#drawMarks();
   }
 
+  /** Set the rectangle that the tool draws. */
+  #frame(rect) {
+    if (this.tool === "crop") this.crop(rect);
+    else this.select(rect);
+  }
+
   #giveUp() {
     this.#corner = null;
     this.selection = null;
+    if (this.tool === "crop") this.crop(null);
     this.discard();
     this.#say("Given up.");
   }
@@ -338,9 +394,35 @@ export class Editor extends EventTarget {
       drawing.imageSmoothingQuality = "high";
       drawing.drawImage(piece, x * scale, y * scale, w * scale, h * scale);
     }
+    this.#drawCrop(drawing, scale);
     const framed = this.floating ?? this.selection;
     if (framed) frame(drawing, framed, scale, this.#marks.width);
     if (document.activeElement === this.#marks && !this.floating) this.#drawCursor(drawing, scale);
+  }
+
+  /** What the copy will not show, shaded; with the tool, the frame and its corners. */
+  #drawCrop(drawing, scale) {
+    const { crop, turn } = this.move;
+    const { width } = this.#marks;
+    if (crop || turn) {
+      drawing.beginPath();
+      drawing.rect(0, 0, width, this.#marks.height);
+      cornersOf(placed(this.photo, this.move)).forEach(([x, y], i) => drawing[i ? "lineTo" : "moveTo"](x * scale, y * scale));
+      drawing.closePath();
+      drawing.fillStyle = SHADE;
+      drawing.fill("evenodd");
+    }
+    if (!crop || this.tool !== "crop") return;
+    frame(drawing, crop, scale, width);
+    const side = Math.max(5, width / 70);
+    Object.assign(drawing, { fillStyle: "#fff", strokeStyle: "#000", lineWidth: Math.max(1, width / 500) });
+    for (const x of [crop.x, crop.x + crop.w]) {
+      for (const y of [crop.y, crop.y + crop.h]) {
+        const box = [x * scale - side / 2, y * scale - side / 2, side, side];
+        drawing.fillRect(...box);
+        drawing.strokeRect(...box);
+      }
+    }
   }
 
   #drawCursor(drawing, scale) {
@@ -378,16 +460,4 @@ function frame(drawing, { x, y, w, h }, scale, width) {
     drawing.strokeRect(x * scale, y * scale, w * scale, h * scale);
   }
   drawing.setLineDash([]);
-}
-
-/** The edited photo after crop and scale: a canvas, and the rectangle of the photo in it. */
-export function saved(photo, { left, top, right, bottom, scale }) {
-  const w = Math.max(1, photo.width - left - right);
-  const h = Math.max(1, photo.height - top - bottom);
-  const rect = { x: Math.min(left, photo.width - 1), y: Math.min(top, photo.height - 1), w, h };
-  const canvas = makeCanvas(Math.max(1, Math.round(w * scale)), Math.max(1, Math.round(h * scale)));
-  const drawing = context(canvas);
-  drawing.imageSmoothingQuality = "high";
-  drawing.drawImage(photo.work, rect.x, rect.y, w, h, 0, 0, canvas.width, canvas.height);
-  return { canvas, rect };
 }

@@ -71,14 +71,15 @@ export class Mask {
     return sum / this.pixels.length;
   }
 
-  /** This mask after a crop to `rect` and a change of size, nearest pixel. */
-  transformed({ x, y, w, h }, width, height) {
+  /** This mask in a copy of this size, nearest pixel; `map` leads from the copy's pixels to this mask's. */
+  transformed({ width, height, map: { a, b, c, d, e, f } }) {
     const made = new Mask(width, height);
     for (let row = 0; row < height; row += 1) {
-      const from = (y + Math.min(h - 1, Math.floor(((row + 0.5) * h) / height))) * this.width + x;
       for (let column = 0; column < width; column += 1) {
-        const at = from + Math.min(w - 1, Math.floor(((column + 0.5) * w) / width));
-        made.pixels[row * width + column] = this.pixels[at];
+        const [across, down] = [column + 0.5, row + 0.5];
+        const x = Math.min(this.width - 1, Math.max(0, Math.floor(a * across + c * down + e)));
+        const y = Math.min(this.height - 1, Math.max(0, Math.floor(b * across + d * down + f)));
+        made.pixels[row * width + column] = this.pixels[y * this.width + x];
       }
     }
     return made;

@@ -4,7 +4,8 @@ import { isCancel, runJob, ServiceError } from "./api.js";
 import { clearAlert, showAlert } from "./alerts.js";
 import { checkFile, checkSize, dropZone } from "./drop.js";
 import { announce, byId, download, make, stem } from "./dom.js";
-import { Editor, saved } from "./editor.js";
+import { drawn, placed, WHOLE } from "./copies.js";
+import { Editor } from "./editor.js";
 import { JobPanel } from "./jobs.js";
 import { changedMask, decode, drawMarked, readMask } from "./pixels.js";
 import { showVerdict } from "./verdict.js";
@@ -14,12 +15,14 @@ import { bytes, count, percent } from "./words.js";
 const FORMATS = { "image/jpeg": "JPEG", "image/webp": "WebP", "image/png": "PNG" };
 const ENDINGS = { "image/jpeg": "jpg", "image/webp": "webp", "image/png": "png" };
 const ENCODE_AFTER_MS = 400; // without an edit
+const PREVIEW = 320; // pixels of the longer side, of the copy as it will be
 
 const MOVES = "arrow keys move the cursor by 1 % of the picture, with Shift by one pixel.";
 const HELP = {
   brush: `Paint with the pointer, or the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
   blur: `Blur with the pointer, or the keyboard: ${MOVES} Enter puts the brush down and lifts it.`,
   select: `Draw a rectangle, then move or remove what is in it. With the keyboard: fill in the numbers, or ${MOVES} Enter sets its corners.`,
+  crop: `Draw a frame; then move it, or draw it by its corners. With the keyboard: fill in the numbers, or ${MOVES} Enter sets its corners, Escape takes it away.`,
   scroll: "The photo can be scrolled past. Choose another tool to change it.",
   paste: "Drag the piece, or use the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
   text: "Place the text, then drag it, or use the keyboard: arrow keys move it, with Shift by one pixel; Enter puts it down.",
@@ -153,7 +156,14 @@ class Playground {
     for (const side of ["x", "y", "w"]) {
       byId(`float-${side}`).addEventListener("change", () => editor.arrange({ [side]: number(`float-${side}`) }));
     }
+    for (const side of ["left", "top", "right", "bottom"]) byId(`crop-${side}`).addEventListener("change", () => this.#cropByNumbers());
+    byId("turn").addEventListener("input", () => editor.moveCopy({ turn: byId("turn").valueAsNumber }));
+    const turnQuarter = (by) => editor.moveCopy({ quarters: (editor.move.quarters + by) % 4 });
     const buttons = {
+      "turn-left": () => turnQuarter(3),
+      "turn-right": () => turnQuarter(1),
+      mirror: () => editor.moveCopy({ mirrored: !editor.move.mirrored }),
+      "crop-none": () => editor.moveCopy(WHOLE),
       "lift-cut": () => editor.lift({ cut: true }),
       "lift-copy": () => editor.lift({ cut: false }),
       fill: () => editor.fill(),
@@ -165,6 +175,13 @@ class Playground {
     };
     for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);
     byId("editor").addEventListener("keydown", (event) => this.#shortcut(event));
+  }
+
+  #cropByNumbers() {
+    const { photo } = this.#editor;
+    const off = (name) => Math.max(0, Math.round(byId(`crop-${name}`).valueAsNumber) || 0);
+    const [x, y] = [off("left"), off("top")];
+    this.#editor.crop({ x, y, w: photo.width - off("right") - x, h: photo.height - off("bottom") - y });
   }
 
   #shortcut(event) {
@@ -195,14 +212,26 @@ class Playground {
     const { photo, floating, selection, brushSize } = this.#editor;
     byId("undo").disabled = !photo.canUndo;
     byId("redo").disabled = !photo.canRedo;
-    byId("reset").disabled = !photo.canUndo;
+    byId("reset").disabled = !photo.canUndo && isWhole(this.#editor.move);
     byId("edit-count").textContent = photo.edits ? count(photo.edits, "edit") : "No edits yet";
     byId("brush-size-value").textContent = `${brushSize} px`;
     for (const id of ["lift-cut", "lift-copy", "fill"]) byId(id).disabled = !selection;
     if (selection) fillIn("select", selection); // else somebody may be filling in the numbers
     byId("floating").hidden = !floating;
     if (floating) fillIn("float", floating);
+    this.#showMove();
     this.#encodeLater();
+  }
+
+  #showMove() {
+    const { photo, move } = this.#editor;
+    const { x, y, w, h } = move.crop ?? { x: 0, y: 0, w: photo.width, h: photo.height };
+    fillIn("crop", { left: x, top: y, right: photo.width - x - w, bottom: photo.height - y - h });
+    byId("turn").value = move.turn;
+    byId("turn-value").textContent = `${move.turn}°`;
+    byId("mirror").setAttribute("aria-pressed", String(move.mirrored));
+    byId("crop-none").disabled = isWhole(move);
+    byId("geometry-note").hidden = !move.crop && !move.turn && this.#scale() === 1;
   }
 
   // Saving
@@ -221,8 +250,7 @@ class Playground {
       byId("quality-value").textContent = byId("quality").value;
       byId("scale-value").textContent = `${byId("scale").value} %`;
       byId("quality").disabled = select.value === "image/png";
-      const { left, top, right, bottom, scale } = this.#geometry();
-      byId("geometry-note").hidden = left + top + right + bottom === 0 && scale === 1;
+      this.#showMove();
       this.#encodeLater();
     });
     form.addEventListener("submit", (event) => {
@@ -232,9 +260,8 @@ class Playground {
     byId("play-save").addEventListener("click", () => this.#save());
   }
 
-  #geometry() {
-    const side = (name) => Math.max(0, Math.round(byId(`crop-${name}`).valueAsNumber) || 0);
-    return { left: side("left"), top: side("top"), right: side("right"), bottom: side("bottom"), scale: byId("scale").value / 100 };
+  #scale() {
+    return byId("scale").value / 100;
   }
 
   #encodeLater() {
@@ -243,7 +270,7 @@ class Playground {
     this.#encodeSoon = setTimeout(() => this.#encode().then(() => {}, () => {}), ENCODE_AFTER_MS);
   }
 
-  /** The copy as it would be saved now: { blob, canvas, rect }. */
+  /** The copy as it would be saved now: { blob, canvas, lies }, with how it lies in the photo. */
   #encode() {
     clearTimeout(this.#encodeSoon);
     this.#encoded ??= this.#makeCopy();
@@ -251,11 +278,14 @@ class Playground {
   }
 
   async #makeCopy() {
-    const { canvas, rect } = saved(this.#editor.photo, this.#geometry());
+    const { photo, move } = this.#editor;
+    const lies = placed(photo, move, this.#scale());
+    const canvas = drawn(photo, lies);
     const type = byId("save-format").value || "image/png";
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, byId("quality").value / 100));
     byId("save-size").textContent = `The copy: ${canvas.width} × ${canvas.height} pixels, ${bytes(blob.size)}.`;
-    return { blob, canvas, rect };
+    drawSmall(canvas, byId("save-preview"));
+    return { blob, canvas, lies };
   }
 
   async #save() {
@@ -284,9 +314,9 @@ class Playground {
     this.#forgetResult();
     this.#editor.finish();
     const { photo } = this.#editor;
-    const { blob, canvas, rect } = await this.#encode();
+    const { blob, canvas, lies } = await this.#encode();
     const whole = await changedMask(photo.original, photo.work);
-    const truth = whole.transformed(rect, canvas.width, canvas.height);
+    const truth = whole.transformed(lies);
     const name = this.#copyName(blob);
     await this.#jobs.run("verify", () => verifyForm(blob, name), async (finished) => {
       const root = byId("play-result");
@@ -301,6 +331,19 @@ function fillIn(prefix, rect) {
     const field = byId(`${prefix}-${side}`);
     if (field && document.activeElement !== field) field.value = value;
   }
+}
+
+function isWhole({ crop, turn, quarters, mirrored }) {
+  return !crop && !turn && !quarters && !mirrored;
+}
+
+/** A canvas, seen small in another one. */
+function drawSmall(canvas, target) {
+  const scale = Math.min(1, PREVIEW / Math.max(canvas.width, canvas.height));
+  Object.assign(target, { width: Math.round(canvas.width * scale), height: Math.round(canvas.height * scale) });
+  const drawing = target.getContext("2d");
+  drawing.imageSmoothingQuality = "high";
+  drawing.drawImage(canvas, 0, 0, target.width, target.height);
 }
 
 /** What was really changed beside what imuge found. */

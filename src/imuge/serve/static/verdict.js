@@ -6,6 +6,7 @@ import { showAlert } from "./alerts.js";
 import { decode } from "./pixels.js";
 import { Progress } from "./progress.js";
 import { Viewer } from "./viewer.js";
+import { inWords, showWhereabouts } from "./whereabouts.js";
 import { count, percent, place, probability, REBUILT, stepInWords, VERDICTS } from "./words.js";
 
 const MOST_REGIONS = 50; // as the service numbers in its overlay
@@ -113,6 +114,8 @@ class Pictures {
     const received = canShow ? { src: address, alt: "The copy as it was received", name: RECEIVED } : null;
     const marked = overlay && { src: this.#addresses.of(overlay), alt: "The copy with its regions marked", name: MARKED };
     const first = marked ?? received;
+    const uncropped = this.#files.has("uncropped") ? this.#addresses.of(this.#files.get("uncropped")) : null;
+    showWhereabouts(this.#find(".whereabouts"), this.#result.geometry, { copy: canShow ? address : null, uncropped });
     this.#find(".places").hidden = regions.length === 0;
     this.#find(".look-controls").hidden = !(marked && received);
     if (first === null) {
@@ -124,7 +127,6 @@ class Pictures {
     if (this.#files.has("recovered") && verdict === "tampered") this.#offer("recovered", RECONSTRUCTION, "The copy with a reconstruction in place of each change");
     if (this.#files.has("hidden-copy")) this.#offerHiddenCopy(this.#files.get("hidden-copy"));
     else if (hiddenCopy && verdict !== "unprotected") this.#askForHiddenCopy(hiddenCopy);
-    if (this.#files.has("uncropped")) this.#offerUncropped(this.#files.get("uncropped"));
     this.#choose(this.#rights[0] ?? null);
     wireMarks(this.#article, (on) => this.#viewer.setLeft(on ? marked : received));
     const recovered = this.#files.get("recovered") ?? null;
@@ -133,16 +135,6 @@ class Pictures {
 
   #offer(file, name, alt) {
     this.#rights.push({ src: this.#addresses.of(this.#files.get(file)), alt, name });
-  }
-
-  /** A part: the whole picture around it, for those who ask. */
-  #offerUncropped(blob) {
-    const image = make("img", { src: this.#addresses.of(blob), alt: "The whole published picture, the copy in its place" });
-    const told =
-      "The whole published picture with this copy in its place. Around it: a rough reconstruction from the hidden description that this copy still holds, hatched where none is left.";
-    this.#find(".cut-away").replaceChildren(
-      make("details", {}, make("summary", {}, "Show what was cut away"), make("p", { className: "hint" }, told), image),
-    );
   }
 
   #offerHiddenCopy(blob) {
@@ -338,16 +330,6 @@ async function showCoarse(article, result, address) {
 
 const side = (result) => Math.ceil(Math.sqrt(result.minimum_area));
 
-/** How a copy lies in what was published. */
-function lies({ share, mirrored, turn, stretch, within }) {
-  const told = [share < 1 ? `shows ${percent(share)} of it` : "whole"];
-  if (mirrored) told.push("mirrored");
-  if (turn) told.push(`turned by ${turn}°`);
-  if (stretch !== 1) told.push(`stretched by ${Math.max(stretch, 1 / stretch).toFixed(2)}`);
-  if (within) told.push("inside a larger picture, of whose rest nothing is said");
-  return told.join(", ");
-}
-
 function facts(result) {
   const told = [
     ["Key", result.key_name && `${result.key_name} (${result.key_id})`],
@@ -360,7 +342,7 @@ function facts(result) {
     ["Chance of a layout this fitting", probability(result.layout_p)],
     ["Hidden copy", result.hidden_copy && `${result.hidden_copy}${result.hidden_copy_agreement === null ? "" : ` (correlation ${result.hidden_copy_agreement?.toFixed(2)})`}`],
     ["Smallest change that would be seen here", result.minimum_area && `about ${side(result)} × ${side(result)} pixels`],
-    ["This copy in what was published", result.geometry && lies(result.geometry)],
+    ["This copy in what was published", result.geometry && inWords(result.geometry)],
     ["Model", result.model && `${result.model}, SHA-256 ${result.model_sha256}`],
     ["SHA-256 of the copy", result.input_sha256],
     ["imuge", result.tool_version],

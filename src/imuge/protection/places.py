@@ -1,0 +1,135 @@
+"""Where a copy may lie, in the order in which it is worth reading there.
+
+pixels ─ spectrum ─► waves of every key ─► placements ─┬─ a frame's edges near ─► whole
+└─ else ─► part, window of a frame
+no waves ─► every side, edge to edge
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from imuge.image.picture import Samples
+from imuge.keys import Key
+from imuge.protection.align import candidates, hardly_worse, refined, straightened
+from imuge.protection.frame import LARGEST_SIDE, SIDES, whole_frame
+from imuge.protection.peaks import Maps
+from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
+from imuge.protection.placement import (
+    SNAP,
+    Placement,
+    apart,
+    edge_to_edge,
+    edges_near,
+    window_shown,
+)
+
+Search: TypeAlias = Literal["off", "quick", "full"]
+
+SEARCHES: tuple[Search, ...] = get_args(Search)
+MOST_PLACES = 4  # of each key that are read
+MOST_LARGER = 1.1  # times a copy's longer side, of a frame that is tried edge to edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to read a copy: in a window of a frame, whose whole size may not be known yet."""
+
+    keys: Sequence[Key]
+    placement: Placement  # in the whole frame
+    start: tuple[int, int]  # the window's first row and column, multiples of 16 frame pixels
+    size: tuple[int, int]  # its height and width
+    piloted: bool  # placed by the waves; else taken to be whole and upright
+
+
+def places_by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Iterator[Place]:
+    """The places that the keys' waves speak for, likeliest first."""
+    keyed = [waves(key.root("pilot")) for key in keys]
+    found = _found(pixels, keyed, stretches=search == "full")
+    if search == "full" and not found:
+        found = _in_windows(pixels, keyed)
+    for one in sorted(found, key=lambda found: -found.score):
+        key, key_waves, seen = keys[one.number], keyed[one.number], one.seen
+        placement = straightened(seen, key_waves, refined(seen, key_waves, one.placement))
+        edges = None
+        if one.start is None:
+            edges = edges_near(placement, [(side, side) for side in SIDES])
+        if edges is not None and (
+            apart(edges[0], placement) < SNAP or hardly_worse(seen, key_waves, edges[0], placement)
+        ):
+            placement, size = edges
+            if search == "off" and placement.matrix[0, 0] <= 0:
+                continue
+            yield Place(keys=[key], placement=placement, start=(0, 0), size=size, piloted=True)
+        elif search != "off":
+            placement = one.in_copy(placement, pixels)
+            start, size = window_shown(placement)
+            yield Place(keys=[key], placement=placement, start=start, size=size, piloted=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A placement that waves speak for, of a copy or of a window in it."""
+
+    score: float
+    number: int  # of the key
+    seen: Spectrum
+    placement: Placement
+    start: tuple[int, int] | None  # the window's first row and column; None for the whole copy
+
+    def in_copy(self, placement: Placement, pixels: Samples) -> Placement:
+        """The placement of the whole copy, from that of the window."""
+        if self.start is None:
+            return placement
+        row, column = self.start
+        height, width = pixels.shape[:2]
+        offset = placement.offset - placement.matrix @ (column, row)
+        return Placement(matrix=placement.matrix, offset=offset, width=width, height=height)
+
+
+def _found(
+    pixels: Samples,
+    keyed: Sequence[Waves],
+    start: tuple[int, int] | None = None,
+    *,
+    stretches: bool = False,
+) -> list[_Found]:
+    """What the waves of all keys say of a copy, or of the window that begins at `start`."""
+    seen = spectrum(pixels)
+    maps = Maps(seen)
+    height, width = pixels.shape[:2]
+    return [
+        _Found(score=place.score, number=number, seen=seen, placement=place.placement, start=start)
+        for number, waves_of_key in enumerate(keyed)
+        for place in candidates(
+            maps, waves_of_key, width, height, stretches=stretches, most=MOST_PLACES
+        )
+    ]
+
+
+def _in_windows(pixels: Samples, keyed: Sequence[Waves]) -> list[_Found]:
+    """The same in overlapping windows: a copy may be a small part of what is shown."""
+    height, width = pixels.shape[:2]
+    found = []
+    for row in range(0, height - height // 2 + 1, max(1, height // 4)):
+        for column in range(0, width - width // 2 + 1, max(1, width // 4)):
+            part = pixels[row : row + height // 2, column : column + width // 2].copy()
+            found += _found(part, keyed, (row, column))
+    return sorted(found, key=lambda one: -one.score)[:MOST_PLACES]
+
+
+def places_edge_to_edge(
+    keys: Sequence[Key], width: int, height: int, sides: Sequence[int]
+) -> Iterator[Place]:
+    """Every frame that a whole, upright copy may have."""
+    for side in sides:
+        frame = whole_frame(width, height, side)
+        placement = edge_to_edge(width, height, frame, ORIENTATIONS[0])
+        yield Place(keys=keys, placement=placement, start=(0, 0), size=frame.size, piloted=False)
+
+
+def plain_sides(width: int, height: int) -> list[int]:
+    """Sides to try edge to edge, those of the usual detail first."""
+    longest = min(MOST_LARGER * max(width, height), LARGEST_SIDE["fine"])
+    fitting = [side for side in SIDES if side <= max(longest, SIDES[0])]
+    return sorted(fitting, key=lambda side: (side > LARGEST_SIDE["normal"], -side))
