@@ -6,6 +6,7 @@ says pixels.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -46,6 +47,11 @@ REGION_WORDS: dict[RegionKind, str] = {
     "protected again": "changed, protected again",
     "protection lost": "protection lost, content as published: no tampering",
 }
+ODDS_WORDS = (  # odds to one that it is a change, from which evidence is called so; else "weak"
+    (10_000, "very strong"),
+    (100, "strong"),
+    (10, "moderate"),
+)
 SCHEMA = "imuge.verdict/2"
 
 PictureType = TypeVar("PictureType")
@@ -91,11 +97,21 @@ class Region:
         return self.kind != "protection lost"
 
     @property
+    def evidence(self) -> str | None:
+        """How strong the evidence for a change is, in a word or two; None where not weighed."""
+        if self.odds is None:
+            return None
+        enough = (word for least, word in ODDS_WORDS if self.odds >= math.log(least))
+        return next(enough, "weak")
+
+    @property
     def in_words(self) -> str:
         """What happened to it, and what the two witnesses say."""
         if self.found_by == "reference":
             return "differs from the registry's record"
         told = []
+        if self.counts and self.evidence is not None:
+            told.append(f"evidence {self.evidence}")
         if self.template_agreement is not None:
             told.append(f"template agrees {self.template_agreement:.0%}")
         if self.kind == "changed" and self.content == "not checked":
@@ -103,6 +119,20 @@ class Region:
         elif self.content_agreement is not None:
             told.append(f"content agrees {self.content_agreement:.0%}")
         return REGION_WORDS[self.kind] + (f" ({', '.join(told)})" if told else "")
+
+
+def first_to_look_at(regions: Iterable[Region]) -> tuple[Region, ...]:
+    """The same regions, those with the most evidence first.
+
+    Those that count come before those that do not, weighed ones before others, highest odds first;
+    what is alike in that goes by area, largest first.
+    """
+
+    def rank(region: Region) -> tuple[bool, float, int]:
+        weight = math.inf if region.odds is None else -region.odds
+        return not region.counts, weight, -region.area_pixels
+
+    return tuple(sorted(regions, key=rank))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +202,7 @@ class Verdict:
     layout_p: float | None  # probability of a layout agreement this good by chance
     corrected_for: dict[str, int]  # how many keys and alignments were tried
     tampered_area: float | None  # None where nothing could be judged
-    regions: tuple[Region, ...]  # largest first; those that do not count as tampered last
+    regions: tuple[Region, ...]  # as `first_to_look_at` orders them: most evidence first
     hidden_copy: HiddenCopyCheck
     hidden_copy_agreement: float | None  # correlation of detail in the code, -1..1
     geometry: Geometry | None  # None where no message was read

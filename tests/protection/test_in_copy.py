@@ -1,5 +1,7 @@
 """What was found on the frame, in the copy's own pixels and in words of geometry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from imuge.protection.in_copy import geometry, in_copy, probability_in_copy
 from imuge.protection.locate import label_pieces, regions_of
 from imuge.protection.pilot import ORIENTATIONS
 from imuge.protection.placement import Placement, edge_to_edge
+from imuge.results import Region, first_to_look_at
 
 
 def placed(matrix, offset=(0, 0), width=400, height=300):
@@ -145,3 +148,36 @@ def test_where_nothing_is_shown_there_is_nothing(probability):
     assert found.regions == ()
     assert not found.mask.any()
     assert probability_in_copy(shown, placed(0.5 * np.eye(2))).max() > 0.8
+
+
+def test_the_most_evidence_comes_first(probability):
+    shown = large_pieces(probability)
+    weighed = tuple(
+        replace(region, odds=odds) for region, odds in zip(shown.regions, (2.0, 7.0), strict=True)
+    )
+    found = in_copy(replace(shown, regions=weighed), placed(0.5 * np.eye(2)))
+    assert [region.odds for region in found.regions] == [7.0, 2.0]
+    assert found.regions[0].area_pixels < found.regions[1].area_pixels
+
+
+def test_regions_of_equal_evidence_go_by_area_and_those_that_do_not_count_are_last():
+    def region(area, odds=None, kind="changed"):
+        return Region(
+            box=(0, 0, area, 1),
+            area_pixels=area,
+            area=0.1,
+            mean_probability=0.9,
+            odds=odds,
+            kind=kind,
+        )
+
+    ordered = (
+        region(10, odds=8.0),
+        region(30, odds=2.0),
+        region(20, odds=2.0),
+        region(50, odds=-3.0),
+        region(90),  # never weighed
+        region(5),
+        region(99, odds=9.0, kind="protection lost"),
+    )
+    assert first_to_look_at(ordered[::-1]) == ordered

@@ -5,7 +5,7 @@ import pytest
 
 from imuge.engine.canvas import BLOCK
 from imuge.protection.content import Content
-from imuge.protection.kinds import differing_pieces, regions_shown
+from imuge.protection.kinds import counted, differing_pieces, in_company, regions_shown
 from imuge.protection.locate import Located
 from imuge.protection.pieces import Witness
 from imuge.weights import Calibration, Weighing, WorkingPoint
@@ -43,7 +43,7 @@ CALIBRATION = Calibration(
     # By the template every piece that is sure; by both one that the content does not acquit, or
     # which one number of the code contradicts.
     alone=linear(least=0.5, share_99=1.0),
-    both=linear(least=-2.5, share_99=1.0, relative=-3.0, doubt=0.7, strongest=0.3),
+    both=linear(least=-5.0, share_99=1.0, relative=-6.0, doubt=1.5, strongest=0.3),
     bound=0.02,
     pictures=1,
     frames={"512": 1},
@@ -139,6 +139,16 @@ def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
     said.content.numbers[(slice(None), *HERE)] = -2 / 24
     (region,) = regions_shown(CALIBRATION, said).regions
     assert (region.kind, region.content) == ("changed", "not checked")
+
+
+def test_beside_a_certain_change_lower_odds_are_enough():
+    beyond = np.array([-2.5, -3.5, 3.9, -np.inf])
+    assert counted(beyond).tolist() == [False, False, True, False]
+    assert in_company(beyond).tolist() == beyond.tolist()
+    beyond[2] = 4.1
+    assert counted(beyond).tolist() == [True, False, True, False]
+    assert in_company(beyond).tolist() == [0.5, -0.5, 4.1, -np.inf]
+    assert counted(np.zeros(0)).tolist() == []
 
 
 def test_a_small_or_readable_piece_that_is_acquitted_is_not_shown():

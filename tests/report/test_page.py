@@ -109,10 +109,12 @@ def test_every_picture_has_a_text_and_every_region_its_number_and_crops(make_ver
     alts = [attributes["alt"] for attributes in page.all("img")]
     assert all(alts)
     assert [alt for alt in alts if alt.startswith("Region")] == [
-        "Region 1, As received",
-        "Region 1, Reconstruction",
-        "Region 2, As received",
-        "Region 2, Reconstruction",
+        "Region 1, as received",
+        "Region 1, reconstruction",
+        "Region 1, hidden copy",
+        "Region 2, as received",
+        "Region 2, reconstruction",
+        "Region 2, hidden copy",
     ]
     assert "40 × 30 pixels at x 96, y 60" in page.text
     assert "Top left" in page.text
@@ -131,9 +133,11 @@ def test_before_and_after_needs_a_change_and_a_reconstruction(make_verdict):
 def test_many_regions_are_listed_up_to_a_limit(make_verdict):
     region = make_verdict().regions[1]
     page = _read(make_verdict(regions=(region,) * 70))
-    assert len(page.all("tr")) == 51
-    assert "20 smaller regions in the JSON record" in page.text
-    assert sum(a["alt"].startswith("Region") for a in page.all("img")) == 16
+    assert len(page.all("tbody")) == 50
+    assert (
+        "The first 8 regions are shown close up. 20 more regions in the JSON record." in page.text
+    )
+    assert sum(a["alt"].startswith("Region") for a in page.all("img")) == 3 * 8
 
 
 def test_numbers_name_what_they_were_corrected_for(make_verdict):

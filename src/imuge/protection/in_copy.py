@@ -17,7 +17,7 @@ from scipy import ndimage
 from imuge.protection.locate import REGION_PROBABILITY, Regions
 from imuge.protection.placement import Placement
 from imuge.protection.warp import to_copy, unwarp
-from imuge.results import Geometry, Region
+from imuge.results import Geometry, Region, first_to_look_at
 
 Array: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -34,7 +34,7 @@ class InCopy:
 
     mask: Mask  # (H, W), of the regions that count
     lost: Mask  # (H, W), of those that lost their protection alone
-    regions: tuple[Region, ...]  # largest first; those that do not count last
+    regions: tuple[Region, ...]  # the most evidence first; those that do not count last
 
 
 def in_copy(shown: Regions, placement: Placement) -> InCopy:
@@ -69,11 +69,10 @@ def in_copy(shown: Regions, placement: Placement) -> InCopy:
         if place is not None
         for down, across in [place]
     ]
-    regions.sort(key=lambda region: (not region.counts, -region.area_pixels))
     counting = np.array([False, *(region.counts for region in shown.regions)])[labels]
     mask[rows, columns] = counting
     lost[rows, columns] = (labels > 0) & ~counting
-    return InCopy(mask=mask, lost=lost, regions=tuple(regions))
+    return InCopy(mask=mask, lost=lost, regions=first_to_look_at(regions))
 
 
 def probability_in_copy(shown: Regions, placement: Placement) -> Array:

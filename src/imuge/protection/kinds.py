@@ -44,9 +44,12 @@ from imuge.weights import Calibration
 
 NEAR = 3  # blocks around what the localizer found, in which the content's outline is only coarser
 CLEAREST = 0.75  # quantile of a piece's evidence that stands for what changed wholly
-MOSTLY = 0.5  # share of a piece that differs, beyond which it is what the localizer found
+MOSTLY = 0.5  # share of a region, beyond which it is what the localizer did not find
+COVERED = 0.25  # share of a piece that differs, beyond which it is what the localizer found
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
 DIFFERS = math.log(20)  # evidence of content from which it is said to differ
+CERTAIN = 4.0  # natural logarithm; a change beyond the least odds by this has no innocent equal
+COMPANY = 3.0  # natural logarithm, by which the odds of others in the same copy rise beside one
 MOST_ODDS = 20.0  # natural logarithm; neighbouring blocks do not add without end
 
 Array: TypeAlias = NDArray[np.float32]
@@ -97,9 +100,27 @@ def weighed(calibration: Calibration, pieces: Pieces) -> tuple[Floats, Mask, Mas
     """
     alone = log_odds(calibration.alone, pieces)
     both = log_odds(calibration.both, pieces)
-    by_template = alone >= calibration.alone.least
-    changed = np.where(pieces.known, both >= calibration.both.least, by_template)
-    return np.where(pieces.known, both, alone), changed, by_template & ~changed
+    least = np.where(pieces.known, calibration.both.least, calibration.alone.least)
+    beyond = in_company(np.where(pieces.known, both, alone) - least)
+    freed = counted(alone - calibration.alone.least) & (beyond < 0)
+    return beyond + least, beyond >= 0, freed
+
+
+def in_company(beyond: Floats) -> Floats:
+    """The odds of one copy's pieces beside each other, (n,).
+
+    Who certainly changed one place of a picture may well have changed another.
+
+    Args:
+        beyond: (n,), natural logarithms of their odds, less that of the least odds for a region.
+    """
+    certain = beyond >= CERTAIN
+    return np.where(certain.any() & ~certain, beyond + COMPANY, beyond)
+
+
+def counted(beyond: Floats) -> Mask:
+    """Which pieces of one copy count as changes, (n,), by their odds as `in_company` takes them."""
+    return in_company(beyond) >= 0
 
 
 def joined(
@@ -219,7 +240,7 @@ def _beyond(accused: Mask, differing: Labels, sure: Mask) -> Mask:
     numbers = np.unique(differing[differing > 0])
     if not numbers.size:
         return np.zeros(accused.shape, bool)
-    covered = ndimage.mean(accused, differing, numbers) > MOSTLY
+    covered = ndimage.mean(accused, differing, numbers) > COVERED
     beyond: Mask = np.isin(differing, numbers[~covered])
     if covered.any():
         near = ndimage.maximum_filter(accused, 2 * NEAR * BLOCK + 1)

@@ -16,7 +16,7 @@ COLOURS: dict[RegionKind, tuple[int, int, int]] = {  # also --changed, --again, 
     "protection lost": (0, 112, 130),
 }
 TINT = 0.38  # share of the colour inside a mask
-MOST_NUMBERED = 50  # of the regions, largest first; the page lists as many
+MOST_NUMBERED = 50  # of the regions, the first; the page lists as many
 LINES_PER_EDGE = 360  # long edge over line width
 LABELS_PER_EDGE = 34  # long edge over label height
 
@@ -37,7 +37,7 @@ def overlay(verdict: Verdict) -> Pixels:
     numbered = list(enumerate(verdict.regions[:MOST_NUMBERED], start=1))
     for _, region in numbered:
         _draw_box(draw, region, canvas.size)
-    # The largest region comes last, so that its number is on top.
+    # The first region comes last, so that its number is on top.
     for number, region in reversed(numbered):
         _draw_number(draw, number, region, canvas.size)
     return np.array(canvas)

@@ -14,14 +14,14 @@ from urllib.parse import quote
 
 from imuge.report import facts
 from imuge.report.geometry import drawing_section, uncropped_section
-from imuge.report.overlay import MOST_NUMBERED, overlay
-from imuge.report.pictures import crop_around, preview
+from imuge.report.overlay import overlay
+from imuge.report.pictures import preview
 from imuge.report.provenance import provenance_section
+from imuge.report.regions import look_first, table
 from imuge.report.text import count, percent, safe
-from imuge.results import Finding, Pixels, Region, RegionKind, Verdict
+from imuge.results import Finding, Pixels, Verdict
 
-LARGE, MEDIUM, SMALL = 1600, 800, 320  # long edges of the previews, in pixels
-MOST_CROPS = 8
+LARGE, MEDIUM = 1600, 800  # long edges of the previews, in pixels
 
 RECEIVED = "As received"
 BEFORE = "What was there before (reconstruction)"
@@ -53,17 +53,6 @@ BADGES: dict[Finding, tuple[str, str, str]] = {  # sign, name, meaning
         "No protection of the keys tried was found. That says nothing about whether the picture "
         "is true.",
     ),
-}
-
-KINDS: dict[RegionKind, str] = {
-    "changed": "Changed",
-    "protected again": "Changed, protected again",
-    "protection lost": "Protection lost, content as published: no tampering",
-}
-MARKS: dict[RegionKind, str] = {  # classes in page.css
-    "changed": "",
-    "protected again": " again",
-    "protection lost": " lost",
 }
 
 PAGE = Template("""\
@@ -184,7 +173,7 @@ def _comparison_section(verdict: Verdict, beside: Mapping[str, str]) -> str:
 
 
 def _first_split(verdict: Verdict) -> float:
-    """Say where the handle starts, in per cent: in the middle of the largest change."""
+    """Say where the handle starts, in per cent: in the middle of the first region."""
     if not verdict.regions:
         return 50
     left, _, right, _ = verdict.regions[0].box
@@ -218,71 +207,8 @@ def _places_section(verdict: Verdict, drawn: Pixels | None, beside: Mapping[str,
         beside.get("overlay"),
     )
     title = "Where it changed" if counting or not lost else "Where its protection is lost"
-    return f'<section class="single"><h2>{title}</h2>{figure}{_table(verdict)}</section>'
-
-
-def _table(verdict: Verdict) -> str:
-    if not verdict.regions:
-        return ""
-    shown = verdict.regions[:MOST_NUMBERED]
-    rows = "".join(_row(verdict, number, region) for number, region in enumerate(shown, start=1))
-    left_out = len(verdict.regions) - len(shown)
-    more = f"<p>{count(left_out, 'smaller region')} in the JSON record.</p>" if left_out else ""
-    pictures = '<th scope="col">As received</th>'
-    if verdict.recovered is not None:
-        pictures += '<th scope="col">Reconstruction</th>'
-    return (
-        "<table><caption>Regions, largest first; what is no tampering last</caption><thead><tr>"
-        '<th scope="col">No.</th><th scope="col">Where</th><th scope="col">Area</th>'
-        f'<th scope="col">What is said of it</th>{pictures}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>{more}"
-    )
-
-
-def _row(verdict: Verdict, number: int, region: Region) -> str:
-    left, top, right, bottom = region.box
-    crops = ""
-    if number <= MOST_CROPS:
-        crops = _crop("As received", verdict.image, number, region)
-        if verdict.recovered is not None:
-            crops += _crop("Reconstruction", verdict.recovered, number, region)
-    return (
-        f'<tr><th scope="row"><span class="number{MARKS[region.kind]}">{number}</span></th>'
-        f'<td data-label="Where">{_place(region, verdict)}<small>{right - left} × {bottom - top}'
-        f" pixels at x {left}, y {top}</small></td>"
-        f'<td data-label="Area">{percent(region.area)}<small>'
-        f"{count(region.area_pixels, 'pixel')}</small></td>"
-        f'<td data-label="What is said of it">{_witnesses(region)}</td>{crops}</tr>'
-    )
-
-
-def _witnesses(region: Region) -> str:
-    """The kind of a region, and what each witness says of it."""
-    if region.found_by == "reference":
-        return "Differs from the registry's record"
-    told = [f"<b>{KINDS[region.kind]}</b>"]
-    if region.mean_probability is not None:
-        told.append(f"<small>mean probability {region.mean_probability:.2f}</small>")
-    if region.template_agreement is not None:
-        told.append(f"<small>template agrees {percent(region.template_agreement)}</small>")
-    if region.content == "not checked":
-        told.append("<small>content not checked</small>")
-    elif region.content_agreement is not None:
-        told.append(f"<small>content agrees {percent(region.content_agreement)}</small>")
-    return "".join(told)
-
-
-def _crop(label: str, picture: Pixels, number: int, region: Region) -> str:
-    address = preview(crop_around(picture, region.box), SMALL)
-    return f'<td data-label="{label}"><img src="{address}" alt="Region {number}, {label}"></td>'
-
-
-def _place(region: Region, verdict: Verdict) -> str:
-    """Say in words which ninth of the picture a region's middle lies in."""
-    left, top, right, bottom = region.box
-    row = ("top", "", "bottom")[min(2, 3 * (top + bottom) // (2 * verdict.height))]
-    column = ("left", "", "right")[min(2, 3 * (left + right) // (2 * verdict.width))]
-    return f"{row} {column}".strip().capitalize() or "Centre"
+    parts = look_first(verdict), figure, table(verdict)
+    return f'<section class="single"><h2>{title}</h2>{"".join(parts)}</section>'
 
 
 def _uncropped(verdict: Verdict, beside: Mapping[str, str]) -> str:

@@ -11,8 +11,11 @@ from imuge.results import Pixels
 
 RECONSTRUCTION = "reconstruction by imuge, not original pixels"
 PREVIEW_QUALITY = 88
-CROP_MARGIN = 0.2  # of the box's side, on each side of it
-CROP_MARGIN_PIXELS = 12
+CLOSE_UP_EDGE = 400  # long edge of a close-up, in pixels
+MOST_ENLARGED = 4  # times
+CLOSE_UP_MARGIN = 0.25  # around a region, of its box's longer side
+LEAST_MARGIN = 12  # pixels
+MOST_STRETCHED = 2  # times longer than wide, or the other way, that a close-up may be
 
 
 def png(picture: NDArray[np.uint8], description: str | None = None) -> bytes:
@@ -41,14 +44,41 @@ def preview(picture: Pixels, long_edge: int) -> str:
     """
     image = Image.fromarray(picture)
     image.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
+    return _jpeg_address(image)
+
+
+def close_up(picture: Pixels, box: tuple[int, int, int, int]) -> str:
+    """Encode a region with some of its surroundings for the page as a `data:` address.
+
+    The place and the zoom follow from `box` and the picture's size alone, so that close-ups of the
+    copy, its reconstruction and its hidden copy are of one place and one size.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        box: Left, top, right, bottom of the region, in pixels.
+    """
+    rows, columns = window_around(box, picture.shape[:2])
+    image = Image.fromarray(np.ascontiguousarray(picture[rows, columns]))
+    zoom = min(MOST_ENLARGED, CLOSE_UP_EDGE / max(image.size))
+    size = (max(1, round(image.width * zoom)), max(1, round(image.height * zoom)))
+    return _jpeg_address(image.resize(size, Image.Resampling.LANCZOS))
+
+
+def window_around(box: tuple[int, int, int, int], size: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a close-up: a region's box with a margin, never a thin strip."""
+    left, top, right, bottom = box
+    longer = max(right - left, bottom - top)
+    margin = max(LEAST_MARGIN, round(CLOSE_UP_MARGIN * longer))
+    least = (longer + 2 * margin) // MOST_STRETCHED
+    return _reach(top, bottom, margin, least, size[0]), _reach(left, right, margin, least, size[1])
+
+
+def _reach(first: int, last: int, margin: int, least: int, side: int) -> slice:
+    around = max(margin, (least - (last - first) + 1) // 2)
+    return slice(max(0, first - around), min(side, last + around))
+
+
+def _jpeg_address(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=PREVIEW_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def crop_around(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
-    """Cut out a region's box (left, top, right, bottom) with some of its surroundings."""
-    left, top, right, bottom = box
-    across = max(CROP_MARGIN_PIXELS, round(CROP_MARGIN * (right - left)))
-    down = max(CROP_MARGIN_PIXELS, round(CROP_MARGIN * (bottom - top)))
-    return picture[max(0, top - down) : bottom + down, max(0, left - across) : right + across]

@@ -8,7 +8,7 @@ from imuge.guard import DETAILS, SEARCHES, STRENGTHS
 from imuge.image import FORMATS
 from imuge.registry.records import check_text
 from imuge.serve.refusals import Refusal
-from imuge.serve.tasks import JobTask
+from imuge.serve.tasks import HIDDEN_COPIES, JobTask
 
 IMMUNIZE_FIELDS = ("strength", "detail", "format", "metadata", "replace", "key", "note")
 VERIFY_FIELDS = ("recover", "hidden_copy", "uncrop", "search")
@@ -63,7 +63,7 @@ def verify_task(
         kind="verify",
         max_pixels=max_pixels,
         recover=_boolean(fields, "recover", default=True),
-        hidden_copy=_boolean(fields, "hidden_copy", default=False),
+        hidden_copy=_choice(fields, "hidden_copy", HIDDEN_COPIES, "false"),  # type: ignore[arg-type]
         uncrop=_boolean(fields, "uncrop", default=False),
         search=_choice(fields, "search", SEARCHES, "quick"),  # type: ignore[arg-type]
         coarse=coarse,

@@ -12,7 +12,7 @@ from imuge.guard import DETAILS, SEARCHES
 from imuge.image import FORMATS
 from imuge.serve.form_fields import METADATA
 from imuge.serve.refusals import STATUS
-from imuge.serve.tasks import IMMUNIZE_FILES, VERIFY_FILES
+from imuge.serve.tasks import HIDDEN_COPIES, IMMUNIZE_FILES, VERIFY_FILES
 
 KEY_ID = r"^[0-9a-f]{8}$"
 IMAGE_ID = r"^[0-9a-f]{12}$"
@@ -100,6 +100,9 @@ class RegionFacts(_Answer):
     content_agreement: float | None = Field(
         description="Share of the region in which what is seen is what was published."
     )
+    odds: float | None = Field(
+        description="Natural logarithm of the odds that it is a change; null where not weighed."
+    )
 
 
 class GeometryFacts(_Answer):
@@ -153,7 +156,9 @@ class VerdictRecord(_Answer):
     layout_p: float | None
     corrected_for: dict[str, int]
     tampered_area: float | None = Field(description="null where nothing could be judged.")
-    regions: list[RegionFacts]
+    regions: list[RegionFacts] = Field(
+        description="Those that count first, and of them those with the highest odds."
+    )
     hidden_copy: Literal["agrees", "disagrees", "not checked"]
     hidden_copy_agreement: float | None
     geometry: GeometryFacts | None = Field(description="null where no message was read.")
@@ -396,9 +401,11 @@ VERIFY_FORM = form(
     {
         "recover": {**BOOLEAN, "default": "true", "description": "Reconstruct what was there."},
         "hidden_copy": {
-            **BOOLEAN,
+            "type": "string",
+            "enum": list(HIDDEN_COPIES),
             "default": "false",
-            "description": "Render the whole hidden copy, for a person to look at.",
+            "description": "Render the whole hidden copy, for a person to look at; tampered: where "
+            "the verdict is that.",
         },
         "uncrop": {
             **BOOLEAN,

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from PIL import Image
@@ -39,6 +39,8 @@ from imuge.trust.origin import Sources, with_provenance
 from imuge.trust.publishing import Draft, Terms, publish
 
 Kind: TypeAlias = Literal["immunize", "verify"]
+HiddenCopyWish: TypeAlias = Literal["false", "true", "tampered"]  # never, always, of such copies
+HIDDEN_COPIES: tuple[HiddenCopyWish, ...] = get_args(HiddenCopyWish)
 IMMUNIZE_FILES = ("immunized", "receipt")
 VERIFY_FILES = (
     *("report", "mask", "overlay", "recovered", "hidden-copy", "uncropped", "thumbnail"),
@@ -67,7 +69,7 @@ class JobTask:
     replace: bool = False
     key: str | None = None  # 8 hexadecimal digits; None is the service's first key
     recover: bool = True
-    hidden_copy: bool = False
+    hidden_copy: HiddenCopyWish = "false"
     uncrop: bool = False
     search: Search = "quick"
     coarse: bool = False  # the answer of the role verify-coarse
@@ -237,14 +239,14 @@ def _verify(
     guard: Guard, task: JobTask, picture: Picture, data: bytes, sources: Sources | None
 ) -> Outcome:
     recover = task.recover and not task.coarse
-    hidden_copy = task.hidden_copy and not task.coarse
     verdict = guard.verify(
         picture,
         recover=recover,
-        hidden_copy=hidden_copy,
         uncrop=task.uncrop and not task.coarse,
         search=task.search,
     )
+    if task.hidden_copy in ("true", verdict.verdict) and not task.coarse:
+        verdict = guard.hidden_copy(verdict)
     if sources is not None:
         verdict = with_provenance(verdict, data, sources)
     return Outcome(

@@ -19,7 +19,7 @@ from imuge.image.leftovers import MANIFEST_DROPPED
 from imuge.protection.verify import OnFrame, on_frame
 from imuge.provenance import Credentials
 from imuge.registry import perceptual_hash
-from imuge.results import Provenance, Verdict
+from imuge.results import Provenance, Verdict, first_to_look_at
 from imuge.trust.reference import Reference, compare_reference, regions_differing
 
 if TYPE_CHECKING:
@@ -170,9 +170,7 @@ def _judged(verdict: Verdict, reference: Reference, copy: OnFrame) -> Verdict:
     mask, regions = regions_differing(reference, copy, verdict.mask)
     if not regions:
         return verdict
-    everywhere = tuple(
-        sorted((*verdict.regions, *regions), key=lambda r: (not r.counts, -r.area_pixels))
-    )
+    everywhere = first_to_look_at((*verdict.regions, *regions))
     area = sum(region.area for region in everywhere if region.counts)
     count = "1 region" if len(regions) == 1 else f"{len(regions)} regions"
     share = sum(region.area for region in regions)

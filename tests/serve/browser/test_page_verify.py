@@ -35,6 +35,8 @@ def test_a_changed_copy_is_told_and_shown(verifying, pictures):
     assert "original" not in words
     handle = page.shown("#verify-result .handle")
     assert "Reconstruction" in handle.get_attribute("aria-valuetext")
+    first = page.shown("#verify-result .look-first").text
+    assert re.fullmatch(r"Look at region 1, .*: changed, .* of the picture\.", first)
     page.screenshot("tampered-light")
 
 
@@ -113,16 +115,26 @@ def test_a_picture_without_protection_is_no_accusation(verifying, pictures):
 @pytest.mark.slow
 def test_the_hidden_copy_is_shown_when_asked_for(verifying, pictures):
     page = verifying
-    verify(page, pictures / "edited.jpg")
-    right = page.shown("#verify-result .slider .right img")
+    verify(page, pictures / "immunized.png")
+    assert page.all("#verify-result .rights button") == []
     page.click("#verify-result .ask-hidden-copy")
+    right = page.shown("#verify-result .slider .right img")
     page.until(lambda: "hidden description" in right.get_attribute("alt"))
     page.until(lambda: page.run("return arguments[0].naturalWidth", right) == 384)
     assert "Hidden copy" in page.find("#verify-result .handle").get_attribute("aria-valuetext")
+
+
+@pytest.mark.slow
+def test_a_changed_copy_comes_with_reconstruction_and_hidden_copy(verifying, pictures):
+    page = verifying
+    verify(page, pictures / "edited.jpg")
+    right = page.shown("#verify-result .slider .right img")
     names = [button.text for button in page.all("#verify-result .rights button")]
     assert names == ["Reconstruction", "Hidden copy"]
-    page.click("#verify-result .rights button")
-    page.until(lambda: "reconstruction" in right.get_attribute("alt"))
+    assert "reconstruction" in right.get_attribute("alt")
+    page.click("#verify-result .rights button:last-child")
+    page.until(lambda: "hidden description" in right.get_attribute("alt"))
+    assert page.all("#verify-result .ask-hidden-copy") == []
 
 
 @pytest.mark.slow
@@ -186,7 +198,10 @@ def test_a_region_is_looked_at_close_up(verifying, pictures):
     assert [each.text for each in page.all("#verify-result .close-up")] == [
         "As received",
         "Reconstruction",
+        "Hidden copy",
     ]
+    sizes = {tuple(canvas.size.values()) for canvas in page.all("#verify-result .close-up canvas")}
+    assert len(sizes) == 1
     fit = page.run(SCALES)[0][2]
     page.run("arguments[0].click()", closer)
     view, box = page.find("#verify-result .slider").rect, page.find("#verify-result .box").rect

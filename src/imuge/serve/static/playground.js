@@ -99,7 +99,7 @@ class Playground {
     const { signal } = (this.#looking = new AbortController());
     byId("play-unprotected").hidden = true;
     try {
-      const form = verifyForm(file, file.name || "pasted.png", { recover: false });
+      const form = verifyForm(file, file.name || "pasted.png", { recover: false, hiddenCopy: "false" });
       const { result } = await runJob("verify", form, { signal, onProgress: () => {} });
       if (!signal.aborted) byId("play-unprotected").hidden = result.verdict !== "unprotected";
     } catch (error) {

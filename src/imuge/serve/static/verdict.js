@@ -3,19 +3,16 @@
 import { Addresses, download, fromTemplate, make, pictureSize, stem } from "./dom.js";
 import { isCancel } from "./api.js";
 import { showAlert } from "./alerts.js";
-import { decode } from "./pixels.js";
 import { Progress } from "./progress.js";
+import { listRegions, lookFirst, showCloseUps } from "./regions.js";
 import { Viewer } from "./viewer.js";
 import { inWords, showWhereabouts } from "./whereabouts.js";
-import { count, percent, place, probability, REBUILT, stepInWords, VERDICTS } from "./words.js";
+import { percent, probability, REBUILT, stepInWords, VERDICTS } from "./words.js";
 
-const MOST_REGIONS = 50; // as the service numbers in its overlay
 const RECEIVED = "As received";
 const MARKED = "Changes marked";
 const RECONSTRUCTION = "Reconstruction";
 const HIDDEN_COPY = "Hidden copy";
-const CLOSE_UP_SIDE = 160; // pixels of a close-up's canvas
-const CLOSE_UP_MARGIN = 0.3; // around a region, of its longer side
 
 /**
  * Fill `root` with a verdict.
@@ -129,8 +126,14 @@ class Pictures {
     else if (hiddenCopy && verdict !== "unprotected") this.#askForHiddenCopy(hiddenCopy);
     this.#choose(this.#rights[0] ?? null);
     wireMarks(this.#article, (on) => this.#viewer.setLeft(on ? marked : received));
-    const recovered = this.#files.get("recovered") ?? null;
-    await listRegions(this.#article, this.#result, this.#viewer, [this.#copy, recovered]);
+    this.#find(".look-first").textContent = lookFirst(this.#result);
+    listRegions(this.#article, this.#result, this.#viewer);
+    await this.#showCloseUps();
+  }
+
+  #showCloseUps() {
+    const pictures = new Map([...this.#files, ["received", this.#copy]]);
+    return showCloseUps(this.#article, this.#result, this.#viewer, pictures);
   }
 
   #offer(file, name, alt) {
@@ -187,6 +190,7 @@ class Pictures {
         root.replaceChildren();
         this.#offerHiddenCopy(picture);
         this.#choose(this.#rights.at(-1));
+        await this.#showCloseUps();
         this.#article.querySelector(".handle").focus();
       } catch (error) {
         this.#askForHiddenCopy(fetchIt);
@@ -206,7 +210,7 @@ const CAPTIONS = {
     "Left of the handle the copy as received, right of it the hidden copy: the whole picture as its hidden description alone tells it, a rough reconstruction.",
 };
 
-/** Where the handle starts: in the middle of the largest change, as in the report. */
+/** Where the handle starts: in the middle of the first region, as in the report. */
 function firstSplit({ regions, width }) {
   if (regions.length === 0) return 50;
   const [left, , right] = regions[0].box;
@@ -222,88 +226,6 @@ function wireMarks(article, apply) {
   article.querySelector(".marks-label").htmlFor = toggle.id;
   toggle.checked = true;
   toggle.addEventListener("change", () => apply(toggle.checked));
-}
-
-const KINDS = {
-  changed: { className: "", words: "changed" },
-  "protected again": { className: "again", words: "changed, protected again" },
-  "protection lost": { className: "lost", words: "protection lost, content as published: no tampering" },
-};
-
-/** What the template and the content say of a region. */
-function witnesses({ template_agreement: template, content_agreement: agreeing, content }) {
-  const told = [];
-  if (template !== null) told.push(`template agrees ${percent(template)}`);
-  if (content === "not checked") told.push("content not checked");
-  else if (agreeing !== null) told.push(`content agrees ${percent(agreeing)}`);
-  return told.join("; ") || "content not checked";
-}
-
-async function listRegions(article, { regions, width, height }, viewer, pictures) {
-  const { boxes } = viewer;
-  const shown = regions.slice(0, MOST_REGIONS);
-  const [received, recovered] = await Promise.all(pictures.map((file) => file && decode(file).catch(() => null)));
-  const items = shown.map((region, index) => {
-    const [left, top, right, bottom] = region.box;
-    const box = make("div", { className: "box" });
-    Object.assign(box.style, {
-      left: `${(100 * left) / width}%`,
-      top: `${(100 * top) / height}%`,
-      width: `${(100 * (right - left)) / width}%`,
-      height: `${(100 * (bottom - top)) / height}%`,
-    });
-    boxes.append(box);
-    const button = make(
-      "button",
-      { type: "button", className: "region" },
-      make("span", { className: `number ${KINDS[region.kind].className}` }, String(index + 1)),
-      make("span", {}, make("strong", {}, `${place(region.box, width, height)}: ${KINDS[region.kind].words}`),
-        make("small", {}, `${right - left} × ${bottom - top} pixels at x ${left}, y ${top}`),
-        make("small", {}, `${percent(region.area)} of the picture; ${foundBy(region)}`),
-        make("small", {}, witnesses(region))),
-    );
-    button.setAttribute("aria-pressed", "false");
-    const light = (on) => box.classList.toggle("lit", on || button.getAttribute("aria-pressed") === "true");
-    button.addEventListener("pointerenter", () => light(true));
-    button.addEventListener("pointerleave", () => light(false));
-    button.addEventListener("focus", () => light(true));
-    button.addEventListener("blur", () => light(false));
-    button.addEventListener("click", () => {
-      const pressed = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(pressed));
-      light(pressed);
-    });
-    const looks = [[received, RECEIVED], [recovered, RECONSTRUCTION]].filter(([picture]) => picture);
-    const closer = make("button", { type: "button", className: "closer" }, ...looks.map(([picture, name]) => closeUp(picture, region.box, name)));
-    closer.setAttribute("aria-label", `Look closer at region ${index + 1}`);
-    closer.addEventListener("click", () => {
-      viewer.closeUp(region.box);
-      article.querySelector(".slider").scrollIntoView({ block: "nearest" });
-    });
-    return make("li", {}, button, ...(looks.length > 0 ? [closer] : []));
-  });
-  article.querySelector(".regions").replaceChildren(...items);
-  const rest = regions.length - shown.length;
-  article.querySelector(".more-regions").textContent = rest > 0 ? `${count(rest, "smaller region")} in the report.` : "";
-}
-
-/** What says that a region changed: the mark in the pixels, or the registry's record. */
-function foundBy({ found_by: by, mean_probability: score }) {
-  if (by === "reference") return "not what the registry recorded, and protected again";
-  return `the network’s score ${score.toFixed(2)} of 1`;
-}
-
-/** One region of a picture with some of its surroundings, as a figure. */
-function closeUp(picture, [left, top, right, bottom], name) {
-  const margin = CLOSE_UP_MARGIN * Math.max(right - left, bottom - top);
-  const x = Math.max(0, left - margin);
-  const y = Math.max(0, top - margin);
-  const width = Math.min(picture.width, right + margin) - x;
-  const height = Math.min(picture.height, bottom + margin) - y;
-  const scale = CLOSE_UP_SIDE / Math.max(width, height);
-  const canvas = make("canvas", { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) });
-  canvas.getContext("2d").drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
-  return make("span", { className: "close-up" }, canvas, make("small", {}, name));
 }
 
 /** What people with a coarse token see: blocks in three steps, no numbers. */

@@ -10,12 +10,12 @@ import { showVerdict } from "./verdict.js";
 import { VERDICTS } from "./words.js";
 
 /** The form of a verification. */
-export function verifyForm(file, name, { recover = true, hiddenCopy = false } = {}) {
+export function verifyForm(file, name, { recover = true, hiddenCopy = "tampered" } = {}) {
   const form = new FormData();
   form.append("file", file, name);
   form.append("recover", String(recover));
   form.append("search", byId("search").value);
-  form.append("hidden_copy", String(hiddenCopy));
+  form.append("hidden_copy", hiddenCopy);
   form.append("uncrop", String(recover)); // of parts alone, and seen by holders of the full key
   return form;
 }
@@ -134,7 +134,7 @@ class Copies {
 
   /** The hidden copy of a copy that was verified, as a blob. */
   async #hiddenCopy(item, signal, onProgress) {
-    const form = verifyForm(item.file, item.name, { recover: false, hiddenCopy: true });
+    const form = verifyForm(item.file, item.name, { recover: false, hiddenCopy: "true" });
     const { files } = await runJob("verify", form, { signal, onProgress });
     const picture = files.get("hidden-copy") ?? null;
     if (picture) {

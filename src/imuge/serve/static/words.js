@@ -28,6 +28,14 @@ export function probability(value) {
   return `${digits} × 10⁻${raised}`;
 }
 
+const STRENGTHS = [[10000, "very strong"], [100, "strong"], [10, "moderate"]]; // from so many to one
+
+/** How strong evidence is, of the natural logarithm of its odds, as in the report; null where not weighed. */
+export function evidence(odds) {
+  if (odds === null || odds === undefined) return null;
+  return STRENGTHS.find(([least]) => odds >= Math.log(least))?.[1] ?? "weak";
+}
+
 /** How visible a change of this PSNR is. */
 export function visibility(psnrDb) {
   if (psnrDb >= 42) return "invisible to the eye";
