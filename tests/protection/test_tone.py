@@ -21,9 +21,14 @@ def told():
 def found(told, seen, wide=None, kept=1.0):
     blocks = SIDE // 8
     codes = np.full((26, blocks, blocks), kept, np.float32)
-    order = np.tile(np.arange(blocks * blocks), (2, 1))
+    order = np.arange(blocks * blocks)
     wide = np.zeros((SIDE, SIDE), bool) if wide is None else wide
-    return tone_of(to_canvas(seen.astype(np.float32)), told, HiddenCode(codes, order), wide)
+    return tone_of(
+        to_canvas(seen.astype(np.float32)),
+        told,
+        HiddenCode(codes, np.stack([order, order[::-1]])),
+        wide,
+    )
 
 
 @pytest.mark.parametrize("gain", [0.8, 1.0, 1.2])
