@@ -14,7 +14,7 @@ from imuge.errors import ConfigError, ImageError, ProtectionError, WeightsError
 from imuge.model.weights_files import read_weights_files, save_weights
 from imuge.weights import release_folder
 
-SEAM = 8  # pixels around a mask in which a reconstruction passes into the picture
+SEAM = 16  # pixels around a mask in which a reconstruction passes into the picture
 
 
 @pytest.fixture(scope="module")

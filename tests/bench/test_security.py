@@ -1,9 +1,11 @@
 """Whole tool and contract: every attack is made, counted and held against what it should say."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from imuge.bench.contestants import Published
 from imuge.bench.security import cases as security_cases
@@ -13,11 +15,13 @@ from imuge.bench.security.table import TITLES, shortfalls, to_markdown
 from imuge.errors import ProtectionError
 from imuge.keys import Message
 from imuge.keys.message import Geometry
+from imuge.results import Region
 
 ROW = Row(
     group="collage",
     name="pieces",
     words="tampered",
+    needs="scissors",
     should=frozenset({"tampered"}),
     harmful=frozenset({"intact"}),
 )
@@ -140,8 +144,9 @@ def test_tables_hide_no_shortfall():
         "(intact 1, tampered 3; key a 3, key b 1)."
     ]
     result = {"command": "c", "model": "m", "attacked": ["x"], "rows": [good, bad]}
-    assert "| pieces | tampered | intact 1, tampered 3; key a 3, key b 1 | 3 of 4 | 1 |" in (
-        to_markdown(result)
+    assert (
+        "| pieces | scissors | tampered | intact 1, tampered 3; key a 3, key b 1 | 3 of 4 | 1 |"
+        in (to_markdown(result))
     )
     assert "- nothing." in to_markdown(result | {"rows": [good]})
 
@@ -153,6 +158,52 @@ def test_tables_count_refusals_and_what_could_not_be_made():
     text = to_markdown(result | {"rows": [tally.facts()]})
     assert "| refused 2, taken 1, not made 1 | 2 of 4 | 1 |" in text
     assert "- Left out: collage, 3: why." in text
+
+
+def test_a_region_that_should_be_there_and_is_not_makes_a_verdict_less_than_right(
+    gallery, immunized, monkeypatch
+):
+    case = next(security_cases.framing(gallery, 0))
+    plain = immunized.verdict
+    lost = Region(
+        box=(0, 0, 9, 9), area_pixels=81, area=0.1, mean_probability=0.9, kind="protection lost"
+    )
+    verdicts = iter([plain, replace(plain, regions=(lost,)), replace(plain, verdict="tampered")])
+    monkeypatch.setattr(security.Guard, "verify", lambda *_given, **_options: next(verdicts))
+    tally = security.Tally(case.row)
+    for _ in range(3):
+        tally.add(case, gallery.engine)
+    facts = tally.facts()
+    assert facts["verdicts"] == {"intact": 2, "tampered": 1}
+    assert (facts["as_it_should"], facts["harmful"]) == (1, 1)
+    assert facts["kinds"] == {"protection lost": 1}
+    text = to_markdown({"command": "c", "model": "m", "attacked": ["x"], "rows": [facts]})
+    assert "intact 2, tampered 1; protection lost in 1 | 1 of 3 | 1 |" in text
+
+
+def test_framing_treats_one_place_alone(gallery):
+    published = gallery.published(0).pixels
+    cases = list(security_cases.framing(gallery, 0))
+    assert [case.row.name for case in cases[::2]] == [
+        "median of 5 pixels in one place",
+        "JPEG 20 in one place",
+    ]
+    for case in cases[::2]:
+        treated = (case.received != published).any(2)
+        assert 0.5 * 0.05 < treated.mean() <= 0.05 + 1e-3
+
+
+def test_own_code_is_embedded_over_the_edit_alone(gallery, monkeypatch):
+    monkeypatch.setattr(security_cases, "EDITED_AREAS", (0.05,))
+    published = gallery.published(0).pixels
+    clean, saved = security_cases._own_code_over_edits(gallery, 0)
+    assert clean.row.name == "its signs and its own code, over an edit of 5%"
+    assert saved.row.name.endswith(", jpeg:75")
+    true = clean.true(None)
+    assert true.mean() == pytest.approx(0.05, abs=0.005)
+    near = ndimage.binary_dilation(true, iterations=6)
+    np.testing.assert_array_equal(clean.received[~near], published[~near])
+    assert (clean.received != published)[true].mean() > 0.9
 
 
 def test_every_group_has_its_title():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from imuge.engine.canvas import to_canvas
 from imuge.keys import verify_only
 from imuge.protection.in_copy import in_copy, probability_in_copy
 from imuge.protection.kinds import regions_shown
@@ -14,6 +15,7 @@ from imuge.protection.locate import (
     is_too_faint,
     judged,
     label_pieces,
+    localize,
     locate,
     plain_regions,
     regions_of,
@@ -70,6 +72,31 @@ def test_a_copy_is_too_faint_beyond_two_standard_deviations(guard, below, signs,
     clarity = calibration.minimum_agreement - below
     located = Located(probability=field, clarity=clarity, signs_read=signs, code=None)
     assert is_too_faint(calibration, located) == faint
+
+
+class Heard:
+    """An engine that keeps what the localizer is given."""
+
+    def localize(self, image, received, _expected, clues):
+        self.received, self.clues = received, clues
+        return np.zeros((1, *image.shape[1:]), np.float32)
+
+
+def test_beyond_a_cut_template_and_code_read_as_beside_it():
+    shown = np.ones((64, 96), bool)
+    shown[:, 76:] = False  # through the tenth block of a row
+    canvas = to_canvas(np.zeros((64, 96, 3), np.float32), shown)
+    expected = np.where(np.indices((6, 8, 12)).sum(0) % 2, 1, -1).astype(np.float32)
+    revealed = np.zeros((30, 8, 12), np.float32)
+    revealed[-6:] = expected * np.linspace(0.1, 0.3, 12, dtype=np.float32)
+    engine = Heard()
+    clues = np.broadcast_to(np.arange(12, dtype=np.float32), (48, 8, 12))
+    localize(engine, canvas, revealed, expected, clues)
+    assert engine.received.shape == (30, 8, 10)
+    agreeing = engine.received[-6:] * expected[..., :10]
+    np.testing.assert_allclose(agreeing[..., :9], revealed[-6:, :, :9] * expected[..., :9])
+    np.testing.assert_allclose(agreeing[..., 9], agreeing[..., 7])
+    assert engine.clues[0, 0].tolist() == [*range(9), 7]
 
 
 def test_locating_is_what_the_product_shows(guard, key, immunized, other_photograph):

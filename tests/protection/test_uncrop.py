@@ -6,6 +6,7 @@ import pytest
 from imuge.guard import Guard
 from imuge.keys import verify_only
 from imuge.protection.code import HiddenCode
+from imuge.protection.tone import AS_PUBLISHED
 from imuge.protection.uncrop import GROUND, LINE, uncrop
 
 CUT = (slice(60, 430), slice(40, 470))
@@ -48,6 +49,7 @@ def test_it_can_be_asked_for_later_and_is_no_part_of_the_record(guard, published
 def test_what_no_code_tells_of_is_hatched(guard, part):
     canvas, code = part.evidence.canvas, part.evidence.located.code
     empty = HiddenCode(np.zeros_like(code.codes), code.permutations)
-    made = uncrop(guard.engine, canvas, np.zeros(canvas.shown.shape, bool), empty)
+    nothing = np.zeros(canvas.shown.shape, bool)
+    made = uncrop(guard.engine, canvas, nothing, empty, AS_PUBLISHED)
     assert set(np.unique(made[~canvas.shown])) == {LINE, GROUND}
     assert np.isin(part.uncropped[~canvas.shown], (LINE, GROUND)).all(1).mean() < 0.1

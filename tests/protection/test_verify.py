@@ -106,8 +106,8 @@ def test_continuing_costs_only_itself(guard, received, monkeypatch):
     for step in ("encode", "reveal", "localize"):
         monkeypatch.setattr(guard.engine, step, None)
     recovered = guard.recover(verdict)
-    both = guard.hidden_copy(recovered)
     monkeypatch.setattr(guard.engine, "recover", None)
+    both = guard.hidden_copy(recovered)  # was rendered to know the published tones
     assert guard.recover(recovered) is recovered
     assert guard.hidden_copy(both) is both
 

@@ -26,11 +26,13 @@ from imuge.keys import Key, Message
 from imuge.protection.code import HiddenCode
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import Detail, geometry_of
+from imuge.protection.hidden_copy import render_untouched
 from imuge.protection.in_copy import in_copy, probability_in_copy
 from imuge.protection.locate import REGION_PROBABILITY, plain_regions
 from imuge.protection.placement import Placement
 from imuge.protection.places import Search
-from imuge.protection.recover import recover
+from imuge.protection.recover import recover, widen
+from imuge.protection.tone import tone_of
 from imuge.protection.verify import Evidence, probability_of, verify
 from imuge.results import Finding, Pixels, Verdict
 
@@ -265,8 +267,11 @@ class ReleaseContestant:
         if mask is not traces.found:
             size = (traces.canvas.height, traces.canvas.width)
             on_frame = mask_on_frame(mask, traces.placement, size)
+        canvas, code = traces.canvas, traces.code
+        told = render_untouched(self._engine, canvas, on_frame, code)
+        tone = tone_of(canvas, told, code, widen(canvas, on_frame))
         return recover(
-            self._engine, traces.canvas, on_frame, traces.code, finding.received, traces.placement
+            self._engine, canvas, on_frame, code, finding.received, traces.placement, tone
         )
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from imuge.attacks.retouch import fill_smoothly
 from imuge.bench.scores import Mask
 from imuge.errors import ConfigError
-from imuge.protection.recover import RECOVERY_MARGIN
+from imuge.protection.recover import TRUST_MARGIN
 from imuge.results import Pixels
 
 
@@ -44,8 +44,8 @@ def biharmonic_fill(picture: Pixels, mask: Mask) -> Pixels:
 
 
 def _wider(mask: Mask) -> Mask:
-    """Begin where our own recovery does: at the rim encoders have mixed in what was pasted."""
-    wide: Mask = ndimage.maximum_filter(mask, 2 * RECOVERY_MARGIN + 1)
+    """Leave out the rim: there encoders have mixed in what was pasted."""
+    wide: Mask = ndimage.maximum_filter(mask, 2 * TRUST_MARGIN + 1)
     return wide
 
 

@@ -4,7 +4,7 @@ Masks are bool (H, W), True where tampered; pictures are uint8 (H, W, 3). Where 
 has a pixel, they agree: 1. Where only one of them has any: 0.
 
 A region is a set of pixels of a mask that touch at a side or a corner, as the product has it
-(`imuge.protection.locate.find_regions`). Two rules say when a found region is right:
+(`imuge.protection.locate.label_pieces`). Two rules say when a found region is right:
 
     overlap  more than `share` of it is tampered; a true region is caught when more than `share` of
              it was marked, in however many pieces. After the area precision and recall of Wolf and

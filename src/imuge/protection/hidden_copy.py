@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas
+from imuge.protection.code import HiddenCode, erased_blocks
+from imuge.protection.recover import widen
 
 Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 def render(engine: Engine, image: Array, codes: Array) -> Array:
@@ -25,3 +28,9 @@ def render_whole(engine: Engine, canvas: Canvas, codes: Array) -> Array:
     """Render the hidden copy on the frame, (h, w, 3) grey levels, from gathered codes."""
     rendered = render(engine, canvas.image, codes)[:, : canvas.height, : canvas.width]
     return np.ascontiguousarray(rendered.transpose(1, 2, 0)) * np.float32(255)
+
+
+def render_untouched(engine: Engine, canvas: Canvas, mask: Mask, code: HiddenCode) -> Array:
+    """Render the hidden copy as `render_whole` does, without code that lay in a mask (h, w)."""
+    wide = widen(canvas, mask)
+    return render_whole(engine, canvas, code.without(erased_blocks(wide)))

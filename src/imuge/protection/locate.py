@@ -23,6 +23,7 @@ from imuge.keys.template import BEACON_CHANNELS
 from imuge.protection.code import HiddenCode, code_clues, erased_blocks, find_code
 from imuge.protection.content import Content, weigh
 from imuge.protection.recover import widen
+from imuge.protection.warp import filled
 from imuge.results import Region
 from imuge.weights import Calibration
 
@@ -110,9 +111,13 @@ def localize(
             `code_evidence`; None, as for a verify-only key, leaves the networks without these
             clues: they get zeros, which they know from training.
     """
-    # Blocks that reach beyond the picture were never published whole: they are no evidence.
+    # Blocks that reach beyond the picture are no evidence. There all is taken to read as it does
+    # beside them: a template read perfectly would make all that is read worse look changed.
     received = revealed.copy()
-    received[-TEMPLATE_CHANNELS:] = np.where(canvas.inside, received[-TEMPLATE_CHANNELS:], expected)
+    agreeing = _beside(received[-TEMPLATE_CHANNELS:] * expected, canvas)
+    received[-TEMPLATE_CHANNELS:] = agreeing * expected
+    if clues is not None:
+        clues = _beside(clues, canvas)
     blocks = canvas.window_blocks
     logits = engine.localize(
         canvas.window_image,
@@ -126,6 +131,11 @@ def localize(
     if canvas.shown is not None:
         probability = carried_on(probability, canvas.shown)
     return probability
+
+
+def _beside(channels: Array, canvas: Canvas) -> Array:
+    """(C, h, w), in blocks that are not wholly there as it is in those at their side, reflected."""
+    return np.moveaxis(filled(np.moveaxis(channels, 0, -1), canvas.inside), -1, 0)
 
 
 def carried_on(probability: Array, shown: Mask) -> Array:

@@ -18,6 +18,7 @@ from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, Canvas, to_pixels
 from imuge.protection.code import HiddenCode, erased_blocks, survived
 from imuge.protection.recover import render_masked, widen
+from imuge.protection.tone import Tone
 from imuge.results import Pixels
 
 Array: TypeAlias = NDArray[np.float32]
@@ -28,7 +29,9 @@ HATCH = 8  # frame pixels from line to line
 LINE, GROUND = 176, 208  # grey levels of the hatching
 
 
-def uncrop(engine: Engine, canvas: Canvas, changed: Mask, code: HiddenCode) -> Pixels | None:
+def uncrop(
+    engine: Engine, canvas: Canvas, changed: Mask, code: HiddenCode, tone: Tone
+) -> Pixels | None:
     """Show the whole frame: the copy in its place, and what was cut away as its code tells it.
 
     Args:
@@ -36,6 +39,7 @@ def uncrop(engine: Engine, canvas: Canvas, changed: Mask, code: HiddenCode) -> P
         canvas: The copy on its frame.
         changed: (h, w), where the copy was tampered with: no code from there is believed.
         code: As `find_code` gathered it.
+        tone: What was done to the tones of the copy since it was published.
 
     Returns:
         (h, w, 3) on the frame, hatched where neither a block's code nor its neighbours' survived;
@@ -45,7 +49,7 @@ def uncrop(engine: Engine, canvas: Canvas, changed: Mask, code: HiddenCode) -> P
         return None
     missing = ~canvas.shown
     left = HiddenCode(code.without(erased_blocks(widen(canvas, changed))), code.permutations)
-    rendered = render_masked(engine, canvas, missing, left)
+    rendered = render_masked(engine, canvas, missing, left, tone)
     seen = canvas.image[:, : canvas.height, : canvas.width].transpose(1, 2, 0) * np.float32(255)
     inside = ndimage.distance_transform_edt(canvas.shown).astype(np.float32)
     share = (inside / np.float32(RIM + 1)).clip(0, 1)[..., None]

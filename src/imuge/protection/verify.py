@@ -26,7 +26,7 @@ from imuge.keys import PRESENCE_THRESHOLD, TEMPLATE_CHANNELS, Key, Reading, layo
 from imuge.protection.code import HiddenCode, erased_blocks
 from imuge.protection.content import Likeness, likeness
 from imuge.protection.frame import size_named
-from imuge.protection.hidden_copy import render_whole
+from imuge.protection.hidden_copy import render_untouched
 from imuge.protection.in_copy import InCopy, geometry, in_copy, probability_in_copy
 from imuge.protection.kinds import regions_shown
 from imuge.protection.locate import Located, Regions, is_too_faint, locate
@@ -37,6 +37,7 @@ from imuge.protection.receive import Received, receive
 from imuge.protection.recover import recover as reconstruct
 from imuge.protection.recover import widen
 from imuge.protection.sentences import cautions, sentence
+from imuge.protection.tone import Tone, tone_of
 from imuge.protection.uncrop import uncrop
 from imuge.protection.warp import unwarp
 from imuge.results import Finding, HiddenCopyCheck, Pixels, Verdict
@@ -60,6 +61,8 @@ class Evidence:
     shown: Regions | None  # on the frame; None where the copy reads too faintly to be judged
     likeness: Likeness | None  # of code and picture; None there too, and for a verify-only key
     hidden_copy: HiddenCopyCheck  # what that likeness says
+    # (h, w, 3), grey levels: the hidden copy on the frame, once it was needed
+    rendered: Array | None = None
 
 
 def examine(engine: Engine, received: Received) -> Evidence | None:
@@ -154,10 +157,11 @@ def with_recovered(engine: Engine, verdict: Verdict) -> Verdict:
     code, shown = evidence.located.code, evidence.shown
     if code is None or shown is None or not shown.mask.any():
         return verdict  # what only the registry shows, the copy cannot recover
+    evidence, tone = _toned(engine, evidence, code, shown)
     recovered = reconstruct(
-        engine, evidence.canvas, shown.mask, code, verdict.image, evidence.placement
+        engine, evidence.canvas, shown.mask, code, verdict.image, evidence.placement, tone
     )
-    return replace(verdict, recovered=recovered)
+    return replace(verdict, recovered=recovered, evidence=evidence)
 
 
 def with_hidden_copy(engine: Engine, verdict: Verdict) -> Verdict:
@@ -166,15 +170,33 @@ def with_hidden_copy(engine: Engine, verdict: Verdict) -> Verdict:
     if unread or verdict.hidden_copy_image is not None:
         return verdict
     evidence = _evidence(engine, verdict)
-    if evidence.located.code is None or evidence.shown is None:
+    code, shown = evidence.located.code, evidence.shown
+    if code is None or shown is None:
         return verdict
-    # Of a foreign picture no region is reported, and yet nothing is trusted where one was found.
-    wide = widen(evidence.canvas, evidence.shown.mask)
-    codes = evidence.located.code.without(erased_blocks(wide))
-    rendered = render_whole(engine, evidence.canvas, codes)
+    evidence, rendered = _rendered(engine, evidence, code, shown)
     planes = [unwarp(plane, evidence.placement) for plane in np.moveaxis(rendered, 2, 0)]
     image: Pixels = np.rint(np.stack(planes, 2)).clip(0, 255).astype(np.uint8)
-    return replace(verdict, hidden_copy_image=image)
+    return replace(verdict, hidden_copy_image=image, evidence=evidence)
+
+
+def _rendered(
+    engine: Engine, evidence: Evidence, code: HiddenCode, shown: Regions
+) -> tuple[Evidence, Array]:
+    """The hidden copy on the frame, (h, w, 3) grey levels, rendered once, and kept."""
+    if evidence.rendered is not None:
+        return evidence, evidence.rendered
+    # Of a foreign picture no region is reported, and yet nothing is trusted where one was found.
+    rendered = render_untouched(engine, evidence.canvas, shown.mask, code)
+    return replace(evidence, rendered=rendered), rendered
+
+
+def _toned(
+    engine: Engine, evidence: Evidence, code: HiddenCode, shown: Regions
+) -> tuple[Evidence, Tone]:
+    """What was done to the tones of the copy since it was published."""
+    evidence, rendered = _rendered(engine, evidence, code, shown)
+    wide = widen(evidence.canvas, shown.mask)
+    return evidence, tone_of(evidence.canvas, rendered, code, wide)
 
 
 def with_uncropped(engine: Engine, verdict: Verdict) -> Verdict:
@@ -187,9 +209,11 @@ def with_uncropped(engine: Engine, verdict: Verdict) -> Verdict:
         return verdict
     evidence = _evidence(engine, verdict)
     code, shown = evidence.located.code, evidence.shown
-    if code is None or shown is None:
+    if code is None or shown is None or evidence.canvas.shown is None:
         return verdict
-    return replace(verdict, uncropped=uncrop(engine, evidence.canvas, shown.mask, code))
+    evidence, tone = _toned(engine, evidence, code, shown)
+    made = uncrop(engine, evidence.canvas, shown.mask, code, tone)
+    return replace(verdict, uncropped=made, evidence=evidence)
 
 
 def hidden_code(verdict: Verdict) -> HiddenCode | None:

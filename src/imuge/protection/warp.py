@@ -42,7 +42,7 @@ def warp(
     skew = max(abs(turned.matrix[0, 1]) * turned.height, abs(turned.matrix[1, 0]) * turned.width)
     move = _scaled if skew < STRAIGHT else _turned
     moved, there = move(upright, turned, size, threads)
-    return _filled(moved, there), there
+    return filled(moved, there), there
 
 
 def _upright(pixels: Samples, placement: Placement) -> tuple[Samples, Placement]:
@@ -116,8 +116,13 @@ def _turned(
     return np.stack([np.asarray(plane) for plane in planes], 2), there
 
 
-def _filled(moved: Array, there: NDArray[np.bool_]) -> Array:
-    """Fill what the copy does not show by reflection at the nearest point that it does."""
+def filled(moved: Array, there: NDArray[np.bool_]) -> Array:
+    """Fill what is not there by reflection at the nearest point that is.
+
+    Args:
+        moved: (h, w, C).
+        there: (h, w), True where something is; where nothing is, all stays.
+    """
     if there.all() or not there.any():
         return moved
     rows, columns = np.nonzero(~there)

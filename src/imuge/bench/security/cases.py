@@ -12,6 +12,7 @@ import numpy as np
 
 from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import parse_chain, resave
+from imuge.attacks.retouch import tamper
 from imuge.bench.contestants import Published, ReleaseContestant
 from imuge.bench.scores import Mask
 from imuge.bench.security.forgeries import (
@@ -28,13 +29,16 @@ from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK
 from imuge.errors import ProtectionError
 from imuge.keys import Key, Message, verify_only
-from imuge.results import Pixels
+from imuge.results import Pixels, RegionKind
 
 CHAINS = ("none", "jpeg:75")
 DENOISERS: tuple[Denoiser, ...] = ("Wiener", "median")
 GAINS = (1, 2, 4)
 AVERAGED = (2, 4, 8, 16)  # pictures of one key
 PASTED_AREA = 0.2
+EDITED_AREAS = (0.01, 0.02, 0.05, 0.1)
+FRAMED_AREA = 0.05
+FRAMED = {"median of 5 pixels": "median:5", "JPEG 20": "jpeg:20"}
 SHIFTS = 7  # pixels, the most that is no whole block
 OTHER_KEY_SEED, AGAIN_SEED = 1_000_000, 2_000_000  # apart from those of the pictures
 
@@ -43,6 +47,10 @@ Keys: TypeAlias = tuple[Key, ...]
 CLAIMS = frozenset({"intact", "tampered"})  # that it was protected and is known
 ACCUSATIONS = frozenset({"tampered", "foreign"})
 NO_CLAIM = frozenset({"foreign", "unprotected"})
+NOBODY = "nobody attacks"
+A_COPY = "a published copy"
+CLEAN = "a clean published copy and the public networks"
+THE_KEY = "the key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +60,10 @@ class Row:
     group: str
     name: str
     words: str  # what it should say, and why
+    needs: str  # what an attacker needs for it
     should: Verdicts
     harmful: Verdicts  # verdicts that serve the attacker, or accuse somebody wrongly
+    kind: RegionKind | None = None  # of a region that should be there, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +134,7 @@ def wrong_key(gallery: Gallery, i: int) -> Iterator[Case]:
             group="wrong key",
             name=f"protected with another key{suffix}",
             words="unprotected: nothing of this key is there",
+            needs=NOBODY,
             should=frozenset({"unprotected"}),
             harmful=CLAIMS | {"foreign", "degraded"},
         )
@@ -134,11 +145,12 @@ def copy_attack(gallery: Gallery, i: int) -> Iterator[Case]:
     """What one picture's protection seems to be is added to another."""
     published, target = gallery.published(i).pixels, gallery.original(i + 1)
 
-    def case(name: str, received: Pixels) -> Case:
+    def case(name: str, received: Pixels, needs: str = A_COPY) -> Case:
         row = Row(
             group="copy attack",
             name=name,
             words="foreign, or unprotected where too little came along",
+            needs=needs,
             should=NO_CLAIM,
             harmful=CLAIMS,
         )
@@ -146,7 +158,8 @@ def copy_attack(gallery: Gallery, i: int) -> Iterator[Case]:
 
     exact = published.astype(np.float32) - gallery.original(i)
     for suffix, received in _processed(add(target, exact)):
-        yield case(f"difference known exactly{suffix}", received)
+        needs = "a clean published copy and its original"
+        yield case(f"difference known exactly{suffix}", received, needs)
     for how in DENOISERS:
         residual = estimated_residual(published, how)
         for gain in GAINS:
@@ -166,6 +179,7 @@ def collage(gallery: Gallery, i: int) -> Iterator[Case]:
                 group="collage",
                 name=f"a piece of another picture, {name}{suffix}",
                 words="tampered, with the pasted piece as its region",
+                needs=f"two published pictures, {name}",
                 should=frozenset({"tampered"}),
                 harmful=frozenset({"intact"}),
             )
@@ -188,6 +202,7 @@ def _patchworks(gallery: Gallery, name: str, sources: list[Published[Message]]) 
             group="collage",
             name=f"four quarters of four pictures, {name}{suffix}",
             words="tampered outside the picture that is recognized, or foreign",
+            needs=f"four published pictures, {name}",
             should=frozenset({"tampered", "foreign"}),
             harmful=frozenset({"intact"}),
         )
@@ -207,6 +222,7 @@ def averaging(gallery: Gallery, i: int) -> Iterator[Case]:
                     group="averaging",
                     name=f"mean of {count}, gain {gain}, added to a picture never protected",
                     words="unprotected: it was never protected, and no message survives the mean",
+                    needs=f"{count} published pictures of one key",
                     should=NO_CLAIM,
                     harmful=CLAIMS,
                 ),
@@ -218,6 +234,7 @@ def averaging(gallery: Gallery, i: int) -> Iterator[Case]:
                     group="averaging",
                     name=f"mean of {count}, gain {gain}, taken from a protected picture",
                     words="intact: the mean of others is not its own; removal cannot be prevented",
+                    needs=f"{count} other published pictures of its key",
                     should=frozenset({"intact"}),
                     harmful=frozenset({"unprotected", "degraded", "foreign"}),
                 ),
@@ -234,7 +251,10 @@ def immunized_again(gallery: Gallery, i: int) -> Iterator[Case]:
     intact = frozenset({"intact"})
 
     def case(name: str, words: str, received: Pixels | None, keys: Keys, good: Verdicts) -> Case:
-        row = Row(group="again", name=name, words=words, should=good, harmful=ACCUSATIONS)
+        needs = "a key of their own" if name.startswith("other key") else THE_KEY
+        row = Row(
+            group="again", name=name, words=words, needs=needs, should=good, harmful=ACCUSATIONS
+        )
         return Case(row=row, received=received, keys=keys)
 
     key, other = gallery.key, gallery.other_key
@@ -266,6 +286,7 @@ def shifts(gallery: Gallery, i: int) -> Iterator[Case]:
             name=name,
             words="intact: cutting rows and columns off is a crop, and what is repeated at the "
             "edge is outside of what was published",
+            needs=NOBODY,
             should=frozenset({"intact"}),
             harmful=ACCUSATIONS,
         )
@@ -298,6 +319,7 @@ def embedded_again(gallery: Gallery, i: int) -> Iterator[Case]:
                 group="embedded again",
                 name=f"{name}{suffix}",
                 words=words,
+                needs=CLEAN,
                 should=foreign,
                 harmful=CLAIMS,
             )
@@ -307,10 +329,57 @@ def embedded_again(gallery: Gallery, i: int) -> Iterator[Case]:
             group="embedded again",
             name=f"all, over a piece pasted into the same picture{suffix}",
             words="tampered: the hidden copy shows what was there, the signs no longer do",
+            needs=CLEAN,
             should=frozenset({"tampered"}),
             harmful=frozenset({"intact"}),
         )
         yield Case(row=row, received=received, keys=(key,), true=lambda _id: mask)
+    yield from _own_code_over_edits(gallery, i)
+
+
+def _own_code_over_edits(gallery: Gallery, i: int) -> Iterator[Case]:
+    """Over an edit, its own code and the revealed signs; the code lies unscattered there."""
+    published, target = gallery.published(i).pixels, gallery.original(i + 1)
+    for area in EDITED_AREAS:
+        rng = np.random.default_rng([6, i, round(100 * area)])
+        forged = tamper(published, "splice", area=area, rng=rng, other=target)
+        made = embed_revealed(
+            gallery.engine, published, forged.picture, own_code=True, where=forged.mask
+        )
+        for suffix, received in _processed(made):
+            row = Row(
+                group="embedded again",
+                name=f"its signs and its own code, over an edit of {area:.0%}{suffix}",
+                words="tampered: the code of the place lies elsewhere and tells what was there",
+                needs=CLEAN,
+                should=frozenset({"tampered"}),
+                harmful=frozenset({"intact"}),
+            )
+            yield Case(row=row, received=received, keys=(gallery.key,), true=_always(forged.mask))
+
+
+def _always(mask: Mask) -> Callable[[int | None], Mask]:
+    return lambda _id: mask
+
+
+def framing(gallery: Gallery, i: int) -> Iterator[Case]:
+    """One place of an honest copy is treated so that its protection is lost there."""
+    published = gallery.published(i).pixels
+    height, width = published.shape[:2]
+    place = draw_mask("blob", height, width, FRAMED_AREA, np.random.default_rng([7, i]))
+    for name, chain in FRAMED.items():
+        treated = paste(published, resave(published, parse_chain(chain)), place)
+        for suffix, received in _processed(treated):
+            row = Row(
+                group="framing",
+                name=f"{name} in one place{suffix}",
+                words="intact, and the place named protection lost: what is seen was published",
+                needs="any copy and a picture editor",
+                should=frozenset({"intact"}),
+                harmful=ACCUSATIONS,
+                kind="protection lost",
+            )
+            yield Case(row=row, received=received, keys=(gallery.key,))
 
 
 GROUPS: dict[str, Callable[[Gallery, int], Iterator[Case]]] = {
@@ -321,4 +390,5 @@ GROUPS: dict[str, Callable[[Gallery, int], Iterator[Case]]] = {
     "again": immunized_again,
     "shifts": shifts,
     "embedded again": embedded_again,
+    "framing": framing,
 }

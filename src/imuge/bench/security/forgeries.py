@@ -78,7 +78,12 @@ def moved(picture: Pixels, down: int, right: int) -> Pixels:
 
 
 def embed_revealed(
-    engine: Engine, published: Pixels, host: Pixels, *, own_code: bool = False
+    engine: Engine,
+    published: Pixels,
+    host: Pixels,
+    *,
+    own_code: bool = False,
+    where: Mask | None = None,
 ) -> Pixels:
     """Reveal what one picture carries on its frame and embed it in another, which needs no key.
 
@@ -90,6 +95,7 @@ def embed_revealed(
         host: Where they go, of the same size.
         own_code: Embed the host's own code beside the signs, block by block in its place, since
             the permutation is not known; else what was revealed.
+        where: (H, W), the part of the host it is added to; None: all of it.
     """
     prepared = prepare(engine, host)
     payload = engine.reveal(to_canvas(to_frame(published, prepared.frame)).image)
@@ -97,5 +103,8 @@ def embed_revealed(
         payload = np.concatenate([prepared.code, payload[-TEMPLATE_CHANNELS:]])
     # Unshaped: whoever forges hides as much as there is, and does not care who sees it.
     change = residual(engine, prepared.canvas, payload)
+    if where is not None:
+        plane = np.where(where, np.uint8(255), np.uint8(0))[..., None]
+        change *= (to_frame(plane, prepared.frame) / 255).clip(0, 1)
     made: Samples = add_to_picture(host, change, prepared.frame, threads=engine.threads)
     return np.asarray(made, np.uint8)

@@ -22,7 +22,7 @@ from rich.progress import track
 from imuge import __version__
 from imuge.bench.pictures import SIDE, photographs
 from imuge.bench.scores import f1
-from imuge.bench.security.cases import GROUPS, Case, Gallery, Row
+from imuge.bench.security.cases import GROUPS, THE_KEY, Case, Gallery, Row
 from imuge.bench.security.table import to_markdown
 from imuge.engine import Engine
 from imuge.errors import ProtectionError
@@ -37,6 +37,7 @@ REFUSAL = Row(
     group="again",
     name="same key, without --replace",
     words="refused: it would hide what was done since",
+    needs=THE_KEY,
     should=frozenset({REFUSED}),
     harmful=frozenset({TAKEN}),
 )
@@ -51,6 +52,8 @@ class Tally:
     key_names: Counter[str] = field(default_factory=Counter)  # that the verdict was given under
     f1: list[float] = field(default_factory=list)
     least_p: float = 1.0  # of presence
+    kinds: Counter[str] = field(default_factory=Counter)  # copies with such a region
+    lacking: int = 0  # copies with a right verdict, but without the region that should be there
 
     def add(self, case: Case, engine: Engine) -> None:
         """Verify one picture and count."""
@@ -59,6 +62,11 @@ class Tally:
             return
         verdict = Guard(case.keys, engine=engine).verify(case.received, recover=False)
         self.verdicts[verdict.verdict] += 1
+        kinds = {region.kind for region in verdict.regions}
+        self.kinds.update(kinds)
+        wanted = self.row.kind
+        if verdict.verdict in self.row.should and wanted is not None and wanted not in kinds:
+            self.lacking += 1
         self.least_p = min(self.least_p, verdict.presence_p)
         if verdict.key_name is not None:
             self.key_names[verdict.key_name] += 1
@@ -73,9 +81,11 @@ class Tally:
             "group": row.group,
             "row": row.name,
             "should": row.words,
+            "needs": row.needs,
             "pictures": count,
             "verdicts": dict(sorted(self.verdicts.items())),
-            "as_it_should": sum(self.verdicts[verdict] for verdict in row.should),
+            "kinds": dict(sorted(self.kinds.items())),
+            "as_it_should": sum(self.verdicts[verdict] for verdict in row.should) - self.lacking,
             "harmful": sum(self.verdicts[verdict] for verdict in row.harmful),
             "keys": dict(sorted(self.key_names.items())),
             "f1": float(np.mean(self.f1)) if self.f1 else None,

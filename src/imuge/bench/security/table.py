@@ -12,7 +12,16 @@ TITLES = {
     "again": "Immunized again",
     "shifts": "Shifts",
     "embedded again": "What was revealed, embedded again without the key",
+    "framing": "Framing: protection taken from one place of an honest copy",
 }
+ELSEWHERE = (
+    "`python -m imuge.bench.content` (docs/scores/content.md) measures what is left out here: what "
+    "was revealed, embedded again over edits of 1 to 10 % alone (needs a clean published copy and "
+    "the public networks); places blurred to frame somebody, and new colours on the same shapes "
+    "(both need any copy and a picture editor). `python -m imuge.bench.trust reembedded` "
+    "(docs/scores/reembedded.md) asks the registry about the first. Plain edits of every size are "
+    "those of `imuge bench`."
+)
 VERDICTS = ("intact", "tampered", "degraded", "foreign", "unprotected")
 OTHERS = ("refused", "taken", "not made")
 
@@ -23,7 +32,9 @@ def to_markdown(result: dict[str, Any]) -> str:
         f"`{result['command']}`: {result['model']}, {len(result['attacked'])} pictures attacked. "
         "*Right*: the verdict is what it should be. *Harmful*: it serves the attacker or accuses "
         "somebody wrongly. Whatever is neither tells less than it could. F1 is that of the mask, "
-        "0 where none is given."
+        "0 where none is given.",
+        "",
+        ELSEWHERE,
     ]
     rows = sorted(result["rows"], key=lambda row: list(TITLES).index(row["group"]))
     for group, members in groupby(rows, key=lambda row: row["group"]):
@@ -36,12 +47,14 @@ def to_markdown(result: dict[str, Any]) -> str:
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
     located = any(row["f1"] is not None for row in rows)
-    yield "| case | should be | verdicts | right | harmful |" + (" F1 |" if located else "")
-    yield "|---|---|---|---|---|" + ("---|" if located else "")
+    head = ["case", "an attacker needs", "should be", "verdicts", "right", "harmful"]
+    head += ["F1"] if located else []
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
     for row in rows:
         f1 = "" if row["f1"] is None else f"{row['f1']:.2f}"
         yield (
-            f"| {row['row']} | {row['should']} | {_counts(row)} "
+            f"| {row['row']} | {row['needs']} | {row['should']} | {_counts(row)} "
             f"| {row['as_it_should']} of {row['pictures']} | {row['harmful']} |"
             + (f" {f1} |" if located else "")
         )
@@ -53,6 +66,8 @@ def _counts(row: dict[str, Any]) -> str:
         for verdict in (*VERDICTS, *OTHERS)
         if verdict in row["verdicts"]
     )
+    if lost := row["kinds"].get("protection lost"):
+        text += f"; protection lost in {lost}"
     if len(row["keys"]) > 1:
         text += "; " + ", ".join(f"key {name} {count}" for name, count in row["keys"].items())
     return text
