@@ -93,6 +93,8 @@ train-pause: $(DEV) ## Stop it after its step, with a checkpoint, for measuremen
 bench: $(DEV) ## Measure the release on the validation pictures, into docs/scores; hours
 	$(BIN)/python -m imuge.bench.copies --data $(DATA)/large --out docs/scores
 	$(BIN)/python -m imuge.bench.geometry --data $(DATA)/large --out docs/scores
+	$(BIN)/python -m imuge.bench.content --data $(DATA)/validation --out docs/scores
+	$(BIN)/python -m imuge.bench.recovery --data $(DATA)/train --pictures 8 --out docs/scores
 	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/bench
 	$(BIN)/imuge bench --data $(DATA)/validation --out $(OUT)/peers --grid quick --pictures 8 --peers all
 	cp $(OUT)/bench/bench.json docs/scores/bench.json

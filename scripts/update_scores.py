@@ -16,7 +16,7 @@ from typing import Any
 import answers
 
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import copies
+from imuge.bench import content, copies, recovery
 from imuge.bench.geometry import run as geometry
 from imuge.bench.geometry import table as geometry_table
 from imuge.bench.grid.plots import plots
@@ -36,6 +36,8 @@ MEASURED_BY = {
     "peers": f"imuge bench {VALIDATION} --out DIR --grid quick --pictures 8 --peers all",
     "copies": copies.COMMAND,
     "geometry": geometry.COMMAND,
+    "content": f"{content.COMMAND} {VALIDATION} --out docs/scores",
+    "recovery": f"{recovery.COMMAND} --data ../shared/data/train --pictures 8 --out docs/scores",
     "commands": commands.COMMAND,
     "security": f"imuge bench security {VALIDATION} --out docs/scores",
     "presence": f"imuge bench presence {VALIDATION} --out docs/scores",
@@ -108,6 +110,8 @@ def pages() -> dict[Path, dict[str, str]]:
         ROOT / "docs" / "bench.md": {
             "copies": measured("copies", copies.to_markdown),
             "geometry": measured("geometry", geometry_table.to_markdown),
+            "content": measured("content", content.to_markdown),
+            "recovery": measured("recovery", recovery.to_markdown),
             "platforms": platforms(),
             "plots": measured("bench", lambda _: joined(*map(shown, PLOTS))),
             "bench": measured("bench", to_markdown),
