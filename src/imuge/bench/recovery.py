@@ -27,6 +27,7 @@ from scipy import ndimage
 from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.lines import resumed
 from imuge.bench.pictures import Photograph, covering, several
@@ -46,7 +47,7 @@ COMMAND = "python -m imuge.bench.recovery"
 JOURNAL = "recovery.journal.jsonl"
 AREA = 0.1
 MARGINS = (2, 4, 6, 8)  # frame pixels around the mask that the recoverer does not look at
-SEAMS: tuple[Seam, ...] = ((0.0, 2.0), (1.5, 3.5), (2.0, 4.0), (3.0, 5.0), (4.0, 8.0))
+SEAMS: tuple[Seam, ...] = ((0.0, 2.0), (1.5, 3.5), (2.0, 4.0), (3.0, 5.0), (4.0, 6.0), (4.0, 8.0))
 SAVED = ("none", "jpeg:75", "resize:0.7,jpeg:75")
 TONES = (
     *("none", "jpeg:75", "jpeg:50"),
@@ -73,7 +74,8 @@ class Row:
 
 def measure(guard: Guard, picture: Photograph, donor: Photograph, number: int) -> Iterator[Row]:
     """Every choice on every copy of one picture; copies in which nothing is found give none."""
-    published = guard.immunize(picture.pixels, replace=True).image
+    maker = ReleaseContestant(guard.engine, guard.keys[0], shipped=True)
+    published = maker.immunize(picture.pixels, seed=number).pixels
     forged = tamper(
         published,
         "splice",
