@@ -69,8 +69,8 @@ def main() -> None:
     """Rewrite every generated part."""
     for page, parts in pages().items():
         text = page.read_text()
-        for name, content in parts.items():
-            text = replaced(text, name, content)
+        for name, part in parts.items():
+            text = replaced(text, name, part)
         page.write_text(text)
     for path, svg in pictures().items():
         path.write_text(svg)
