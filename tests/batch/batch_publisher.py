@@ -9,30 +9,14 @@ import signal
 import sys
 from itertools import count
 
+from inline_pool import Inline
+
 from imuge.batch import local, publishing
 from imuge.batch.journal import Journal
 from imuge.batch.output_folder import OutputFolder
 from imuge.cli.app import app
-from imuge.guard import Guard
 from imuge.registry import Registry
 from imuge.registry import registry as registry_module
-
-
-class Inline:
-    """Stands for the pool: the same work, here."""
-
-    def __init__(self, build, *, processes):
-        del processes
-        self._work = build.on(Guard(build.keys, threads=1))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def run(self, tasks, _):
-        return ((task, self._work(task)) for task in tasks)
 
 
 def dying(function, number, *, after):

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from inline_pool import Inline
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -75,23 +77,9 @@ def start(tmp_path):
 def run(guard, monkeypatch):
     """The command in this process, with the models that are loaded already: seconds less each."""
 
-    class Inline:
-        def __init__(self, build, *, processes):
-            del processes
-            self._work = build.on(guard)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def run(self, tasks, _):
-            return ((task, self._work(task)) for task in tasks)
-
     def go(*arguments, status=0):
         with monkeypatch.context() as patch:
-            patch.setattr(local, "Pool", Inline)
+            patch.setattr(local, "Pool", partial(Inline, guard=guard))
             result = CliRunner().invoke(app, ["batch", *map(str, arguments)])
         assert result.exit_code == status, result.output
         return result.output

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imuge.bench import calibrate
 from imuge.bench.calibrate import (
@@ -232,7 +233,15 @@ def test_calibrate_writes_the_record_of_a_copy_and_goes_on_from_its_journal(tmp_
     from imuge.weights import read_record, release_folder
 
     release = shutil.copytree(release_folder(), tmp_path / "lab.r3")
-    data = request.config.rootpath / "tests/data"
+    photographs = request.config.rootpath / "tests/data"
+    with pytest.raises(ConfigError, match=r"at least 8 training pictures.* got 2"):
+        calibrate.calibrate(photographs, release, pictures=8, bound=0.5, jobs=1)
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in photographs.glob("*.webp"):
+        with Image.open(path) as image:
+            for left in (0, 80, 160, 240):
+                image.crop((left, 100, left + 256, 356)).save(data / f"{path.stem}{left}.png")
     journal = tmp_path / "journal.jsonl"
     options = {"pictures": 8, "bound": 0.5, "journal": journal, "jobs": 1}
     first = calibrate.calibrate(data, release, **options)

@@ -39,14 +39,15 @@ from rich.progress import Progress
 from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
-from imuge.bench.framing import FRAMINGS, framed
+from imuge.bench.framing import FRAMED_AREA, FRAMINGS, framed
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.grid.work import end_with_parent
+from imuge.bench.grid.work import Worker, start_worker
 from imuge.bench.lines import resumed
 from imuge.bench.pictures import Photograph, covering, sampled
 from imuge.bench.told import Told, examine_told, mask_on_frame
 from imuge.engine import Engine, available_threads
 from imuge.engine.canvas import BLOCK
+from imuge.errors import ConfigError
 from imuge.image import from_array
 from imuge.keys import Key, Message
 from imuge.protection.content import WINDOWS, likeness
@@ -61,7 +62,6 @@ from imuge.protection.pieces import (
     Pieces,
     find_pieces,
     log_odds,
-    minimum_area,
     products,
 )
 from imuge.results import Pixels
@@ -104,7 +104,6 @@ TAMPERING = (
     ("inpaint", 0.05),
     ("colour", 0.05),
 )
-FRAMED_AREA = 0.05  # of the picture
 CLEARER_THAN = ("jpeg:50", "jpeg:85")
 AFTER_TAMPERING = ((1.0, "none"), (1.0, "jpeg:75"), (0.5, "jpeg:50"))
 LEAST_OVERSAMPLING = 1.1
@@ -117,6 +116,7 @@ MOSTLY = 0.5  # of a piece, that changed, for an example of a change
 LEAST_WEIGHT = 0.05  # of a piece that changed
 SHOWING = 0.25  # of it, where that can be seen
 FOLDS = 4  # parts of the pictures, each judged by regressions of the others
+FEWEST = 2 * FOLDS  # pictures; squares and whole photographs take turns, and each part has both
 STRENGTH = 10.0  # inverse of the regressions' ridge
 HIGHEST_ODDS = 2.0  # natural logarithm, that may be asked of a piece for one processing's sake
 # The turn in which squares and whole photographs are published on the three details' frames.
@@ -395,19 +395,8 @@ def _copy(published: Pixels, side: int, processing: tuple[float, str]) -> Pixels
     return resave(published, parse_chain(steps))
 
 
-class _Process:
-    """What a process keeps between two pictures."""
-
-    engine: Engine
-
-
-def _start(release: Path) -> None:
-    end_with_parent()
-    _Process.engine = Engine(load_release(release), threads=1)
-
-
 def _work(unit: Unit) -> dict[str, Any]:
-    return measure(_Process.engine, bench_key(), unit)
+    return measure(Worker.engine, bench_key(), unit)
 
 
 def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int) -> list[Any]:
@@ -429,7 +418,7 @@ def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int)
     with (
         Progress(console=Console(stderr=True)) as bars,
         ProcessPoolExecutor(
-            jobs, get_context("spawn"), initializer=_start, initargs=(release,)
+            jobs, get_context("spawn"), initializer=start_worker, initargs=(release,)
         ) as pool,
         journal.open("a") as file,
     ):
@@ -555,7 +544,6 @@ class Odds:
 def odds_by_others(reactions: Reactions, names: Sequence[str]) -> Odds:
     """Every picture judged by a regression that was fitted on others."""
     examples = Examples.of(reactions, names)
-    # Squares and whole photographs take turns; each part has both.
     parts = np.arange(len(reactions.untouched)) // 2 % FOLDS
     fitted = [examples.of_pictures(parts != part).fit(names) for part in range(FOLDS)]
 
@@ -669,8 +657,7 @@ def _lost(calibration: Calibration, pieces: Pieces) -> float:
     """Pixels, on a frame of CALIBRATED_SIDE², of the largest piece that lost its protection."""
     _, _, freed = weighed(calibration, pieces)
     gone = freed & (pieces.template < template_there(pieces.clarity))
-    unit = minimum_area(1000, pieces.frame_pixels) / 1000
-    return float(pieces.areas[gone].max(initial=0)) / unit
+    return float(pieces.areas[gone].max(initial=0)) / pieces.unit
 
 
 def calibrate(
@@ -701,6 +688,11 @@ def calibrate(
     folder = release_folder() if release is None else release
     half = pictures if whole is None else -(-pictures // 2)
     wanted = units(sampled(data, half), [] if whole is None else sampled(whole, pictures - half))
+    if len(wanted) < FEWEST:
+        raise ConfigError(
+            f"expected at least {FEWEST} training pictures, so that each can be judged by what "
+            f"others taught; got {len(wanted)}: add pictures, or raise --pictures"
+        )
     lines = measured(wanted, folder, journal, jobs=jobs or available_threads())
     sides = Counter(str(line["side"]) for line in lines)
     calibration = choose(

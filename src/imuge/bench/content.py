@@ -17,20 +17,19 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.framing import framed
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.lines import resumed
+from imuge.bench.lines import resumed, rows_of_all
 from imuge.bench.pictures import Photograph, covering, mask_at, several
 from imuge.bench.scores import Mask, f1
 from imuge.bench.trust.reembedded import embed_again
@@ -241,14 +240,7 @@ def main(arguments: list[str] | None = None) -> None:
         "calibration": record.calibration.fingerprint,
     }
     path = options.out / JOURNAL.replace("content", options.name)
-    done = read_journal(path, header)
-    for number, picture in enumerate(track(pool, "measuring", console=Console(stderr=True))):
-        if picture.sha256 not in done:
-            done[picture.sha256] = list(measure(guard, picture, pool[number - 1], number))
-            line = {"picture": picture.sha256, "rows": [asdict(r) for r in done[picture.sha256]]}
-            with path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-    rows = [row for picture in pool for row in done[picture.sha256]]
+    rows = rows_of_all(pool, path, read_journal(path, header), partial(measure, guard))
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} --out docs/scores"
         + ("" if options.name == "content" else f" --name {options.name}"),

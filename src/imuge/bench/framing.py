@@ -4,20 +4,20 @@ Somebody softens a face and saves the picture again, so that imuge says "tampere
 seen is still what was published, and a verdict should say so.
 """
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
+from imuge.attacks.resave import parse_chain, resave
 from imuge.bench.scores import Mask
 from imuge.protection.frame import published_frame
 from imuge.results import Pixels
 
 SOFT = 2.0  # frame pixels, the standard deviation of the blur
 MEDIAN = 3.0  # frame pixels, the side of the median's window
-POOR = 20  # quality of the JPEG
+POOR = "jpeg:20"
+FRAMED_AREA = 0.05  # of the picture
 
 
 def framed(published: Pixels, place: Mask, kind: str) -> Pixels:
@@ -49,14 +49,12 @@ def _median(published: Pixels, scale: float) -> Pixels:
 
     side = 2 * round(MEDIAN * scale / 2) + 1
     window = np.ones((side, side), np.uint8)
-    planes = np.moveaxis(published, 2, 0)
-    return np.stack([rank.median(plane, window) for plane in planes], 2)  # type: ignore[no-untyped-call]
+    made: Pixels = rank.median(published, window[..., None])  # type: ignore[no-untyped-call]
+    return made
 
 
 def _poorly_saved(published: Pixels, _scale: float) -> Pixels:
-    file = io.BytesIO()
-    Image.fromarray(published).save(file, "JPEG", quality=POOR)
-    return np.asarray(Image.open(file).convert("RGB"))
+    return resave(published, parse_chain(POOR))
 
 
 FRAMINGS: dict[str, Callable[[Pixels, float], Pixels]] = {

@@ -15,13 +15,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from imuge import __version__
@@ -29,7 +29,7 @@ from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.lines import resumed
+from imuge.bench.lines import resumed, rows_of_all
 from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import Mask, psnr_db
 from imuge.engine import Engine
@@ -42,6 +42,8 @@ from imuge.protection.recover import RECOVERY_MARGIN, SEAM, Seam, paste, render_
 from imuge.protection.tone import AS_PUBLISHED, Tone, tone_of
 from imuge.protection.verify import Evidence, examine
 from imuge.results import Pixels
+
+Array: TypeAlias = NDArray[np.float32]
 
 COMMAND = "python -m imuge.bench.recovery"
 JOURNAL = "recovery.journal.jsonl"
@@ -144,13 +146,13 @@ class Copy:
             true=carried(forged.mask, chain),
         )
 
-    def rendered(self, tone: Tone, margin: int) -> Any:  # noqa: ANN401 - an array
+    def rendered(self, tone: Tone, margin: int) -> Array:
         """The reconstruction on the frame."""
         return render_masked(
             self.engine, self.evidence.canvas, self.mask, self.code, tone, margin=margin
         )
 
-    def scored(self, rendered: Any, seam: Seam, **names: str) -> Row:  # noqa: ANN401
+    def scored(self, rendered: Array, seam: Seam, **names: str) -> Row:
         """What a reconstruction looks like where it is pasted."""
         place = self.evidence.placement
         shown = paste(self.pixels, rendered, self.mask, place, seam)
@@ -171,8 +173,9 @@ def rim(true: Mask, width: float) -> Mask:
 def still_forged(shown: Pixels, copy: Pixels, clean: Pixels, true: Mask) -> float:
     """Share of a mask's forged pixels whose shown value is the forged one; 0 where none is."""
 
-    def apart(one: Pixels, other: Pixels) -> Any:  # noqa: ANN401 - an array
-        return np.abs(one.astype(np.int16) - other).max(2)
+    def apart(one: Pixels, other: Pixels) -> NDArray[np.int16]:
+        largest: NDArray[np.int16] = np.abs(one.astype(np.int16) - other).max(2)
+        return largest
 
     forged = true & (apart(copy, clean) > FORGED)
     return float((apart(shown, copy)[forged] <= KEPT).mean()) if forged.any() else 0.0
@@ -261,13 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = options.out / JOURNAL
     lines = resumed(path, {"sha256": guard.engine.sha256}, other="other weights")
     done = {line["picture"]: [Row(**row) for row in line["rows"]] for line in lines}
-    for number, picture in enumerate(track(pool, "measuring", console=Console(stderr=True))):
-        if picture.sha256 not in done:
-            rows = list(measure(guard, picture, pool[number - 1], number))
-            done[picture.sha256] = rows
-            line = {"picture": picture.sha256, "rows": [asdict(row) for row in rows]}
-            with path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+    rows = rows_of_all(pool, path, done, partial(measure, guard))
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} "
         f"--pictures {len(pool)} --out docs/scores",
@@ -275,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "model": guard.engine.record.name,
         "model_sha256": guard.engine.sha256,
         "pictures": len(pool),
-        "rows": averages([row for picture in pool for row in done[picture.sha256]]),
+        "rows": averages(rows),
     }
     text, markdown = json.dumps(result, indent=1) + "\n", to_markdown(result)
     write_atomically(options.out / "recovery.json", text.encode(), overwrite=True)

@@ -162,9 +162,9 @@ class Pieces:
         return found
 
     @property
-    def large(self) -> Mask:
-        """(n,), which are large enough for a region."""
-        return self.areas >= minimum_area(SMALLEST_AREA, self.frame_pixels)
+    def unit(self) -> float:
+        """Pixels of this frame that stand for one of a frame of CALIBRATED_SIDE²."""
+        return minimum_area(1000, self.frame_pixels) / 1000
 
     def features(self, names: Sequence[str]) -> Floats:
         """(n, names), what a regression is given."""
@@ -173,7 +173,7 @@ class Pieces:
 
 
 FEATURES: dict[str, Callable[[Pieces], Floats]] = {
-    "area": lambda p: np.log(p.areas / minimum_area(1000, p.frame_pixels) * 1000),
+    "area": lambda p: np.log(p.areas / p.unit),
     "clarity": lambda p: np.full(len(p.areas), p.clarity),
     "share_90": lambda p: p.sure[0],
     "share_99": lambda p: p.sure[1],

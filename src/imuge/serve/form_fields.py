@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from imuge.errors import RegistryError
 from imuge.guard import DETAILS, SEARCHES, STRENGTHS
@@ -14,6 +15,8 @@ IMMUNIZE_FIELDS = ("strength", "detail", "format", "metadata", "replace", "key",
 VERIFY_FIELDS = ("recover", "hidden_copy", "uncrop", "search")
 METADATA = ("keep", "no-gps", "none")
 BOOLEANS = {"true": True, "false": False}
+Choice = TypeVar("Choice", bound=str)
+Default = TypeVar("Default", bound=str | None)
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 
 
@@ -42,7 +45,7 @@ def immunize_task(
         kind="immunize",
         max_pixels=max_pixels,
         strength=_strength(fields.get("strength", "1")),
-        detail=_choice(fields, "detail", DETAILS, "normal"),  # type: ignore[arg-type]
+        detail=_choice(fields, "detail", DETAILS, "normal"),
         format=_choice(fields, "format", FORMATS, None),
         metadata=_choice(fields, "metadata", METADATA, "keep"),  # type: ignore[arg-type]
         replace=_boolean(fields, "replace", default=False),
@@ -63,9 +66,9 @@ def verify_task(
         kind="verify",
         max_pixels=max_pixels,
         recover=_boolean(fields, "recover", default=True),
-        hidden_copy=_choice(fields, "hidden_copy", HIDDEN_COPIES, "false"),  # type: ignore[arg-type]
+        hidden_copy=_choice(fields, "hidden_copy", HIDDEN_COPIES, "false"),
         uncrop=_boolean(fields, "uncrop", default=False),
-        search=_choice(fields, "search", SEARCHES, "quick"),  # type: ignore[arg-type]
+        search=_choice(fields, "search", SEARCHES, "quick"),
         coarse=coarse,
         files=files,
     )
@@ -87,13 +90,14 @@ def _strength(text: str) -> float:
 
 
 def _choice(
-    fields: Mapping[str, str], name: str, choices: Collection[str], default: str | None
-) -> str | None:
+    fields: Mapping[str, str], name: str, choices: Collection[Choice], default: Default
+) -> Choice | Default:
     if name not in fields:
         return default
-    if fields[name] not in choices:
+    chosen = next((choice for choice in choices if choice == fields[name]), None)
+    if chosen is None:
         raise _wrong(name, f"one of {', '.join(choices)}", fields[name])
-    return fields[name]
+    return chosen
 
 
 def _boolean(fields: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -29,7 +29,7 @@ from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.journal import Journal, Unit
 from imuge.bench.grid.trials import Row
-from imuge.bench.grid.work import end_with_parent
+from imuge.bench.grid.work import Worker, start_worker
 from imuge.bench.pictures import Group, Photograph, large_and_small
 from imuge.bench.presence.run import resampled_keys
 from imuge.engine import Engine, available_threads
@@ -46,20 +46,9 @@ Groups = Mapping[Group, Sequence[Photograph]]
 Work = tuple[Callable[..., list[Row]], tuple[Any, ...]]
 
 
-class _Process:
-    """What a process keeps between two pictures."""
-
-    engine: Engine
-
-
-def _start() -> None:
-    end_with_parent()
-    _Process.engine = Engine(threads=1)
-
-
 def _moved(moves: Sequence[Move], picture: Photograph, other: Photograph, number: int) -> list[Row]:
     """Every move of a picture."""
-    engine = _Process.engine
+    engine = Worker.engine
     of = subject(engine, bench_key(), picture.pixels, other.pixels, number)
     unmoved = Unmoved(engine, of)
     return [
@@ -70,7 +59,7 @@ def _moved(moves: Sequence[Move], picture: Photograph, other: Photograph, number
 
 def _looked(kind: str, picture: Photograph, number: int, crops: range) -> list[Row]:
     """What is found in crops of a picture that the keys looked for did not protect."""
-    engine, pixels = _Process.engine, picture.pixels
+    engine, pixels = Worker.engine, picture.pixels
     if kind == "protected":
         pixels = subject(engine, bench_key(), pixels, pixels, number).published
     found = looked_through(engine, pixels, resampled_keys(LOOKED[kind]), crops)
@@ -105,7 +94,7 @@ def measure(groups: Groups, journal: Journal, crops: int, *, jobs: int) -> dict[
     context = multiprocessing.get_context("spawn")
     with (
         Progress(console=Console(stderr=True)) as bars,
-        ProcessPoolExecutor(jobs, context, initializer=_start) as pool,
+        ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool,
     ):
         bar = bars.add_task("measuring", total=len(units), completed=len(units) - len(missing))
         running = {pool.submit(run, *given): unit for unit, (run, given) in missing.items()}

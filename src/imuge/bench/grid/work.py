@@ -13,12 +13,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import Entrant
 from imuge.bench.grid.trials import AnyContestant, Row, Subject, measure
 from imuge.bench.pictures import Photograph
+from imuge.engine import Engine
+from imuge.weights import load_release
 
 TICK_S = 0.5  # between two looks at what the processes have done
 Step = Callable[[], None]
@@ -94,6 +97,18 @@ def _drain(done: Any, step: Step) -> None:  # noqa: ANN401
         except queue.Empty:
             return
         step()
+
+
+class Worker:
+    """What a process of one thread keeps between two pictures."""
+
+    engine: Engine
+
+
+def start_worker(release: Path | None = None) -> None:
+    """Begin a process that needs the networks of a release alone; None is the one shipped."""
+    end_with_parent()
+    Worker.engine = Engine(load_release(release), threads=1)
 
 
 class _Process:

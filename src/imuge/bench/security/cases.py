@@ -14,6 +14,7 @@ from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.contestants import Published, ReleaseContestant
+from imuge.bench.framing import FRAMED_AREA
 from imuge.bench.scores import Mask
 from imuge.bench.security.forgeries import (
     Denoiser,
@@ -37,7 +38,6 @@ GAINS = (1, 2, 4)
 AVERAGED = (2, 4, 8, 16)  # pictures of one key
 PASTED_AREA = 0.2
 EDITED_AREAS = (0.01, 0.02, 0.05, 0.1)
-FRAMED_AREA = 0.05
 FRAMED = {"median of 5 pixels": "median:5", "JPEG 20": "jpeg:20"}
 SHIFTS = 7  # pixels, the most that is no whole block
 OTHER_KEY_SEED, AGAIN_SEED = 1_000_000, 2_000_000  # apart from those of the pictures
@@ -325,15 +325,11 @@ def embedded_again(gallery: Gallery, i: int) -> Iterator[Case]:
             )
             yield Case(row=row, received=received, keys=(eyes,))
     for suffix, received in _processed(embed_revealed(engine, published, forged)):
-        row = Row(
-            group="embedded again",
-            name=f"all, over a piece pasted into the same picture{suffix}",
-            words="tampered: the hidden copy shows what was there, the signs no longer do",
-            needs=CLEAN,
-            should=frozenset({"tampered"}),
-            harmful=frozenset({"intact"}),
+        row = _edit(
+            f"all, over a piece pasted into the same picture{suffix}",
+            "tampered: the hidden copy shows what was there, the signs no longer do",
         )
-        yield Case(row=row, received=received, keys=(key,), true=lambda _id: mask)
+        yield Case(row=row, received=received, keys=(key,), true=_always(mask))
     yield from _own_code_over_edits(gallery, i)
 
 
@@ -347,15 +343,23 @@ def _own_code_over_edits(gallery: Gallery, i: int) -> Iterator[Case]:
             gallery.engine, published, forged.picture, own_code=True, where=forged.mask
         )
         for suffix, received in _processed(made):
-            row = Row(
-                group="embedded again",
-                name=f"its signs and its own code, over an edit of {area:.0%}{suffix}",
-                words="tampered: the code of the place lies elsewhere and tells what was there",
-                needs=CLEAN,
-                should=frozenset({"tampered"}),
-                harmful=frozenset({"intact"}),
+            row = _edit(
+                f"its signs and its own code, over an edit of {area:.0%}{suffix}",
+                "tampered: the code of the place lies elsewhere and tells what was there",
             )
             yield Case(row=row, received=received, keys=(gallery.key,), true=_always(forged.mask))
+
+
+def _edit(name: str, words: str) -> Row:
+    """An edit over which the protection is embedded again."""
+    return Row(
+        group="embedded again",
+        name=name,
+        words=words,
+        needs=CLEAN,
+        should=frozenset({"tampered"}),
+        harmful=frozenset({"intact"}),
+    )
 
 
 def _always(mask: Mask) -> Callable[[int | None], Mask]:
