@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from imuge import __version__
 from imuge.engine import Engine
@@ -39,7 +40,7 @@ from imuge.protection.recover import widen
 from imuge.protection.sentences import cautions, sentence
 from imuge.protection.tone import Tone, tone_of
 from imuge.protection.uncrop import uncrop
-from imuge.protection.warp import unwarp
+from imuge.protection.warp import to_copy
 from imuge.results import Finding, HiddenCopyCheck, Pixels, Verdict
 
 # Where the beacon reads this well, a layout that does not fit cannot be blamed on compression.
@@ -174,8 +175,9 @@ def with_hidden_copy(engine: Engine, verdict: Verdict) -> Verdict:
     if code is None or shown is None:
         return verdict
     evidence, rendered = _rendered(engine, evidence, code, shown)
-    planes = [unwarp(plane, evidence.placement) for plane in np.moveaxis(rendered, 2, 0)]
-    image: Pixels = np.rint(np.stack(planes, 2)).clip(0, 255).astype(np.uint8)
+    # In grey levels: of a large copy, three planes of numbers would take a gigabyte.
+    levels = Image.fromarray(np.rint(rendered).clip(0, 255).astype(np.uint8))
+    image = np.asarray(to_copy(levels, evidence.placement, Image.Resampling.BICUBIC))
     return replace(verdict, hidden_copy_image=image, evidence=evidence)
 
 

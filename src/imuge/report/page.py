@@ -15,7 +15,7 @@ from urllib.parse import quote
 from imuge.report import facts
 from imuge.report.geometry import drawing_section, uncropped_section
 from imuge.report.overlay import overlay
-from imuge.report.pictures import preview
+from imuge.report.pictures import preview, shrunk
 from imuge.report.provenance import provenance_section
 from imuge.report.regions import look_first, table
 from imuge.report.text import count, percent, safe
@@ -147,11 +147,12 @@ def _comparison_section(verdict: Verdict, beside: Mapping[str, str]) -> str:
     """Show before and after; without a reconstruction, or a change, there is nothing to compare."""
     if verdict.verdict != "tampered" or verdict.recovered is None:
         return ""
-    received, before = (preview(p, LARGE) for p in (verdict.image, verdict.recovered))
+    seen, there = (shrunk(p, LARGE) for p in (verdict.image, verdict.recovered))
+    received, before = preview(seen, LARGE), preview(there, LARGE)
     small = (
-        _figure(preview(verdict.image, MEDIUM), "The picture as it was received", RECEIVED),
+        _figure(preview(seen, MEDIUM), "The picture as it was received", RECEIVED),
         _figure(
-            preview(verdict.recovered, MEDIUM),
+            preview(there, MEDIUM),
             "The reconstructed picture",
             BEFORE,
             beside.get("recovered"),

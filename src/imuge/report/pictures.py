@@ -42,9 +42,16 @@ def preview(picture: Pixels, long_edge: int) -> str:
         picture: (H, W, 3) uint8 RGB.
         long_edge: Largest width or height of the preview, in pixels; nothing is enlarged.
     """
+    return _jpeg_address(Image.fromarray(shrunk(picture, long_edge)))
+
+
+def shrunk(picture: Pixels, long_edge: int) -> Pixels:
+    """A picture (H, W, 3) with its longer side at most so many pixels."""
+    if max(picture.shape[:2]) <= long_edge:
+        return picture
     image = Image.fromarray(picture)
     image.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
-    return _jpeg_address(image)
+    return np.asarray(image)
 
 
 def close_up(picture: Pixels, box: tuple[int, int, int, int]) -> str:

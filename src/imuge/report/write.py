@@ -10,21 +10,25 @@ NAME.uncropped.png     of a part, the whole picture: what was cut away as its co
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imuge.errors import ImageError
 from imuge.files import reason, write_atomically
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
-from imuge.results import Verdict
+from imuge.results import Pixels, Verdict
 
 LONGEST_NAME = 200  # bytes; file systems take 255 with the ending
-OPTIONAL = {"mask.png", "overlay.png", "recovered.png", "hidden-copy.png", "uncropped.png"}
+RECONSTRUCTED = {"recovered", "hidden-copy", "uncropped"}
+OPTIONAL = {f"{what}.png" for what in {"mask", "overlay"} | RECONSTRUCTED}
+ENCODERS = 2  # threads; each holds one picture more in memory
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -81,28 +85,63 @@ def report_files(
     made: datetime | None = None,
 ) -> dict[str, bytes]:
     """Give what `write_report` writes, by the ending of each file's name, the page last."""
-    contents = {"verdict.json": f"{verdict.to_json()}\n".encode("ascii")}
-    drawn = None
-    if verdict.tampered_area is not None:
-        drawn = overlay(verdict)
-        contents["mask.png"] = png(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
-        contents["overlay.png"] = png(drawn)
-    if verdict.recovered is not None:
-        contents["recovered.png"] = png(verdict.recovered, RECONSTRUCTION)
-    if verdict.hidden_copy_image is not None:
-        contents["hidden-copy.png"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
-    if verdict.uncropped is not None:
-        contents["uncropped.png"] = png(verdict.uncropped, RECONSTRUCTION)
-    page = build_page(
-        verdict,
-        name,
-        file_facts=file_facts,
-        made=made or datetime.now(UTC),
-        drawn=drawn,
-        beside={ending.removesuffix(".png"): f"{name}.{ending}" for ending in contents},
+    page, pictures = page_and_pictures(
+        verdict, name, file_facts=file_facts, made=made or datetime.now(UTC), linked=True
     )
-    contents["report.html"] = page.encode("utf-8", "replace")
-    return contents
+    return {
+        "verdict.json": f"{verdict.to_json()}\n".encode("ascii"),
+        **{f"{what}.png": content for what, content in pictures.items()},
+        "report.html": page,
+    }
+
+
+def page_and_pictures(
+    verdict: Verdict,
+    name: str,
+    *,
+    file_facts: Mapping[str, str] = NO_FACTS,
+    made: datetime,
+    linked: bool,
+) -> tuple[bytes, dict[str, bytes]]:
+    """The page of a verdict as HTML, and its pictures as PNG, by what they show.
+
+    Args:
+        verdict: What was found.
+        name: What the picture is called.
+        file_facts: What the picture's file says about itself, as label and text.
+        made: The date on the page, with a time zone.
+        linked: Whether the page leads to the pictures, which will lie beside it as NAME.WHAT.png.
+    """
+    drawn = None if verdict.tampered_area is None else overlay(verdict)
+    shown = _pictures(verdict, drawn)
+    # Encoding a large PNG takes a second or more of one processor, and none of this one's time.
+    with ThreadPoolExecutor(ENCODERS) as pool:
+        encoded = {
+            what: pool.submit(png, picture, RECONSTRUCTION if what in RECONSTRUCTED else None)
+            for what, picture in shown.items()
+        }
+        page = build_page(
+            verdict,
+            name,
+            file_facts=file_facts,
+            made=made,
+            drawn=drawn,
+            beside={what: f"{name}.{what}.png" for what in shown} if linked else {},
+        )
+    pictures = {what: future.result() for what, future in encoded.items()}
+    return page.encode("utf-8", "replace"), pictures
+
+
+def _pictures(verdict: Verdict, drawn: Pixels | None) -> dict[str, NDArray[np.uint8]]:
+    """What there is to show of a verdict, by what it shows."""
+    pictures = {
+        "mask": None if drawn is None else np.where(verdict.mask, np.uint8(255), np.uint8(0)),
+        "overlay": drawn,
+        "recovered": verdict.recovered,
+        "hidden-copy": verdict.hidden_copy_image,
+        "uncropped": verdict.uncropped,
+    }
+    return {what: picture for what, picture in pictures.items() if picture is not None}
 
 
 def check_report_name(folder: Path, name: str, *, overwrite: bool) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, get_args
 
-import numpy as np
 from PIL import Image
 
 from imuge.errors import (
@@ -28,9 +27,7 @@ from imuge.image import FORMATS, Limits, MetadataPolicy, Picture, heif, load, sn
 from imuge.keys import Key
 from imuge.registry import sidecar
 from imuge.registry.records import now
-from imuge.report.overlay import overlay
-from imuge.report.page import build_page
-from imuge.report.pictures import RECONSTRUCTION, png
+from imuge.report.write import page_and_pictures
 from imuge.results import Immunized, Verdict
 from imuge.serve.coarse import coarse_record
 from imuge.serve.desk import NOTHING, Desk
@@ -261,25 +258,13 @@ def _evidence(verdict: Verdict) -> list[File]:
     """The report and the pictures of one verdict; nothing in them comes from the file's name."""
     # By the hash a report can be told apart; the name a file had is no business of a service.
     name = f"sha256-{(verdict.input_sha256 or '')[:12]}"
-    pictures: dict[str, bytes] = {}
-    drawn = None
-    if verdict.tampered_area is not None:
-        drawn = overlay(verdict)
-        pictures["mask"] = png(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
-        pictures["overlay"] = png(drawn)
-    page = build_page(verdict, name, file_facts={}, made=datetime.now(UTC), drawn=drawn)
-    if verdict.recovered is not None:
-        pictures["recovered"] = png(verdict.recovered, RECONSTRUCTION)
-    if verdict.hidden_copy_image is not None:
-        pictures["hidden-copy"] = png(verdict.hidden_copy_image, RECONSTRUCTION)
-    if verdict.uncropped is not None:
-        pictures["uncropped"] = png(verdict.uncropped, RECONSTRUCTION)
+    page, pictures = page_and_pictures(verdict, name, made=datetime.now(UTC), linked=False)
     thumbnail = None if verdict.provenance is None else verdict.provenance.thumbnail
     report = File(
         name="report",
         media_type="text/html; charset=utf-8",
         ending="html",
-        content=page.encode("utf-8", "replace"),
+        content=page,
     )
     return [
         report,
