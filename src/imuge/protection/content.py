@@ -179,13 +179,16 @@ def windowed(evidence: Array, known: Mask, side: int) -> Array:
     return means
 
 
-def outline_field(content: Content) -> Array:
+def outline_field(content: Content) -> tuple[Array, int]:
     """The evidence of which the outlines are drawn, (h, w): above 0 is changed.
 
     It is averaged in the smallest windows in which untouched blocks stay below 0; so its outlines
     are as fine as the noise allows.
+
+    Returns:
+        The evidence, and how many blocks wide the windows are.
     """
-    field = np.zeros_like(content.evidence)
+    field, side = np.zeros_like(content.evidence), OUTLINES[0]
     for side in OUTLINES:
         field = content.windowed(side)
         values = field[np.isfinite(field)]
@@ -194,7 +197,7 @@ def outline_field(content: Content) -> Array:
         low, middle = np.quantile(values, (0.16, 0.5))
         if middle < 0 and -middle >= SURE * (middle - low):
             break
-    return field
+    return field, side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,7 +205,7 @@ def differing_pieces(
         sure |= content.windowed(side) > threshold
     if not sure.any():
         return np.zeros(size, np.float32), np.zeros(size, np.int32), np.zeros(size, bool)
-    field = outline_field(content)
+    field, side = outline_field(content)
     usual = min(float(np.median(field[np.isfinite(field)])), 0.0)
     fine = _on_pixels(np.where(np.isfinite(field), field, usual), size)
     labels, _ = ndimage.label(fine > 0, np.ones((3, 3)))
@@ -213,10 +213,11 @@ def differing_pieces(
     score = np.zeros(size, np.float32)
     for number in np.unique(labels[speaks]):
         piece = labels == number
-        clearest = float(np.quantile(fine[piece], CLEAREST))
-        # A block of which little changed says much: half way up is where it changed by half.
-        level, scale = max((usual + clearest) / 2, 0.0), max(clearest - usual, 1.0) / 8
-        score[piece] = special.expit((fine[piece] - level) / scale)
+        rise = float(np.quantile(fine[piece], CLEAREST)) - usual
+        # A block of which little changed says as much as one that changed all over, so half way up
+        # lies half a block outside of what changed; over windows evidence rises linearly.
+        level = max(usual + (0.5 + 0.5 / side) * rise, 0.0)
+        score[piece] = special.expit((fine[piece] - level) / (max(rise, 1.0) / 8))
     labels, _ = ndimage.label(score > REGION_PROBABILITY, np.ones((3, 3)))
     kept = np.unique(labels[speaks & (labels > 0)])
     pieces = np.where(np.isin(labels, kept), labels, 0).astype(np.int32)
