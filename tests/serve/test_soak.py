@@ -1,7 +1,7 @@
 """Two thousand good requests while two of sixteen clients are hostile: none is lost, none waits
 much longer than in peace, and memory stays flat.
 
-python tests/serve/test_soak.py 2000     prints what it measures
+python tests/serve/test_soak.py 2000     prints how far it is, and what it measures
 """
 
 import itertools
@@ -29,6 +29,7 @@ from imuge.serve.tokens import new_token, write_tokens
 GOOD, QUIET_SHARE, REQUESTS = 14, 0.15, 2000  # hostile are two more
 MOST_SLOWER = 3.0  # the 99th percentile of the good, against its own in peace
 WARM = 0.1  # of the requests; by then allocators and caches have what they need
+TOLD_EVERY = 50  # answers
 MOST_GROWTH = 1.1
 SMALL_GROWTH_BYTES = 24 * 2**20  # below it a factor means nothing
 PHOTOGRAPH = Path(__file__).parents[1] / "data" / "astronaut.webp"
@@ -69,8 +70,11 @@ def pictures():
     ]
 
 
-def good_requests(client, tokens, requests):
-    """Ask so often, from one thread a token; what came of it."""
+def good_requests(client, tokens, requests, told):
+    """Ask so often, from one thread a token; what came of it.
+
+    `told` is given the `Soak` after every TOLD_EVERY answers.
+    """
     found, numbers, lock, kinds = Soak(), itertools.count(), threading.Lock(), pictures()
 
     def ask(token):
@@ -88,6 +92,8 @@ def good_requests(client, tokens, requests):
                     found.seconds.append(time.monotonic() - began)
                     if len(found.seconds) == int(requests * WARM):
                         found.resident.append(resident_bytes())
+                    if len(found.seconds) % TOLD_EVERY == 0:
+                        told(found)
 
     run_all([threading.Thread(target=ask, args=(token,)) for token in tokens])
     found.resident.append(resident_bytes())
@@ -101,7 +107,7 @@ def run_all(threads):
         thread.join()
 
 
-def soak(requests, tokens_file):
+def soak(requests, tokens_file, told=lambda _found: None):
     """In peace, and with the two hostile ones; gives both `Soak`s and the log's counts."""
     made = [new_token(f"client-{number}", "immunize") for number in range(GOOD + 2)]
     write_tokens(tokens_file, tuple(token for _, token in made))
@@ -112,7 +118,7 @@ def soak(requests, tokens_file):
     log = Counter()  # counts instead of keeping: the records must not be what grows
     log.append = lambda record: log.update([record["event"]])
     with serving(settings, limits, log=log, tokens=tokens_file) as client:
-        quiet = good_requests(client, good, int(requests * QUIET_SHARE))
+        quiet = good_requests(client, good, int(requests * QUIET_SHARE), told)
         stop = threading.Event()
         hostile = [
             threading.Thread(target=clog, args=(client.port, clogging, stop)),
@@ -121,7 +127,7 @@ def soak(requests, tokens_file):
         for thread in hostile:
             thread.start()
         try:
-            loud = good_requests(client, good, requests)
+            loud = good_requests(client, good, requests, told)
         finally:
             stop.set()
             for thread in hostile:
@@ -143,8 +149,13 @@ def test_the_good_lose_nothing_to_the_hostile_and_memory_stays_flat(tmp_path):
 
 if __name__ == "__main__":
     began = time.monotonic()
+
+    def report(found):
+        seconds = time.monotonic() - began
+        print(f"{seconds:.0f} s: {len(found.seconds)} answers", file=sys.stderr)  # noqa: T201
+
     with tempfile.TemporaryDirectory() as folder:
-        quiet, loud, log = soak(int(sys.argv[1]), Path(folder) / "tokens.json")
+        quiet, loud, log = soak(int(sys.argv[1]), Path(folder) / "tokens.json", report)
     for name, found in (("quiet", quiet), ("loud", loud)):
         sizes = [round(size / 2**20) for size in found.resident]
         print(f"{name}: {dict(found.answers)}, p99 {found.p99_s:.2f} s, MiB {sizes}")  # noqa: T201
