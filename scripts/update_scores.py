@@ -16,7 +16,7 @@ from typing import Any
 import answers
 
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import content, copies, recovery
+from imuge.bench import content, copies, int8, recovery
 from imuge.bench.geometry import run as geometry
 from imuge.bench.geometry import table as geometry_table
 from imuge.bench.grid.plots import plots
@@ -38,6 +38,7 @@ MEASURED_BY = {
     "geometry": geometry.COMMAND,
     "content": f"{content.COMMAND} {VALIDATION} --out docs/scores",
     "recovery": f"{recovery.COMMAND} --data ../shared/data/train --pictures 8 --out docs/scores",
+    "int8": int8.COMMAND,
     "commands": commands.COMMAND,
     "security": f"imuge bench security {VALIDATION} --out docs/scores",
     "presence": f"imuge bench presence {VALIDATION} --out docs/scores",
@@ -112,6 +113,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "geometry": measured("geometry", geometry_table.to_markdown),
             "content": measured("content", content.to_markdown),
             "recovery": measured("recovery", recovery.to_markdown),
+            "int8": measured("int8", int8.to_markdown),
             "platforms": platforms(),
             "plots": measured("bench", lambda _: joined(*map(shown, PLOTS))),
             "bench": measured("bench", to_markdown),

@@ -18,7 +18,6 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,17 @@ import numpy as np
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.framing import framed
-from imuge.bench.grid.entrants import bench_key
 from imuge.bench.lines import resumed, rows_of_all
 from imuge.bench.pictures import Photograph, covering, mask_at, several
 from imuge.bench.scores import Mask, f1
 from imuge.bench.trust.reembedded import embed_again
-from imuge.engine import Engine
+from imuge.engine import available_threads
 from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.results import Verdict
+from imuge.weights import load_release
 
 COMMAND = "python -m imuge.bench.content"
 JOURNAL = "content.journal.jsonl"
@@ -71,7 +71,8 @@ class Row:
 
 def measure(guard: Guard, picture: Photograph, donor: Photograph, number: int) -> Iterator[Row]:
     """Every case of one picture."""
-    published = guard.immunize(picture.pixels, replace=True).image
+    maker = ReleaseContestant(guard.engine, guard.keys[0], shipped=True)
+    published = maker.immunize(picture.pixels, seed=number).pixels
     other = covering(donor.pixels, published.shape[:2])
     nothing = np.zeros(published.shape[:2], bool)
     for process in HONEST:
@@ -229,24 +230,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--pictures", type=int, help="only so many")
+    parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     parser.add_argument("--name", default="content", help="of the results: NAME.json, NAME.md")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     pool = several(options.data, count=options.pictures)
-    guard = Guard(bench_key(), engine=Engine(threads=1))
-    record = guard.engine.record
-    header = {
-        "sha256": guard.engine.sha256,
-        "calibration": record.calibration.fingerprint,
-    }
+    release = load_release()
+    record = release.record
+    header = {"sha256": release.sha256, "calibration": record.calibration.fingerprint}
     path = options.out / JOURNAL.replace("content", options.name)
-    rows = rows_of_all(pool, path, read_journal(path, header), partial(measure, guard))
+    rows = rows_of_all(pool, path, read_journal(path, header), measure, jobs=options.jobs)
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} --out docs/scores"
         + ("" if options.name == "content" else f" --name {options.name}"),
         "imuge": __version__,
         "model": record.name,
-        "model_sha256": guard.engine.sha256,
+        "model_sha256": release.sha256,
         "calibration": record.calibration.fingerprint,
         "calibrated_on": record.calibration.pictures,
         "pictures": len(pool),

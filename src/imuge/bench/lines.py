@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
+from imuge.bench.grid.entrants import bench_key
+from imuge.bench.grid.work import Worker, start_worker
 from imuge.bench.pictures import Photograph
 from imuge.errors import ConfigError
+from imuge.guard import Guard
 
 Row = TypeVar("Row")  # a dataclass
+Measure: TypeAlias = Callable[[Guard, Photograph, Photograph, int], Iterable[Row]]
 
 
 def resumed(journal: Path, header: Mapping[str, Any], *, other: str) -> list[dict[str, Any]]:
@@ -43,7 +49,9 @@ def rows_of_all(
     pictures: Sequence[Photograph],
     journal: Path,
     done: Mapping[str, Sequence[Row]],
-    measure: Callable[[Photograph, Photograph, int], Iterable[Row]],
+    measure: Measure[Row],
+    *,
+    jobs: int,
 ) -> list[Row]:
     """Every picture's rows; what is measured now goes into the journal, with a bar for a person.
 
@@ -51,13 +59,30 @@ def rows_of_all(
         pictures: In their order; each is given the one before it, too, to paste from.
         journal: Begun by `resumed`.
         done: By SHA-256, the rows that it has.
-        measure: Of a picture, the other and its number: its rows.
+        measure: Of a guard with the bench's key, a picture, the other and its number: its rows.
+        jobs: Processes of one thread, which change no result.
     """
     rows = dict(done)
-    for number, picture in enumerate(track(pictures, "measuring", console=Console(stderr=True))):
-        if picture.sha256 not in rows:
-            rows[picture.sha256] = list(measure(picture, pictures[number - 1], number))
-            found = [asdict(row) for row in rows[picture.sha256]]  # type: ignore[call-overload]
+    with (
+        Progress(console=Console(stderr=True)) as bars,
+        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=start_worker) as pool,
+    ):
+        running = {
+            pool.submit(_measured, measure, picture, pictures[number - 1], number): picture.sha256
+            for number, picture in enumerate(pictures)
+            if picture.sha256 not in done
+        }
+        bar = bars.add_task("measuring", total=len(pictures), completed=len(done))
+        for future in as_completed(running):
+            picture, rows[picture] = running[future], future.result()
+            found = [asdict(row) for row in rows[picture]]  # type: ignore[call-overload]
             with journal.open("a") as file:
-                file.write(json.dumps({"picture": picture.sha256, "rows": found}) + "\n")
+                file.write(json.dumps({"picture": picture, "rows": found}) + "\n")
+            bars.advance(bar)
     return [row for picture in pictures for row in rows[picture.sha256]]
+
+
+def _measured(
+    measure: Measure[Row], picture: Photograph, other: Photograph, number: int
+) -> list[Row]:
+    return list(measure(Guard(bench_key(), engine=Worker.engine), picture, other, number))

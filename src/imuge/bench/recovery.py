@@ -16,7 +16,6 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,11 +27,10 @@ from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.contestants import ReleaseContestant
-from imuge.bench.grid.entrants import bench_key
 from imuge.bench.lines import resumed, rows_of_all
 from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import Mask, psnr_db
-from imuge.engine import Engine
+from imuge.engine import Engine, available_threads
 from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.protection.code import HiddenCode
@@ -42,6 +40,7 @@ from imuge.protection.recover import RECOVERY_MARGIN, SEAM, Seam, paste, render_
 from imuge.protection.tone import AS_PUBLISHED, Tone, tone_of
 from imuge.protection.verify import Evidence, examine
 from imuge.results import Pixels
+from imuge.weights import load_release
 
 Array: TypeAlias = NDArray[np.float32]
 
@@ -257,20 +256,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of training pictures")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--pictures", type=int, default=8, help="how many, evenly spread")
+    parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     pool = several(options.data, count=options.pictures)
-    guard = Guard(bench_key(), engine=Engine(threads=1))
+    release = load_release()
     path = options.out / JOURNAL
-    lines = resumed(path, {"sha256": guard.engine.sha256}, other="other weights")
+    lines = resumed(path, {"sha256": release.sha256}, other="other weights")
     done = {line["picture"]: [Row(**row) for row in line["rows"]] for line in lines}
-    rows = rows_of_all(pool, path, done, partial(measure, guard))
+    rows = rows_of_all(pool, path, done, measure, jobs=options.jobs)
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} "
         f"--pictures {len(pool)} --out docs/scores",
         "imuge": __version__,
-        "model": guard.engine.record.name,
-        "model_sha256": guard.engine.sha256,
+        "model": release.record.name,
+        "model_sha256": release.sha256,
         "pictures": len(pool),
         "rows": averages(rows),
     }
