@@ -10,7 +10,7 @@ maps know no key; they are made once for a copy.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ FEWEST_WAVES = 24  # as if at least so many had been seen, where a scale takes m
 PLAUSIBLE = 5.0  # standard deviations from which a scale is worth a look
 LOWEST = 0.004  # cycles a frame pixel along an axis; what is less counts as so much
 MOST = 2  # hits of a key and a copy
+MOST_UPRIGHT = 2  # more of them, that are not turned
+UPRIGHT_PLAUSIBLE = 3.5  # standard deviations; of upright scales there are fewer, so chance is less
+UPRIGHT_STEPS = 1  # of a turn to each side that still count as none
 NEAR = 9  # steps within which only the best counts
 MIRRORS = (np.eye(2), np.diag([-1.0, 1.0]))
 QUARTERS = (np.eye(2), np.array([[0.0, -1.0], [1.0, 0.0]]))
@@ -52,6 +55,11 @@ class Hit:
 
     score: float  # standard deviations
     matrix: Numbers  # (2, 2), frame pixels for each searched one; or its opposite
+
+    def is_near(self, other: Self) -> bool:
+        """Whether polishing would bring both to the same place."""
+        apart = np.abs(self.matrix - other.matrix).max()
+        return bool(apart < SCALE_STEP * NEAR * np.abs(self.matrix).max())
 
 
 class Maps:
@@ -74,20 +82,24 @@ class Maps:
 def hits(maps: Maps, keyed: Waves, *, stretches: bool = False, most: int = MOST) -> list[Hit]:
     """Scales and turns at which a key's waves stand out, with and without mirroring, best first.
 
+    Most parts are cut and not turned, and in a small one a turn by chance stands out as far as the
+    truth: so the best upright scales come after them.
+
     Args:
         maps: Of the copy.
         keyed: The key's waves.
         stretches: Whether to look for unlike scales of both axes, too, which are upright.
-        most: How many at the most; none below `PLAUSIBLE`.
+        most: How many at the most, besides `MOST_UPRIGHT`; none below `PLAUSIBLE`.
     """
-    found = _turned(maps, keyed, most)
+    found, upright = _turned(maps, keyed, most)
     if stretches:
         found += _stretched(maps, keyed, most)
-    return sorted(found, key=lambda hit: -hit.score)[:most]
+    best = sorted(found, key=lambda hit: -hit.score)[:most]
+    return best + [hit for hit in upright if not any(hit.is_near(other) for other in best)]
 
 
-def _turned(maps: Maps, keyed: Waves, most: int) -> list[Hit]:
-    """Every turn, one scale for both axes."""
+def _turned(maps: Maps, keyed: Waves, most: int) -> tuple[list[Hit], list[Hit]]:
+    """Every turn, one scale for both axes; and those that are upright and not mirrored."""
     seen, polar = maps.seen, maps.polar
     radius = _steps(np.hypot(keyed.u, keyed.v) / RADII[0])
     angle = np.rint(np.arctan2(keyed.v, keyed.u) / np.pi * ANGLES).astype(int)
@@ -95,7 +107,7 @@ def _turned(maps: Maps, keyed: Waves, most: int) -> list[Hit]:
     rows = np.flatnonzero(_radii() < NYQUIST)[-1]
     visible = (radius[:, None] + np.arange(count) <= rows).sum(0)
     doubled = np.concatenate([polar, polar], axis=1)
-    found = []
+    found, upright = [], []
     for mirror in MIRRORS:
         # Mirrored, a wave of angle a lies at π - a, and turns go the other way.
         sense = int(mirror[0, 0])
@@ -108,7 +120,19 @@ def _turned(maps: Maps, keyed: Waves, most: int) -> list[Hit]:
             scale = SCALES[0] * np.exp(SCALE_STEP * row)
             matrix = scale * _rotation(turn) @ mirror
             found.append(Hit(float(score[row, column]), matrix))
-    return found
+        if sense > 0:
+            upright = _upright(score)
+    return found, upright
+
+
+def _upright(score: Array) -> list[Hit]:
+    """The best scales of (scales, turns) without a turn."""
+    columns = np.arange(-UPRIGHT_STEPS, UPRIGHT_STEPS + 1)
+    best = score[:, columns].max(1)
+    highest = ndimage.maximum_filter1d(best, 2 * NEAR + 1)
+    rows = np.flatnonzero((best == highest) & (best > UPRIGHT_PLAUSIBLE))
+    rows = rows[np.argsort(-best[rows], kind="stable")][:MOST_UPRIGHT]
+    return [Hit(float(best[row]), SCALES[0] * np.exp(SCALE_STEP * row) * np.eye(2)) for row in rows]
 
 
 def _stretched(maps: Maps, keyed: Waves, most: int) -> list[Hit]:
