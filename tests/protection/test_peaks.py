@@ -12,15 +12,19 @@ BINS = 1024
 ROOT = bytes(range(32))
 
 
-def spectrum_of(matrix, keyed, *, seed=0):
-    """Exponential noise, and the waves where a copy under this map has them."""
+def spectrum_of(matrix, keyed, *, fainter=()):
+    """Exponential noise, and the waves where a copy under this map has them.
+
+    `fainter` are maps under which half of the waves are seen, too.
+    """
     shape = (BINS, BINS // 2 + 1)
-    power = np.random.default_rng(seed).exponential(1, shape).astype(np.float32)
-    u, v = (np.array([keyed.u, keyed.v]).T @ matrix).T
-    flip = np.where(u < 0, -1.0, 1.0)
-    rows = np.rint(flip * v * BINS).astype(int) % BINS
-    columns = np.rint(flip * u * BINS).astype(int)
-    power[rows, columns] = 9
+    power = np.random.default_rng(0).exponential(1, shape).astype(np.float32)
+    for one, shown in ((matrix, slice(None)), *((one, slice(0, None, 2)) for one in fainter)):
+        u, v = (np.array([keyed.u, keyed.v]).T @ one).T[:, shown]
+        flip = np.where(u < 0, -1.0, 1.0)
+        rows = np.rint(flip * v * BINS).astype(int) % BINS
+        columns = np.rint(flip * u * BINS).astype(int)
+        power[rows, columns] = 9
     excess = np.minimum(power, CAP)
     return Spectrum(
         detail=np.zeros((4, 4), np.float32),
@@ -66,6 +70,18 @@ def test_unlike_scales_are_found_only_where_they_are_asked_for(scales, degrees):
     maps = Maps(spectrum_of(matrix, keyed))
     assert off(hits(maps, keyed, stretches=True)[0].matrix, matrix) < 0.01
     assert max((hit.score for hit in hits(maps, keyed)), default=0) < 12
+
+
+def test_what_is_not_turned_is_looked_at_though_turns_stand_out_further():
+    keyed = waves(ROOT)
+    turned, faint = 0.75 * rotation(30), 0.6 * np.eye(2)
+    mirrored = 0.9 * rotation(-50) @ np.diag([-1, 1])
+    maps = Maps(spectrum_of(turned, keyed, fainter=(mirrored, faint)))
+    found = hits(maps, keyed, most=1)
+    assert off(found[0].matrix, turned) < 0.01
+    assert [off(hit.matrix, faint) < 0.01 for hit in found[1:]].count(True) == 1
+    alike = Maps(spectrum_of(faint, keyed))
+    assert [off(hit.matrix, faint) < 0.01 for hit in hits(alike, keyed)].count(True) == 1
 
 
 def test_another_key_hears_nothing_of_it():
