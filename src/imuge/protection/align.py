@@ -83,13 +83,15 @@ def candidates(
         matrix = polished(seen, keyed, hit) * seen.ratio
         middle, reach = matrix @ size / 2, np.abs(matrix) @ size / 2
         amplitude = amplitudes(seen, keyed, matrix, np.zeros(2))
-        # A turn by 180° has the same spectrum, and the opposite phases.
-        opposite = np.conj(amplitude * np.exp(1j * keyed.phase)) * np.exp(-1j * keyed.phase)
-        both = ((1.0, amplitude), (-1.0, opposite))
-        places = _places(both, keyed, middle, [_span(one) for one in reach])
+        senses = [(1.0, amplitude)]
+        if not hit.upright:
+            # A turn by 180° has the same spectrum, and the opposite phases.
+            opposite = np.conj(amplitude * np.exp(1j * keyed.phase)) * np.exp(-1j * keyed.phase)
+            senses.append((-1.0, opposite))
+        places = _places(senses, keyed, middle, [_span(one) for one in reach])
         if hit.score > SURE and max(places)[0] < FOUND:
             # The waves are there, and the copy is no part of a frame: a frame is part of the copy.
-            places += _places(both, keyed, middle, [_wide_span(one) for one in reach])
+            places += _places(senses, keyed, middle, [_wide_span(one) for one in reach])
         found += [
             Candidate(
                 score=score,
@@ -104,15 +106,15 @@ def candidates(
 
 
 def _places(
-    both: Sequence[tuple[float, Waveform]],
+    senses: Sequence[tuple[float, Waveform]],
     keyed: Waves,
     middle: Numbers,
     spans: Sequence[Numbers],
 ) -> list[tuple[float, float, float, float]]:
-    """Standard deviations, sense and offset of the likeliest places, for either sense."""
+    """Standard deviations, sense and offset of the likeliest places, for every sense."""
     return [
         (score, sense, x, y)
-        for sense, amplitude in both
+        for sense, amplitude in senses
         for score, x, y in shifts(
             amplitude, keyed, *(span - sense * at for span, at in zip(spans, middle, strict=True))
         )

@@ -55,6 +55,7 @@ class Hit:
 
     score: float  # standard deviations
     matrix: Numbers  # (2, 2), frame pixels for each searched one; or its opposite
+    upright: bool = False  # looked for as it is; its opposite is upside down
 
     def is_near(self, other: Self) -> bool:
         """Whether polishing would bring both to the same place."""
