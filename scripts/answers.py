@@ -126,6 +126,17 @@ def _secrecy(secrecy: dict[str, Any]) -> str:
     )
 
 
+def _softened(content: dict[str, Any]) -> str:
+    rows = [row for row in content["rows"] if row["case"] == "blurred"]
+    counts = ", ".join(
+        f"{row['intact']} of {row['pictures']} after {PROCESSES[row['process']]}" for row in rows
+    )
+    return (
+        "Still `intact`, with a place of 5 % softened and the copy saved again, by a full key: "
+        f"{counts}.\n"
+    )
+
+
 def _takes(commands: dict[str, Any]) -> str:
     lines = [
         "Processor time of whole commands, all threads together, and peak memory:",
@@ -148,5 +159,6 @@ ANSWERS = {
     "strangers": Answer("presence", _strangers),
     "secrecy": Answer("secrecy", _secrecy),
     "accuses": Answer("copies", _accuses),
+    "softened": Answer("content", _softened),
     "takes": Answer("commands", _takes),
 }
