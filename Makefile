@@ -67,7 +67,7 @@ postgres: ## Debian's PostgreSQL for the tests of the registry, installed where 
 	else echo 'No PostgreSQL: the tests of the registry on a server are skipped.'; fi
 
 test: $(DEV) browser postgres ## The tests that take minutes
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-all: $(DEV) browser postgres ## All tests, the slow ones too
 	$(BIN)/pytest -m ""
