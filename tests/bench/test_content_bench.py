@@ -1,7 +1,7 @@
 """The content study scores in the published picture's pixels, and says what is missed."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_framing_leaves_the_rest_of_the_picture_and_most_of_what_the_place_shows
 def test_the_journal_goes_on_with_whole_lines_of_the_same_thresholds(tmp_path):
     path = tmp_path / "journal.jsonl"
     assert read_journal(path, {"sha256": "a"}) == {}
-    line = json.dumps({"picture": "p", "rows": [content.asdict(ROW)]})
+    line = json.dumps({"picture": "p", "rows": [asdict(ROW)]})
     path.write_text(path.read_text() + line + "\n" + line[:20])
     assert read_journal(path, {"sha256": "a"}) == {"p": [ROW]}
     assert path.read_text().endswith(line + "\n")

@@ -44,6 +44,10 @@ from imuge.weights import Calibration
 
 NEAR = 3  # blocks around what the localizer found, in which the content's outline is only coarser
 CLEAREST = 0.75  # quantile of a piece's evidence that stands for what changed wholly
+# Blocks from where evidence is half way up to the outline. A block of which little changed says as
+# much as one that changed all over, which would make it half a block; on training pictures, where
+# what changed is not equally clear all over, less is best.
+INSIDE = 0.3
 MOSTLY = 0.5  # share of a region, beyond which it is what the localizer did not find
 COVERED = 0.25  # share of a piece that differs, beyond which it is what the localizer found
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
@@ -214,9 +218,8 @@ def differing_pieces(
     for number in np.unique(labels[speaks]):
         piece = labels == number
         rise = float(np.quantile(fine[piece], CLEAREST)) - usual
-        # A block of which little changed says as much as one that changed all over, so half way up
-        # lies half a block outside of what changed; over windows evidence rises linearly.
-        level = max(usual + (0.5 + 0.5 / side) * rise, 0.0)
+        # Over windows evidence rises linearly, from the first block that changed at all.
+        level = max(usual + (0.5 + INSIDE / side) * rise, 0.0)
         score[piece] = special.expit((fine[piece] - level) / (max(rise, 1.0) / 8))
     labels, _ = ndimage.label(score > REGION_PROBABILITY, np.ones((3, 3)))
     kept = np.unique(labels[speaks & (labels > 0)])
