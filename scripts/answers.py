@@ -6,6 +6,7 @@ from typing import Any
 
 from imuge.attacks.resave import PLATFORMS, parse_chain
 from imuge.bench.copies import WANTED, row_of
+from imuge.bench.framing import FRAMED_AREA
 from imuge.bench.grid.cases import UNTOUCHED
 from imuge.bench.grid.summary import chosen
 from imuge.bench.speed.commands import VERBS
@@ -132,8 +133,8 @@ def _softened(content: dict[str, Any]) -> str:
         f"{row['intact']} of {row['pictures']} after {PROCESSES[row['process']]}" for row in rows
     )
     return (
-        "Still `intact`, with a place of 5 % softened and the copy saved again, by a full key: "
-        f"{counts}.\n"
+        f"Still `intact`, with a place of {100 * FRAMED_AREA:g} % softened and the copy saved "
+        f"again, by a full key: {counts}.\n"
     )
 
 

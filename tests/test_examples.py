@@ -2,7 +2,6 @@
 
 import importlib.util
 import mailbox
-import re
 import runpy
 import sys
 from email.message import EmailMessage
@@ -114,10 +113,11 @@ def test_the_routes_answer(small, tampered):
 def test_the_walk_ends_well(small, monkeypatch, capsys):
     small.resize((320, 427)).save("photo.jpg", quality=95)
     monkeypatch.setattr(sys, "argv", ["walk.py", "photo.jpg"])
+    # Under some image ids so small a picture shows a second region.
+    monkeypatch.setattr("imuge.guard.new_image_id", lambda: 1)
     runpy.run_path(str(FOLDER / "walk.py"))
     said = capsys.readouterr().out.splitlines()
     assert said[1].startswith("No change was found")
-    # Under some image ids so small a picture shows a second one.
-    assert re.match(r"[12] regions? \(", said[2])
+    assert said[2].startswith("1 region")
     for name in ("published.png", "copy.jpg", "forged.jpg", "changed.png", "before.png"):
         assert Path(name).exists(), name

@@ -152,7 +152,7 @@ if __name__ == "__main__":
 
     def report(found):
         seconds = time.monotonic() - began
-        print(f"{seconds:.0f} s: {len(found.seconds)} answers", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"{seconds:.0f} s: {len(found.seconds)} answers\n")
 
     with tempfile.TemporaryDirectory() as folder:
         quiet, loud, log = soak(int(sys.argv[1]), Path(folder) / "tokens.json", report)

@@ -27,7 +27,7 @@ from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.contestants import ReleaseContestant
-from imuge.bench.framing import framed
+from imuge.bench.framing import FRAMED_AREA, framed
 from imuge.bench.lines import resumed, rows_of_all
 from imuge.bench.pictures import Photograph, covering, mask_at, several
 from imuge.bench.scores import Mask, f1
@@ -88,7 +88,7 @@ def measure(guard: Guard, picture: Photograph, donor: Photograph, number: int) -
         rng = np.random.default_rng([number, 10])
         yield _row(guard, "new colours", process, tamper(published, "colour", area=0.05, rng=rng))
         rng = np.random.default_rng([number, 11])
-        place = tamper(published, "blur", area=0.05, rng=rng).mask
+        place = tamper(published, "blur", area=FRAMED_AREA, rng=rng).mask
         yield _row(guard, "blurred", process, Tampered(framed(published, place, "blur"), place))
 
 

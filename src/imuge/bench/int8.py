@@ -18,7 +18,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,7 +31,7 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
-from imuge.attacks.retouch import tamper
+from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.pictures import Photograph, covering, several
@@ -87,18 +89,17 @@ def inputs(release: Release, pictures: Sequence[Photograph]) -> dict[str, list[F
     contestant = ReleaseContestant(engine, bench_key(), shipped=False)
     for number, picture in enumerate(pictures):
         published = contestant.immunize(picture.pixels, seed=number)
-        forged, _ = _forged(published.pixels, pictures[number - 1].pixels, number)
+        forged = _forged(published.pixels, pictures[number - 1].pixels, number)
         for process in PROCESSES:
-            finding = contestant.examine(_saved(forged, process), published.secret)
+            finding = contestant.examine(_saved(forged.picture, process), published.secret)
             contestant.restore(finding, finding.mask)
     return engine.given
 
 
-def _forged(published: Pixels, donor: Pixels, number: int) -> tuple[Pixels, NDArray[np.bool_]]:
+def _forged(published: Pixels, donor: Pixels, number: int) -> Tampered:
     other = covering(donor, published.shape[:2])
     rng = np.random.default_rng(number)
-    made = tamper(published, "splice", area=AREA, rng=rng, other=other)
-    return made.picture, made.mask
+    return tamper(published, "splice", area=AREA, rng=rng, other=other)
 
 
 def _saved(picture: Pixels, process: str) -> Pixels:
@@ -110,13 +111,6 @@ def quantized(graph: bytes, given: Sequence[Feeds]) -> bytes:
     # Imported here: it needs `onnx`, which only training and this do.
     from onnxruntime import quantization
 
-    class Given(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._rest: Iterator[Feeds] = iter(given)
-
-        def get_next(self) -> Feeds | None:
-            return next(self._rest, None)
-
     with tempfile.TemporaryDirectory() as folder:
         plain, made = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         # Weights are stored in 16 bits and cast; a session folds that away.
@@ -127,7 +121,7 @@ def quantized(graph: bytes, given: Sequence[Feeds]) -> bytes:
         quantization.quantize_static(
             plain,
             made,
-            Given(),
+            SimpleNamespace(get_next=partial(next, iter(given), None)),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
@@ -172,10 +166,10 @@ def measure(
 ) -> Iterator[Row]:
     """Every process and variant of one picture, which the first of them publishes."""
     published = next(iter(readers.values())).immunize(picture.pixels, seed=number)
-    forged, mask = _forged(published.pixels, donor.pixels, number)
+    forged = _forged(published.pixels, donor.pixels, number)
     for process in PROCESSES:
-        copy, clean = _saved(forged, process), _saved(published.pixels, process)
-        true = carried(mask, parse_chain(process))
+        copy, clean = _saved(forged.picture, process), _saved(published.pixels, process)
+        true = carried(forged.mask, parse_chain(process))
         for variant, reader in readers.items():
             finding = reader.examine(copy, published.secret)
             restored = reader.restore(finding, finding.mask)

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress
@@ -17,7 +17,10 @@ from imuge.bench.pictures import Photograph
 from imuge.errors import ConfigError
 from imuge.guard import Guard
 
-Row = TypeVar("Row")  # a dataclass
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 Measure: TypeAlias = Callable[[Guard, Photograph, Photograph, int], Iterable[Row]]
 
 
@@ -75,7 +78,7 @@ def rows_of_all(
         bar = bars.add_task("measuring", total=len(pictures), completed=len(done))
         for future in as_completed(running):
             picture, rows[picture] = running[future], future.result()
-            found = [asdict(row) for row in rows[picture]]  # type: ignore[call-overload]
+            found = [asdict(row) for row in rows[picture]]
             with journal.open("a") as file:
                 file.write(json.dumps({"picture": picture, "rows": found}) + "\n")
             bars.advance(bar)
