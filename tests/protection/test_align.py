@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imuge.protection.align import candidates, refined, straightened
+from imuge.protection.align import FOUND, candidates, refined, straightened
 from imuge.protection.frame import published_frame, to_frame
 from imuge.protection.peaks import Maps, hits
 from imuge.protection.pilot import ORIENTATIONS, spectrum, waves
@@ -114,6 +114,18 @@ def test_a_part_that_was_only_cut_is_taken_to_be_upright(piloted, keyed, cut):
     assert plain.turn == 0
     assert error(plain, true) < 0.5
     assert error(plain, true) <= error(fine, true) + 0.1
+
+
+@pytest.mark.parametrize(("cut", "quality"), [((200, 200, 240, 200), 50), ((60, 40, 260, 220), 40)])
+def test_a_small_part_that_was_only_cut_is_found_where_few_waves_stand_out(
+    piloted, keyed, cut, quality
+):
+    copy, true = part(piloted, *cut)
+    seen = spectrum(saved(copy, quality))
+    best = candidates(Maps(seen), keyed, *cut[2:])[0]
+    assert best.upright
+    assert best.score < FOUND
+    assert error(straightened(seen, keyed, best.placement), true) < 0.5
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """How far is looked for a copy, what is counted, and that only the beacon decides."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,13 +10,13 @@ from imuge.errors import ProtectionError
 from imuge.guard import Guard
 from imuge.image import from_array
 from imuge.keys import PRESENCE_THRESHOLD, new_key, verify_only
-from imuge.keys.reading import TAG_FALSE_ACCEPTANCE
 from imuge.protection import places
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import add_to_picture, published_frame
 from imuge.protection.peaks import Maps, hits
 from imuge.protection.pilot import pattern, spectrum
-from imuge.protection.places import MOST_PLACES
+from imuge.protection.placement import Placement, apart, window_shown
+from imuge.protection.places import MOST_PLACES, Place
 from imuge.protection.receive import receive
 
 
@@ -91,10 +93,43 @@ def test_p_values_are_corrected_for_keys_and_alignments(guard, key, copy):
     among = receive(guard.engine, copy, [new_key("first"), key])
     assert alone.reading.presence_p < PRESENCE_THRESHOLD
     assert among.reading.presence_p == pytest.approx(2 * alone.reading.presence_p)
-    assert alone.reading.tag_p == pytest.approx(TAG_FALSE_ACCEPTANCE * alone.alignments)
+    assert alone.reading.tag_p == pytest.approx(alone.alignments / 2**32)
     verdict = guard.verify(copy)
     assert verdict.corrected_for == {"keys": 1, "alignments": alone.alignments}
     assert verdict.presence_p == alone.reading.presence_p
+
+
+def test_a_part_half_a_pixel_off_is_read_by_the_bits_that_are_likeliest(
+    guard, key, published, monkeypatch
+):
+    left, top, width, height = 60, 40, 260, 220
+    buffer = io.BytesIO()
+    part = Image.fromarray(published[top : top + height, left : left + width])
+    part.save(buffer, "JPEG", quality=75)
+    share = 384 / 512
+    true = Placement(
+        matrix=share * np.eye(2),
+        offset=share * np.array([left, top]),
+        width=width,
+        height=height,
+    )
+    near = true.moved(0.5, -0.3)
+    start, size = window_shown(near)
+    place = Place(keys=[key], placement=near, start=start, size=size, piloted=True)
+    found = read_at(guard, place, np.asarray(Image.open(buffer)), monkeypatch)
+    assert found.reading.image_id == 2
+    assert apart(found.placement, true) < 0.45 < apart(near, true)
+    # As evidence of a beacon only the first place counts, for it was not looked for with its help.
+    monkeypatch.setattr("imuge.protection.receive._closer", lambda *given: given[-1])
+    first = read_at(guard, place, np.asarray(Image.open(buffer)), monkeypatch)
+    assert first.reading.image_id is None
+    assert first.reading.presence_p == found.reading.presence_p < PRESENCE_THRESHOLD
+
+
+def read_at(guard, place, pixels, monkeypatch):
+    monkeypatch.setattr("imuge.protection.receive.places_by_waves", lambda *_: iter([place]))
+    monkeypatch.setattr("imuge.protection.receive.places_edge_to_edge", lambda *_: iter([]))
+    return receive(guard.engine, pixels, place.keys)
 
 
 def test_only_the_beacon_decides(guard, small, keyed):

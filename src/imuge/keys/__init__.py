@@ -12,9 +12,16 @@ from imuge.keys.folder import (
 )
 from imuge.keys.key import Key, new_key, verify_only
 from imuge.keys.message import Geometry, Message, message_bits, new_image_id
-from imuge.keys.reading import PRESENCE_THRESHOLD, Reading, layout_agreement, read
+from imuge.keys.reading import (
+    PRESENCE_THRESHOLD,
+    Reading,
+    guessed_beacon,
+    layout_agreement,
+    read,
+)
 from imuge.keys.streams import permutation, signs, tile_permutations
 from imuge.keys.template import (
+    BEACON_CHANNELS,
     DESCRIPTIONS,
     TEMPLATE_CHANNELS,
     beacon,
@@ -24,6 +31,7 @@ from imuge.keys.template import (
 )
 
 __all__ = [
+    "BEACON_CHANNELS",
     "DESCRIPTIONS",
     "PRESENCE_THRESHOLD",
     "TEMPLATE_CHANNELS",
@@ -36,6 +44,7 @@ __all__ = [
     "code_signs",
     "create_default",
     "find_key",
+    "guessed_beacon",
     "key_folder",
     "key_path",
     "layout_agreement",

@@ -1,7 +1,7 @@
 """What revealed template channels say about a key: presence, message and layout.
 
     revealed (6) ─┬─ 0-1 × signs ── S_b, V_b ─┬─ T = Σ S_b²/V_b ── presence p
-                  │                           └─ hard bits, flips ── message with a valid tag
+                  │                           └─ trust ── bits, flips ── message with a valid tag
                   └─ 2-5 = signs? ── fair-coin test ── layout p
 
 Without protection the keyed signs are fair and independent of the picture, so T is close to
@@ -9,21 +9,23 @@ chi-squared with one degree of freedom a bit, whatever the values (correlated, h
 Few observations a bit make T lighter-tailed than that, which errs on the safe side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from heapq import heappop, heappush
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import ndimage, special
 
 from imuge.keys.key import Key
-from imuge.keys.message import CONTENT_BYTES, MESSAGE_BITS, Message, tag
+from imuge.keys.message import CONTENT_BYTES, MESSAGE_BITS, TAG_BITS, Message, tag
 from imuge.keys.template import (
     BEACON_CHANNELS,
     LAYOUT_CHANNELS,
     PLAIN_SCALES,
     TEMPLATE_CHANNELS,
+    beacon,
     beacon_signs,
     bit_numbers,
     layout_cells,
@@ -31,10 +33,8 @@ from imuge.keys.template import (
 
 PRESENCE_THRESHOLD = 1e-6  # corrected p below which the message is looked at
 CLAMP = 2.0  # revealed values count up to this, so that no block outweighs the others
-UNCERTAIN_BITS = 16  # bits that may be flipped
-MAX_FLIPS = 3
-CANDIDATES = 697  # 1 + 16 + 120 + 560: ways to flip at most 3 of 16 bits
-TAG_FALSE_ACCEPTANCE = CANDIDATES / 2**32
+NEAR = 9  # blocks on a side of the square whose agreement tells how far to trust its middle
+CANDIDATES = 2**15  # messages whose tags are tried, likeliest first
 P_FLOOR = 1e-300  # keeps p and its products positive
 
 
@@ -45,7 +45,7 @@ class Reading:
     present: bool  # presence_p is below PRESENCE_THRESHOLD
     presence_p: float  # chance of so strong a beacon without protection, corrected
     message: Message | None  # None where none had a valid tag
-    tag_p: float | None  # chance that a tag fits by accident, corrected; None without a message
+    tag_p: float | None  # chance that a tag fits so early by accident, corrected; None without
     identity_p: float | None  # chance of both at once, corrected once; None without a message
     flips: int  # hard decisions that were reversed until the tag fitted
     agreement: float  # fraction of beacon signs as the message has them; see `read`
@@ -92,21 +92,52 @@ def read(
     sums, energies = _soft_sums(products, numbers)
     presence_p = min(1.0, _presence(sums, energies) * hypotheses)
     present = presence_p < PRESENCE_THRESHOLD
-    hard = sums < 0
-    decoded = _decode(key, sums, energies) if present else None
-    message, flipped = decoded if decoded is not None else (None, [])
-    bits = hard.copy()
-    bits[flipped] ^= True
+    decoded = None
+    if present:
+        sums = _trusted_sums(products, numbers, sums)
+        decoded = _decode(key, sums)
+    bits = sums < 0
+    if decoded is not None:
+        bits[decoded.flipped] ^= True
+    tag_p = None if decoded is None else decoded.tried / 2**TAG_BITS
     return Reading(
         present=present,
         presence_p=presence_p,
-        message=message,
-        tag_p=None if message is None else min(1.0, TAG_FALSE_ACCEPTANCE * hypotheses),
-        identity_p=None if message is None else presence_p * TAG_FALSE_ACCEPTANCE,
-        flips=len(flipped),
+        message=None if decoded is None else decoded.message,
+        tag_p=None if tag_p is None else min(1.0, tag_p * hypotheses),
+        identity_p=None if tag_p is None else presence_p * tag_p,
+        flips=0 if decoded is None else len(decoded.flipped),
         agreement=_agreement(products, np.where(bits, -1, 1)[numbers])[0],
         hypotheses=hypotheses,
     )
+
+
+def guessed_beacon(
+    key: Key,
+    revealed: NDArray[np.float32],
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    offset: tuple[int, int] = (0, 0),
+) -> NDArray[np.float32]:
+    """Give the beacon with the likeliest bits, for a picture whose message cannot be read yet.
+
+    Most are right where a beacon is present, so it tells where blocks lie; as evidence it is worth
+    nothing, since on noise it agrees with what it was made of, too.
+
+    Args:
+        key: Full or verify-only.
+        revealed: (6, rows, columns), as for `read`.
+        valid: (rows, columns); False leaves a block out. None uses all blocks.
+        offset: Row and column of the first block in the whole picture's grid, for a window.
+
+    Returns:
+        (2, rows, columns) of +1 and -1.
+    """
+    values = _observations(revealed, valid)[list(BEACON_CHANNELS)]
+    rows, columns = values.shape[1:]
+    products = values * beacon_signs(key, rows, columns, offset=offset)
+    sums, _ = _soft_sums(products, bit_numbers(key, rows, columns, offset=offset))
+    return beacon(key, (sums < 0).astype(np.int8), rows, columns, offset=offset)
 
 
 def layout_agreement(
@@ -184,6 +215,24 @@ def _soft_sums(
     return sums.astype(np.float64), energies.astype(np.float64)
 
 
+def _trusted_sums(
+    products: NDArray[np.float64], numbers: NDArray[np.int64], sums: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Add up again, where the neighbours of a block say what their bits say: not in an edit.
+
+    The sums are no evidence of presence any more, since the bits were chosen to agree.
+    """
+    clamped = products.clip(-CLAMP, CLAMP)
+    agreeing = (clamped * np.where(sums < 0, -1.0, 1.0)[numbers]).sum(0)
+    observed = (products != 0).sum(0).astype(np.float64)
+    around, counted = (
+        ndimage.uniform_filter(one, NEAR, mode="constant") * NEAR**2 - one
+        for one in (agreeing, observed)
+    )
+    trust = (around / np.maximum(counted, 1)).clip(0, 1)
+    return _soft_sums(clamped * trust, numbers)[0]
+
+
 def _certainties(sums: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
     """|S_b|/sqrt(V_b) of each bit; 0 for a bit without observations."""
     observed = energies > 0
@@ -199,27 +248,43 @@ def _presence(sums: NDArray[np.float64], energies: NDArray[np.float64]) -> float
     return max(P_FLOOR, float(special.gammaincc(freedom / 2, statistic / 2)))
 
 
-def _decode(
-    key: Key, sums: NDArray[np.float64], energies: NDArray[np.float64]
-) -> tuple[Message, list[int]] | None:
-    """Find the first message with a valid tag, flipping few and uncertain bits first.
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A message whose tag is valid."""
 
-    Returns:
-        The message and the numbers of the bits that were flipped, or None.
-    """
-    certainties = _certainties(sums, energies)
+    message: Message
+    flipped: list[int]  # numbers of the bits that were reversed
+    tried: int  # messages, this one included
+
+
+def _decode(key: Key, sums: NDArray[np.float64]) -> _Decoded | None:
+    """Find the likeliest message with a valid tag: that which gives up least of the sums."""
+    order = np.abs(sums).argsort(kind="stable")
     hard = int.from_bytes(np.packbits(sums < 0).tobytes(), "big")
-    uncertain = [int(bit) for bit in certainties.argsort(kind="stable")[:UNCERTAIN_BITS]]
     root_auth = key.root("auth")
-    for count in range(MAX_FLIPS + 1):
-        flips = combinations(uncertain, count)
-        for flipped in sorted(flips, key=lambda bits: float(certainties[list(bits)].sum())):
-            bits = hard ^ sum(1 << (MESSAGE_BITS - 1 - bit) for bit in flipped)
-            spelled = bits.to_bytes(MESSAGE_BITS // 8, "big")
-            content = spelled[:CONTENT_BYTES]
-            if tag(root_auth, content) == spelled[CONTENT_BYTES:]:
-                return Message.unpack(content), list(flipped)
+    masks = [1 << (MESSAGE_BITS - 1 - int(bit)) for bit in order]
+    reversals = islice(_cheapest(np.abs(sums)[order].tolist(), masks), CANDIDATES)
+    for tried, reversal in enumerate(reversals, start=1):
+        spelled = (hard ^ reversal).to_bytes(MESSAGE_BITS // 8, "big")
+        content = spelled[:CONTENT_BYTES]
+        if tag(root_auth, content) == spelled[CONTENT_BYTES:]:
+            flipped = [int(bit) for bit, mask in zip(order, masks, strict=True) if reversal & mask]
+            return _Decoded(Message.unpack(content), flipped, tried)
     return None
+
+
+def _cheapest(costs: Sequence[float], masks: Sequence[int]) -> Iterator[int]:
+    """Every choice of masks, as their sum, whose costs rise: the cheapest choice first."""
+    yield 0
+    waiting = [(costs[0], 0, masks[0])]
+    while waiting:
+        cost, last, chosen = heappop(waiting)
+        yield chosen
+        following = last + 1
+        if following < len(costs):
+            more, added = cost + costs[following], chosen | masks[following]
+            heappush(waiting, (more, following, added))
+            heappush(waiting, (more - costs[last], following, added ^ masks[last]))
 
 
 def _agreement(

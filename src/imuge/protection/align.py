@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from imuge.protection.peaks import Maps, hits, polished
+from imuge.protection.peaks import Hit, Maps, hits, polished
 from imuge.protection.pilot import (
     Spectrum,
     Waveform,
@@ -34,6 +34,9 @@ Numbers: TypeAlias = NDArray[np.float64]
 SURE = 9.0  # standard deviations of a hit that chance hardly makes
 FOUND = 7.0  # standard deviations of a place, likewise
 PLACED = 5.6  # standard deviations of a place from which it is read: one by chance has up to 5.4
+SMALL = 384.0  # frame pixels along an axis up to which a part is a small one
+SMALL_SHARE = 0.4  # of its frame's longer side that a small upright part shows at least
+SMALL_PLACED = 4.6  # standard deviations of its place: such frames have fewer, so chance has less
 LEAST_SHOWN = 96.0  # frame pixels along an axis that a copy must show
 OVERLAP = 20.0  # frame pixels that a copy may seem to reach beyond its frame
 # Refining
@@ -55,6 +58,7 @@ class Candidate:
 
     score: float  # standard deviations, `coherence`
     placement: Placement
+    upright: bool = False  # a small part that was cut and not turned
 
 
 def candidates(
@@ -76,33 +80,69 @@ def candidates(
         stretches: Whether its axes may have unlike scales.
         most: How many to give at the most; none where no waves stand out.
     """
-    seen = maps.seen
-    size = np.array([width, height], float)
-    found = []
-    for hit in hits(maps, keyed, stretches=stretches):
-        matrix = polished(seen, keyed, hit) * seen.ratio
-        middle, reach = matrix @ size / 2, np.abs(matrix) @ size / 2
-        amplitude = amplitudes(seen, keyed, matrix, np.zeros(2))
-        senses = [(1.0, amplitude)]
-        if not hit.upright:
-            # A turn by 180° has the same spectrum, and the opposite phases.
-            opposite = np.conj(amplitude * np.exp(1j * keyed.phase)) * np.exp(-1j * keyed.phase)
-            senses.append((-1.0, opposite))
-        places = _places(senses, keyed, middle, [_span(one) for one in reach])
-        if hit.score > SURE and max(places)[0] < FOUND:
-            # The waves are there, and the copy is no part of a frame: a frame is part of the copy.
-            places += _places(senses, keyed, middle, [_wide_span(one) for one in reach])
-        found += [
-            Candidate(
-                score=score,
-                placement=Placement(
-                    matrix=sense * matrix, offset=np.array([x, y]), width=width, height=height
-                ),
-            )
-            for score, sense, x, y in places
-        ]
-    likely = [candidate for candidate in found if candidate.score > PLACED]
-    return sorted(likely, key=lambda candidate: -candidate.score)[:most]
+    size = (width, height)
+    stood_out = hits(maps, keyed, stretches=stretches)
+    found = [
+        candidate
+        for hit in stood_out
+        if not hit.upright
+        for candidate in _parts(maps.seen, keyed, hit, size)
+    ]
+    if max((candidate.score for candidate in found), default=0) < FOUND:
+        for hit in stood_out:
+            found += _small_parts(maps.seen, keyed, hit, size) if hit.upright else []
+    return sorted(found, key=lambda candidate: -candidate.score)[:most]
+
+
+def _parts(seen: Spectrum, keyed: Waves, hit: Hit, size: tuple[int, int]) -> list[Candidate]:
+    """Where a copy may lie in any frame, as it is and upside down, or a frame in it."""
+    matrix = polished(seen, keyed, hit) * seen.ratio
+    middle, reach = matrix @ size / 2, np.abs(matrix) @ size / 2
+    amplitude = amplitudes(seen, keyed, matrix, np.zeros(2))
+    # A turn by 180° has the same spectrum, and the opposite phases.
+    opposite = np.conj(amplitude * np.exp(1j * keyed.phase)) * np.exp(-1j * keyed.phase)
+    senses = [(1.0, amplitude), (-1.0, opposite)]
+    places = _places(senses, keyed, middle, [_span(one, LONGEST) for one in reach])
+    if hit.score > SURE and max(places)[0] < FOUND:
+        # The waves are there, and the copy is no part of a frame: a frame is part of the copy.
+        places += _places(senses, keyed, middle, [_wide_span(one) for one in reach])
+    return _likely(places, matrix, size, PLACED)
+
+
+def _small_parts(seen: Spectrum, keyed: Waves, hit: Hit, size: tuple[int, int]) -> list[Candidate]:
+    """The same of a small part that was cut and not turned, in frames of which it shows much."""
+    matrix = polished(seen, keyed, hit) * seen.ratio
+    middle = matrix @ size / 2
+    longest = 2 * float(middle.max())
+    if longest > SMALL:
+        return []
+    senses = [(1.0, amplitudes(seen, keyed, matrix, np.zeros(2)))]
+    spans = [_span(reach, longest / SMALL_SHARE) for reach in middle]
+    places = _places(senses, keyed, middle, spans)
+    return _likely(places, matrix, size, SMALL_PLACED, upright=True)
+
+
+def _likely(
+    places: list[tuple[float, float, float, float]],
+    matrix: Numbers,
+    size: tuple[int, int],
+    least: float,
+    *,
+    upright: bool = False,
+) -> list[Candidate]:
+    """Those above so many standard deviations."""
+    width, height = size
+    return [
+        Candidate(
+            score=score,
+            placement=Placement(
+                matrix=sense * matrix, offset=np.array([x, y]), width=width, height=height
+            ),
+            upright=upright,
+        )
+        for score, sense, x, y in places
+        if score > least
+    ]
 
 
 def _places(
@@ -121,9 +161,9 @@ def _places(
     ]
 
 
-def _span(reach: float) -> Numbers:
-    """Where along one axis the middle of a copy may lie that is within the largest frame."""
-    return np.arange(reach - OVERLAP, max(LONGEST - reach, reach) + OVERLAP)
+def _span(reach: float, longest: float) -> Numbers:
+    """Where along one axis the middle of a copy may lie that is within frames of up to a side."""
+    return np.arange(reach - OVERLAP, max(longest - reach, reach) + OVERLAP)
 
 
 def _wide_span(reach: float) -> Numbers:

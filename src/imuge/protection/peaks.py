@@ -10,7 +10,7 @@ maps know no key; they are made once for a copy.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,6 @@ class Hit:
     matrix: Numbers  # (2, 2), frame pixels for each searched one; or its opposite
     upright: bool = False  # looked for as it is; its opposite is upside down
 
-    def is_near(self, other: Self) -> bool:
-        """Whether polishing would bring both to the same place."""
-        apart = np.abs(self.matrix - other.matrix).max()
-        return bool(apart < SCALE_STEP * NEAR * np.abs(self.matrix).max())
-
 
 class Maps:
     """The two maps of a copy's spectrum, each made when it is first asked for."""
@@ -84,7 +79,7 @@ def hits(maps: Maps, keyed: Waves, *, stretches: bool = False, most: int = MOST)
     """Scales and turns at which a key's waves stand out, with and without mirroring, best first.
 
     Most parts are cut and not turned, and in a small one a turn by chance stands out as far as the
-    truth: so the best upright scales come after them.
+    truth: so the best upright scales come after them, once more where they are among them.
 
     Args:
         maps: Of the copy.
@@ -96,7 +91,7 @@ def hits(maps: Maps, keyed: Waves, *, stretches: bool = False, most: int = MOST)
     if stretches:
         found += _stretched(maps, keyed, most)
     best = sorted(found, key=lambda hit: -hit.score)[:most]
-    return best + [hit for hit in upright if not any(hit.is_near(other) for other in best)]
+    return best + upright
 
 
 def _turned(maps: Maps, keyed: Waves, most: int) -> tuple[list[Hit], list[Hit]]:
@@ -133,7 +128,11 @@ def _upright(score: Array) -> list[Hit]:
     highest = ndimage.maximum_filter1d(best, 2 * NEAR + 1)
     rows = np.flatnonzero((best == highest) & (best > UPRIGHT_PLAUSIBLE))
     rows = rows[np.argsort(-best[rows], kind="stable")][:MOST_UPRIGHT]
-    return [Hit(float(best[row]), SCALES[0] * np.exp(SCALE_STEP * row) * np.eye(2)) for row in rows]
+    scales = SCALES[0] * np.exp(SCALE_STEP * rows)
+    return [
+        Hit(float(score), scale * np.eye(2), upright=True)
+        for score, scale in zip(best[rows], scales, strict=True)
+    ]
 
 
 def _stretched(maps: Maps, keyed: Waves, most: int) -> list[Hit]:
@@ -180,7 +179,11 @@ def _oblong(seen: Spectrum) -> Array:
 
 
 def polished(seen: Spectrum, keyed: Waves, hit: Hit) -> Numbers:
-    """The map near a hit under which the waves are strongest, on the spectrum between its bins."""
+    """The map near a hit under which the waves are strongest, on the spectrum between its bins.
+
+    An upright one stays upright: in a small part so few waves stand out that noise would turn and
+    stretch it.
+    """
     excess = np.minimum(seen.power / seen.noise, 3 * CAP)
 
     def strengths(matrices: Numbers) -> Array:
@@ -193,7 +196,7 @@ def polished(seen: Spectrum, keyed: Waves, hit: Hit) -> Numbers:
 
     best, best_strength = hit.matrix, strengths(hit.matrix[None])[0]
     for step in POLISH:
-        for moves in (_SCALE, _TURN), (_ACROSS, _DOWN):
+        for moves in ((_SCALE, _STILL),) if hit.upright else ((_SCALE, _TURN), (_ACROSS, _DOWN)):
             around = best + best @ (
                 step * (_GRID[:, :1, None] * moves[0] + _GRID[:, 1:, None] * moves[1])
             )
@@ -206,6 +209,7 @@ def polished(seen: Spectrum, keyed: Waves, hit: Hit) -> Numbers:
 
 _SCALE, _TURN = np.eye(2), np.array([[0.0, -1.0], [1.0, 0.0]])
 _ACROSS, _DOWN = np.diag([1.0, 0.0]), np.diag([0.0, 1.0])
+_STILL = np.zeros((2, 2))
 _STEPS = np.arange(-POLISH_STEPS, POLISH_STEPS + 1)
 _GRID = np.stack(np.meshgrid(_STEPS, _STEPS, indexing="ij"), -1).reshape(-1, 2)
 

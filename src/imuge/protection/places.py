@@ -50,7 +50,10 @@ def places_by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Ite
         found = _in_windows(pixels, keyed)
     for one in sorted(found, key=lambda found: -found.score):
         key, key_waves, seen = keys[one.number], keyed[one.number], one.seen
-        placement = straightened(seen, key_waves, refined(seen, key_waves, one.placement))
+        placement = one.placement
+        if not one.upright:  # small parts are moved by what few windows say
+            placement = refined(seen, key_waves, placement)
+        placement = straightened(seen, key_waves, placement)
         edges = None
         if one.start is None:
             edges = edges_near(placement, [(side, side) for side in SIDES])
@@ -75,6 +78,7 @@ class _Found:
     number: int  # of the key
     seen: Spectrum
     placement: Placement
+    upright: bool  # a small part that was cut and not turned
     start: tuple[int, int] | None  # the window's first row and column; None for the whole copy
 
     def in_copy(self, placement: Placement, pixels: Samples) -> Placement:
@@ -99,7 +103,14 @@ def _found(
     maps = Maps(seen)
     height, width = pixels.shape[:2]
     return [
-        _Found(score=place.score, number=number, seen=seen, placement=place.placement, start=start)
+        _Found(
+            score=place.score,
+            number=number,
+            seen=seen,
+            placement=place.placement,
+            upright=place.upright,
+            start=start,
+        )
         for number, waves_of_key in enumerate(keyed)
         for place in candidates(
             maps, waves_of_key, width, height, stretches=stretches, most=MOST_PLACES

@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
 from imuge.image.picture import Samples
-from imuge.keys import TEMPLATE_CHANNELS, Key, Reading, read, template
+from imuge.keys import (
+    BEACON_CHANNELS,
+    TEMPLATE_CHANNELS,
+    Key,
+    Reading,
+    guessed_beacon,
+    read,
+    template,
+)
 from imuge.protection.fine_align import fine_aligned
 from imuge.protection.frame import size_named
 from imuge.protection.placement import SNAP, Placement, apart, edges_near, window_shown
@@ -119,6 +127,8 @@ def receive(
             break
     if best is None:
         return None
+    if best.reading.present and best.reading.message is None:
+        best = _closer(engine, copy, best)
     received = _settled(engine, copy, best, alignments)
     return replace(received, others=_others(received, keys, alignments))
 
@@ -148,6 +158,36 @@ def _read(engine: Engine, copy: _Copy, place: Place, hypotheses: int) -> _Read:
         ),
         key=_rank,
     )
+
+
+def _closer(engine: Engine, copy: _Copy, best: _Read) -> _Read:
+    """Align by the bits that are likeliest where they do not make a message, and read again.
+
+    The presence stays as it was found before, since this one was looked for.
+    """
+    place, seen = best.place, best.reading
+    row, column = place.start
+    near = place.placement.moved(-column, -row)
+    expected = guessed_beacon(
+        best.key,
+        best.revealed[-TEMPLATE_CHANNELS:],
+        valid=best.canvas.inside,
+        offset=(row // BLOCK, column // BLOCK),
+    )
+
+    def reveal(placement: Placement) -> tuple[Canvas, Array]:
+        canvas, revealed = best.canvas, best.revealed
+        if placement is not near:
+            canvas = _canvas(engine, copy, placement, place.size)
+            revealed = engine.reveal(canvas.image)
+        return canvas, revealed[-TEMPLATE_CHANNELS:][list(BEACON_CHANNELS)]
+
+    better = fine_aligned(near, expected, reveal).moved(column, row)
+    again = replace(place, keys=[best.key], placement=better)
+    found = _read(engine, copy, again, seen.hypotheses + 1)
+    if found.reading.message is None:
+        return best
+    return replace(found, reading=replace(found.reading, presence_p=seen.presence_p))
 
 
 def _rank(found: _Read) -> tuple[bool, float, float, bool]:
