@@ -26,6 +26,7 @@ import numpy as np
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.command import as_command
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.framing import FRAMED_AREA, framed
 from imuge.bench.lines import resumed, rows_of_all
@@ -260,4 +261,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.grid.entrants import bench_key
@@ -304,4 +305,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

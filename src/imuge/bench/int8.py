@@ -32,6 +32,7 @@ from rich.progress import track
 from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.command import as_command
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.pictures import Photograph, covering, several
@@ -263,4 +264,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -26,6 +26,7 @@ from scipy import ndimage
 from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
+from imuge.bench.command import as_command
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.lines import resumed, rows_of_all
 from imuge.bench.pictures import Photograph, covering, several
@@ -282,4 +283,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.errors import ConfigError
 from imuge.files import write_atomically
 from imuge.registry import Evidence, Manifest, PublishedPicture, Registry, verify_receipt
@@ -213,4 +214,4 @@ def _right(number: int, found: list[Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -29,6 +29,7 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.command import as_command
 from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
@@ -284,4 +285,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -25,6 +25,7 @@ from rich.progress import track
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
+from imuge.bench.command import as_command
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine
 from imuge.errors import ImageError
@@ -167,4 +168,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

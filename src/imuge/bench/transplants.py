@@ -18,6 +18,7 @@ from rich.progress import track
 from scipy import ndimage
 
 from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.command import as_command
 from imuge.bench.pictures import SIDE, photographs
 from imuge.guard import Guard
 from imuge.keys import new_key
@@ -72,4 +73,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.bench.geometry.cases import FEW_KEYS, KEYS, MOVES, Move
 from imuge.bench.geometry.matches import looked_through, matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
@@ -163,4 +164,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -27,6 +27,7 @@ from rich.progress import track
 from torch import Tensor
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.bench.jpeg.gradients import NOTHING, encoded, gradients, to_batch, to_quality
 from imuge.bench.pictures import Photograph, photographs
 from imuge.results import Pixels
@@ -254,4 +255,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -22,6 +22,7 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
+from imuge.bench.command import as_command
 from imuge.bench.pictures import SIDE, photographs
 from imuge.bench.presence.uniformity import (
     BAND,
@@ -173,4 +174,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.bench.pictures import SIDE, photographs
 from imuge.bench.scores import f1
 from imuge.bench.security.cases import GROUPS, THE_KEY, Case, Gallery, Row
@@ -174,4 +175,4 @@ def _write(folder: Path, result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from imuge.bench.command import as_command
 from imuge.bench.speed.run import SIZES
 from imuge.bench.speed.whole_calls import scene
 from imuge.guard import Guard
@@ -178,4 +179,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.bench.speed.run import SIZES, processor
 from imuge.bench.speed.whole_calls import scene
 from imuge.engine import available_threads
@@ -237,4 +238,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from imuge import __version__
+from imuge.bench.command import as_command
 from imuge.bench.speed.backends import BACKENDS, missing, version
 from imuge.bench.speed.stages import STAGES, Cell, measure
 from imuge.bench.speed.table import to_markdown
@@ -256,4 +257,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

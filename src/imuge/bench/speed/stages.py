@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imuge.bench.command import as_command
 from imuge.bench.speed.backends import BACKENDS, PRODUCT, engine_of
 from imuge.bench.speed.memory import be_killed_first, forget_peak, peak_mb, resident_mb
 from imuge.demo import host_photograph
@@ -276,4 +277,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

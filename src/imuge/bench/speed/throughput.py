@@ -30,6 +30,7 @@ from imuge.batch.local import RunSettings, run_local
 from imuge.batch.progress import Meter
 from imuge.batch.summary import Summary
 from imuge.batch.tasks import BatchSpec
+from imuge.bench.command import as_command
 from imuge.bench.pictures import photographs
 from imuge.bench.speed.capacity import capacity_page, large, to_markdown
 from imuge.bench.speed.run import SIZES
@@ -214,4 +215,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
+from imuge.bench.command import as_command
 from imuge.bench.speed.memory import be_killed_first, forget_peak, peak_mb
 from imuge.demo import host_photograph
 from imuge.engine import Engine
@@ -252,4 +253,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from imuge.bench.command import as_command
 from imuge.bench.trust.calibrate import main as calibrate
 from imuge.bench.trust.reembedded import main as reembedded
 from imuge.bench.trust.stripped import main as stripped
@@ -29,4 +30,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_command(main)
