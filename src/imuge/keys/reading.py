@@ -85,10 +85,7 @@ def read(
     """
     if hypotheses < 1:
         raise ValueError(f"at least one hypothesis is tried, got {hypotheses}")
-    values = _observations(revealed, valid)[list(BEACON_CHANNELS)]
-    rows, columns = values.shape[1:]
-    products = values * beacon_signs(key, rows, columns, offset=offset)
-    numbers = bit_numbers(key, rows, columns, offset=offset)
+    products, numbers = _beacon_products(key, revealed, valid, offset)
     sums, energies = _soft_sums(products, numbers)
     presence_p = min(1.0, _presence(sums, energies) * hypotheses)
     present = presence_p < PRESENCE_THRESHOLD
@@ -133,11 +130,9 @@ def guessed_beacon(
     Returns:
         (2, rows, columns) of +1 and -1.
     """
-    values = _observations(revealed, valid)[list(BEACON_CHANNELS)]
-    rows, columns = values.shape[1:]
-    products = values * beacon_signs(key, rows, columns, offset=offset)
-    sums, _ = _soft_sums(products, bit_numbers(key, rows, columns, offset=offset))
-    return beacon(key, (sums < 0).astype(np.int8), rows, columns, offset=offset)
+    products, numbers = _beacon_products(key, revealed, valid, offset)
+    bits = _soft_sums(products, numbers)[0] < 0
+    return beacon(key, bits.astype(np.int8), *products.shape[1:], offset=offset)
 
 
 def layout_agreement(
@@ -177,6 +172,19 @@ def layout_agreement(
     # P(at least k of n) as a regularized incomplete beta function, exact far into the tail.
     p = special.betainc(agreeing, observed - agreeing + 1, 0.5) if agreeing else 1.0
     return agreement, max(P_FLOOR, float(p))
+
+
+def _beacon_products(
+    key: Key,
+    revealed: NDArray[np.float32],
+    valid: NDArray[np.bool_] | None,
+    offset: tuple[int, int],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The beacon's values times its signs, and which bit each carries, (2, rows, columns)."""
+    values = _observations(revealed, valid)[list(BEACON_CHANNELS)]
+    rows, columns = values.shape[1:]
+    numbers = bit_numbers(key, rows, columns, offset=offset)
+    return values * beacon_signs(key, rows, columns, offset=offset), numbers
 
 
 def _observations(
