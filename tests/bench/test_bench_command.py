@@ -37,7 +37,9 @@ def test_what_is_no_fault_of_the_callers_keeps_its_traceback():
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
-@pytest.mark.parametrize("study", ["copies", "int8", "recovery", "geometry.run"])
+@pytest.mark.parametrize(
+    "study", ["copies", "int8", "recovery", "geometry", "presence", "security"]
+)
 def test_every_study_is_run_so(study, monkeypatch, tmp_path):
     given = ["study", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", given)

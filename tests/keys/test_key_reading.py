@@ -141,6 +141,10 @@ def test_bits_that_an_edit_made_wrong_and_certain_are_corrected():
     assert read(KEY, revealed).image_id == IMAGE_ID
 
 
+def test_the_number_of_candidates():
+    assert CANDIDATES == 2**15
+
+
 def test_a_message_is_found_in_the_order_of_what_it_costs():
     """Reversing one bit of cost 5 comes before two of 3 and 4, and after one of 4."""
     masks = [1 << place for place in range(4)]

@@ -86,6 +86,9 @@ def test_what_is_not_turned_is_looked_at_though_turns_stand_out_further():
     fine = polished(maps.seen, keyed, upright)
     assert off(fine, faint) < 0.002
     np.testing.assert_array_equal(fine, fine[0, 0] * np.eye(2))
+    alike = Maps(spectrum_of(faint, keyed))
+    same = [hit.upright for hit in hits(alike, keyed) if off(hit.matrix, faint) < 0.01]
+    assert same == [False, True]
 
 
 def test_another_key_hears_nothing_of_it():

@@ -21,7 +21,6 @@ from imuge.keys.reading import (
 )
 from imuge.keys.streams import permutation, signs, tile_permutations
 from imuge.keys.template import (
-    BEACON_CHANNELS,
     DESCRIPTIONS,
     TEMPLATE_CHANNELS,
     beacon,
@@ -31,7 +30,6 @@ from imuge.keys.template import (
 )
 
 __all__ = [
-    "BEACON_CHANNELS",
     "DESCRIPTIONS",
     "PRESENCE_THRESHOLD",
     "TEMPLATE_CHANNELS",

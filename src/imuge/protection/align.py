@@ -89,8 +89,12 @@ def candidates(
         for candidate in _parts(maps.seen, keyed, hit, size)
     ]
     if max((candidate.score for candidate in found), default=0) < FOUND:
-        for hit in stood_out:
-            found += _small_parts(maps.seen, keyed, hit, size) if hit.upright else []
+        found += [
+            candidate
+            for hit in stood_out
+            if hit.upright
+            for candidate in _small_parts(maps.seen, keyed, hit, size)
+        ]
     return sorted(found, key=lambda candidate: -candidate.score)[:most]
 
 

@@ -48,9 +48,9 @@ def fine_aligned(
 
     Args:
         placement: Right to about half a frame pixel.
-        expected: (6, h, w) of ±1, on the frame's blocks that `reveal` shows.
+        expected: (channels, h, w) of ±1, on the frame's blocks that `reveal` shows.
         reveal: Brings the copy to those blocks under a placement: the canvas, and the revealed
-            template (6, h, w).
+            template in the same channels.
 
     Returns:
         The placement under which the template agrees best; the one given where no other is better.

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 
 from imuge.image.picture import Samples
 from imuge.keys import Key
-from imuge.protection.align import candidates, hardly_worse, refined, straightened
+from imuge.protection.align import Candidate, candidates, hardly_worse, refined, straightened
 from imuge.protection.frame import LARGEST_SIDE, SIDES, whole_frame
 from imuge.protection.peaks import Maps
 from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
@@ -48,10 +48,10 @@ def places_by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Ite
     found = _found(pixels, keyed, stretches=search == "full")
     if search == "full" and not found:
         found = _in_windows(pixels, keyed)
-    for one in sorted(found, key=lambda found: -found.score):
+    for one in sorted(found, key=lambda found: -found.candidate.score):
         key, key_waves, seen = keys[one.number], keyed[one.number], one.seen
-        placement = one.placement
-        if not one.upright:  # small parts are moved by what few windows say
+        placement = one.candidate.placement
+        if not one.candidate.upright:  # small parts are moved by what few windows say
             placement = refined(seen, key_waves, placement)
         placement = straightened(seen, key_waves, placement)
         edges = None
@@ -74,11 +74,9 @@ def places_by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Ite
 class _Found:
     """A placement that waves speak for, of a copy or of a window in it."""
 
-    score: float
+    candidate: Candidate
     number: int  # of the key
     seen: Spectrum
-    placement: Placement
-    upright: bool  # a small part that was cut and not turned
     start: tuple[int, int] | None  # the window's first row and column; None for the whole copy
 
     def in_copy(self, placement: Placement, pixels: Samples) -> Placement:
@@ -103,16 +101,9 @@ def _found(
     maps = Maps(seen)
     height, width = pixels.shape[:2]
     return [
-        _Found(
-            score=place.score,
-            number=number,
-            seen=seen,
-            placement=place.placement,
-            upright=place.upright,
-            start=start,
-        )
+        _Found(candidate=candidate, number=number, seen=seen, start=start)
         for number, waves_of_key in enumerate(keyed)
-        for place in candidates(
+        for candidate in candidates(
             maps, waves_of_key, width, height, stretches=stretches, most=MOST_PLACES
         )
     ]
@@ -126,7 +117,7 @@ def _in_windows(pixels: Samples, keyed: Sequence[Waves]) -> list[_Found]:
         for column in range(0, width - width // 2 + 1, max(1, width // 4)):
             part = pixels[row : row + height // 2, column : column + width // 2].copy()
             found += _found(part, keyed, (row, column))
-    return sorted(found, key=lambda one: -one.score)[:MOST_PLACES]
+    return sorted(found, key=lambda one: -one.candidate.score)[:MOST_PLACES]
 
 
 def places_edge_to_edge(

@@ -20,7 +20,6 @@ from imuge.engine import Engine
 from imuge.engine.canvas import BLOCK, SIDE_MULTIPLE, Canvas, to_canvas
 from imuge.image.picture import Samples
 from imuge.keys import (
-    BEACON_CHANNELS,
     TEMPLATE_CHANNELS,
     Key,
     Reading,
@@ -167,22 +166,13 @@ def _closer(engine: Engine, copy: _Copy, best: _Read) -> _Read:
     """
     place, seen = best.place, best.reading
     row, column = place.start
-    near = place.placement.moved(-column, -row)
     expected = guessed_beacon(
         best.key,
         best.revealed[-TEMPLATE_CHANNELS:],
         valid=best.canvas.inside,
         offset=(row // BLOCK, column // BLOCK),
     )
-
-    def reveal(placement: Placement) -> tuple[Canvas, Array]:
-        canvas, revealed = best.canvas, best.revealed
-        if placement is not near:
-            canvas = _canvas(engine, copy, placement, place.size)
-            revealed = engine.reveal(canvas.image)
-        return canvas, revealed[-TEMPLATE_CHANNELS:][list(BEACON_CHANNELS)]
-
-    better = fine_aligned(near, expected, reveal).moved(column, row)
+    better = _aligned(engine, copy, best, place, expected)
     again = replace(place, keys=[best.key], placement=better)
     found = _read(engine, copy, again, seen.hypotheses + 1)
     if found.reading.message is None:
@@ -248,22 +238,32 @@ def _finely(
     """Align a part by the template that its message names, on the window that it shows."""
     message = best.reading.message
     assert message is not None
-    (row, column), size = window_shown(placement, size)
-    near = placement.moved(-column, -row)
-    window = ((row, column), size)
-    as_read = placement is best.place.placement and window == (best.place.start, best.place.size)
-
-    def reveal(place: Placement) -> tuple[Canvas, Array]:
-        if place is near and as_read:
-            return best.canvas, best.revealed[-TEMPLATE_CHANNELS:]
-        canvas = _canvas(engine, copy, place, size)
-        return canvas, engine.reveal(canvas.image)[-TEMPLATE_CHANNELS:]
-
-    top, left = row // BLOCK, column // BLOCK
+    start, size = window_shown(placement, size)
+    top, left = start[0] // BLOCK, start[1] // BLOCK
     rows, columns = (-(-side // SIDE_MULTIPLE) * SIDE_MULTIPLE // BLOCK for side in size)
     scales = engine.record.options.template_scales
     expected = template(best.key, message, top + rows, left + columns, scales=scales)
-    return fine_aligned(near, expected[:, top:, left:], reveal).moved(column, row)
+    window = replace(best.place, placement=placement, start=start, size=size)
+    return _aligned(engine, copy, best, window, expected[:, top:, left:])
+
+
+def _aligned(engine: Engine, copy: _Copy, best: _Read, window: Place, expected: Array) -> Placement:
+    """Align by the first channels of the template in a window of the frame."""
+    row, column = window.start
+    near = window.placement.moved(-column, -row)
+    read_there = best.place
+    as_read = window.placement is read_there.placement and (
+        (window.start, window.size) == (read_there.start, read_there.size)
+    )
+
+    def reveal(placement: Placement) -> tuple[Canvas, Array]:
+        canvas, revealed = best.canvas, best.revealed
+        if placement is not near or not as_read:
+            canvas = _canvas(engine, copy, placement, window.size)
+            revealed = engine.reveal(canvas.image)
+        return canvas, revealed[-TEMPLATE_CHANNELS:][: len(expected)]
+
+    return fine_aligned(near, expected, reveal).moved(column, row)
 
 
 def _revealed(engine: Engine, canvas: Canvas) -> Array:

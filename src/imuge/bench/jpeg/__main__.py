@@ -1,5 +1,6 @@
 """`python -m imuge.bench.jpeg`."""
 
+from imuge.bench.command import as_command
 from imuge.bench.jpeg.run import main
 
-main()
+as_command(main)

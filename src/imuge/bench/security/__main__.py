@@ -1,5 +1,6 @@
 """`python -m imuge.bench.security`."""
 
+from imuge.bench.command import as_command
 from imuge.bench.security.run import main
 
-main()
+as_command(main)

@@ -1,5 +1,6 @@
 """`python -m imuge.bench.speed`."""
 
+from imuge.bench.command import as_command
 from imuge.bench.speed.run import main
 
-main()
+as_command(main)
