@@ -143,13 +143,14 @@ def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
     assert (region.kind, region.content) == ("changed", "not checked")
 
 
-def test_beside_a_certain_change_lower_odds_are_enough():
-    beyond = np.array([-2.5, -3.5, 3.9, -np.inf])
-    assert counted(beyond).tolist() == [False, False, True, False]
-    assert in_company(beyond).tolist() == beyond.tolist()
-    beyond[2] = 4.1
+def test_the_surer_a_change_the_lower_the_odds_that_are_enough_beside_it():
+    beyond = np.array([-2.5, -3.5, -0.1, -np.inf])
+    assert in_company(beyond).tolist() == beyond.tolist(), "none counts by itself"
+    beyond[2] = 1.0
+    assert in_company(beyond).tolist() == [-1.5, -2.5, 1.0, -np.inf]
+    beyond[2] = 9.0
+    assert in_company(beyond).tolist() == [0.5, -0.5, 9.0, -np.inf], "3 at most"
     assert counted(beyond).tolist() == [True, False, True, False]
-    assert in_company(beyond).tolist() == [0.5, -0.5, 4.1, -np.inf]
     assert counted(np.zeros(0)).tolist() == []
 
 

@@ -52,8 +52,7 @@ MOSTLY = 0.5  # share of a region, beyond which it is what the localizer did not
 COVERED = 0.25  # share of a piece that differs, beyond which it is what the localizer found
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
 DIFFERS = math.log(20)  # evidence of content from which it is said to differ
-CERTAIN = 4.0  # natural logarithm; a change beyond the least odds by this has no innocent equal
-COMPANY = 3.0  # natural logarithm, by which the odds of others in the same copy rise beside one
+COMPANY = 3.0  # natural logarithm, by which the odds of others rise beside a sure change at most
 MOST_ODDS = 20.0  # natural logarithm; neighbouring blocks do not add without end
 
 Array: TypeAlias = NDArray[np.float32]
@@ -113,13 +112,14 @@ def weighed(calibration: Calibration, pieces: Pieces) -> tuple[Floats, Mask, Mas
 def in_company(beyond: Floats) -> Floats:
     """The odds of one copy's pieces beside each other, (n,).
 
-    Who certainly changed one place of a picture may well have changed another.
+    Who changed one place of a picture may well have changed another: the surer the surest piece,
+    the more the others' odds rise. Where no piece counts by itself none does.
 
     Args:
         beyond: (n,), natural logarithms of their odds, less that of the least odds for a region.
     """
-    certain = beyond >= CERTAIN
-    return np.where(certain.any() & ~certain, beyond + COMPANY, beyond)
+    surest = beyond.max(initial=-np.inf)
+    return np.where(beyond == surest, beyond, beyond + np.clip(surest, 0, COMPANY))
 
 
 def counted(beyond: Floats) -> Mask:
