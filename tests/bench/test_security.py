@@ -1,7 +1,7 @@
 """Whole tool and contract: every attack is made, counted and held against what it should say."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -47,9 +47,7 @@ def test_a_picture_is_published_once_and_always_the_same(gallery, photograph):
 
 @pytest.mark.slow
 def test_wrong_keys_say_unprotected(guard, gallery):
-    report = security.Report(guard, gallery, ["wrong key"])
-    report.attack(0)
-    rows = report.rows()
+    rows = security.tallied(list(security.attack(guard, gallery, 0, ["wrong key"])))
     assert [row["pictures"] for row in rows] == [1, 1]
     assert all(row["verdicts"] == {"unprotected": 1} for row in rows)
     assert all(row["as_it_should"] == 1 for row in rows)
@@ -68,12 +66,11 @@ def test_shifts_are_made_by_every_number_of_pixels(gallery):
 
 def test_a_pasted_piece_of_the_same_key_is_found(gallery):
     case = next(security_cases.collage(gallery, 0))
-    tally = security.Tally(case.row)
-    tally.add(case, gallery.engine)
-    facts = tally.facts()
-    assert facts["verdicts"] == {"tampered": 1}
-    assert facts["f1"] > 0.8
-    assert facts["keys"] == {gallery.key.name: 1}
+    outcome = security.judged(case, gallery.engine)
+    assert (outcome.verdict, outcome.right, outcome.harmful) == ("tampered", True, False)
+    assert outcome.f1 > 0.8
+    assert outcome.key_name == gallery.key.name
+    assert outcome.kinds == ("changed",)
 
 
 def test_a_patchwork_counts_as_tampered_all_that_is_not_of_the_picture_recognized():
@@ -114,31 +111,48 @@ def test_what_cannot_be_protected_is_left_out_or_counted_apart(guard, monkeypatc
 
     monkeypatch.setattr(security_cases.ReleaseContestant, "immunize", refuse)
     gallery = Gallery(guard.engine, [np.zeros((128, 128, 3), np.uint8)])
-    report = security.Report(guard, gallery, ["wrong key"])
-    report.attack(0)
-    assert report.left_out == ["wrong key, picture 0: nothing can be read back"]
-    assert report.rows() == []
+    (outcome,) = security.attack(guard, gallery, 0, ["wrong key"])
+    assert outcome.row == "the rest of the group: nothing can be read back"
+    assert (outcome.verdict, outcome.right, outcome.harmful) == ("not made", False, False)
     assert gallery.again(gallery.original(0), gallery.key, 0) is None
-    tally = security.Tally(ROW)
-    tally.add(Case(row=ROW, received=None, keys=(gallery.key,)), gallery.engine)
-    assert tally.facts()["verdicts"] == {"not made": 1}
-    assert (tally.facts()["as_it_should"], tally.facts()["harmful"]) == (0, 0)
+    outcome = security.judged(Case(row=ROW, received=None, keys=(gallery.key,)), gallery.engine)
+    assert (outcome.verdict, outcome.right, outcome.harmful) == ("not made", False, False)
 
 
-def test_verdicts_are_counted_by_what_they_should_be():
-    tally = security.Tally(ROW)
-    tally.verdicts.update({"tampered": 3, "intact": 1, "degraded": 2})
-    tally.f1 += [1.0, 0.5]
-    facts = tally.facts()
-    assert (facts["pictures"], facts["as_it_should"], facts["harmful"]) == (6, 3, 1)
-    assert (facts["f1"], facts["least_f1"]) == (0.75, 0.5)
+def found(verdict, **more):
+    return security.Outcome.of(ROW, verdict, **more)
+
+
+def test_outcomes_are_counted_by_what_they_should_be():
+    outcomes = [found("tampered", f1=1.0), found("intact", f1=0.5)]
+    outcomes += [found("degraded"), found("tampered", presence_p=0.5)]
+    (row,) = security.tallied(outcomes)
+    assert (row["pictures"], row["as_it_should"], row["harmful"]) == (4, 2, 1)
+    assert (row["f1"], row["least_f1"]) == (0.75, 0.5)
+    assert row["least_presence_p"] == 0.5
+    assert row["verdicts"] == {"degraded": 1, "intact": 1, "tampered": 2}
+
+
+def test_a_region_that_should_be_there_and_is_not_makes_a_verdict_wrong():
+    row = replace(ROW, should=frozenset({"intact"}), harmful=frozenset(), kind="protection lost")
+    assert not security.Outcome.of(row, "intact", kinds=()).right
+    assert security.Outcome.of(row, "intact", kinds=("protection lost",)).right
+
+
+def test_rows_keep_the_order_of_the_groups_and_of_their_cases():
+    rows = [("shifts", "b"), ("collage", "z"), ("shifts", "a"), ("collage", "z")]
+    outcomes = [
+        security.Outcome.of(replace(ROW, group=group, name=name), "intact") for group, name in rows
+    ]
+    order = [(row["group"], row["row"], row["pictures"]) for row in security.tallied(outcomes)]
+    assert order == [("collage", "z", 2), ("shifts", "b", 1), ("shifts", "a", 1)]
 
 
 def test_tables_hide_no_shortfall():
-    tally = security.Tally(ROW)
-    tally.verdicts.update({"tampered": 3, "intact": 1})
-    bad = tally.facts() | {"keys": {"a": 3, "b": 1}}
-    good = security.Tally(ROW).facts() | {"row": "all well", "pictures": 2, "as_it_should": 2}
+    outcomes = [found("tampered", key_name="a")] * 3 + [found("intact", key_name="b")]
+    (bad,) = security.tallied(outcomes)
+    (good,) = security.tallied([found("tampered")] * 2)
+    good |= {"row": "all well"}
     assert list(shortfalls([good, bad])) == [
         "collage, pieces: 1 of 4 not as they should be, 1 of them harmful "
         "(intact 1, tampered 3; key a 3, key b 1)."
@@ -152,17 +166,13 @@ def test_tables_hide_no_shortfall():
 
 
 def test_tables_count_refusals_and_what_could_not_be_made():
-    tally = security.Tally(security.REFUSAL)
-    tally.verdicts.update({"refused": 2, "taken": 1, "not made": 1})
-    result = {"command": "c", "model": "m", "attacked": ["x"], "left_out": ["collage, 3: why"]}
-    text = to_markdown(result | {"rows": [tally.facts()]})
+    verdicts = ["refused", "refused", "taken", "not made"]
+    rows = security.tallied([security.Outcome.of(security.REFUSAL, one) for one in verdicts])
+    text = to_markdown({"command": "c", "model": "m", "attacked": ["x"], "rows": rows})
     assert "| refused 2, taken 1, not made 1 | 2 of 4 | 1 |" in text
-    assert "- Left out: collage, 3: why." in text
 
 
-def test_a_region_that_should_be_there_and_is_not_makes_a_verdict_less_than_right(
-    gallery, immunized, monkeypatch
-):
+def test_what_is_lost_in_one_place_is_said_beside_the_verdicts(gallery, immunized, monkeypatch):
     case = next(security_cases.framing(gallery, 0))
     plain = immunized.verdict
     lost = Region(
@@ -170,10 +180,7 @@ def test_a_region_that_should_be_there_and_is_not_makes_a_verdict_less_than_righ
     )
     verdicts = iter([plain, replace(plain, regions=(lost,)), replace(plain, verdict="tampered")])
     monkeypatch.setattr(security.Guard, "verify", lambda *_given, **_options: next(verdicts))
-    tally = security.Tally(case.row)
-    for _ in range(3):
-        tally.add(case, gallery.engine)
-    facts = tally.facts()
+    (facts,) = security.tallied([security.judged(case, gallery.engine) for _ in range(3)])
     assert facts["verdicts"] == {"intact": 2, "tampered": 1}
     assert (facts["as_it_should"], facts["harmful"]) == (1, 1)
     assert facts["kinds"] == {"protection lost": 1}
@@ -211,14 +218,29 @@ def test_every_group_has_its_title():
 
 
 @pytest.mark.slow
-def test_security_attacks_in_every_way(tmp_path, capsys, request, monkeypatch):
-    monkeypatch.setattr(security_cases, "AVERAGED", (1,))
+def test_security_goes_on_where_it_was_stopped(tmp_path, capsys, request):
     data = request.config.rootpath / "tests/data"
-    security.main(["--data", str(data), "--out", str(tmp_path), "--pictures", "1"])
+    groups = ["again", "copy attack"]
+    arguments = ["--data", str(data), "--out", str(tmp_path), "--pictures", "1", "--jobs", "1"]
+    security.main([*arguments, "--groups", *groups])
     result = json.loads((tmp_path / "security.json").read_text())
     rows = {(row["group"], row["row"]): row for row in result["rows"]}
-    assert {group for group, _ in rows} == set(GROUPS)
+    assert [*dict.fromkeys(group for group, _ in rows)] == ["copy attack", "again"]
     assert rows["again", "same key, without --replace"]["verdicts"] == {"refused": 1}
     assert rows["again", "same key, --replace"]["verdicts"] == {"intact": 1}
     assert rows["copy attack", "difference known exactly"]["harmful"] == 0
     assert (tmp_path / "security.md").read_text() == capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["security.json", "security.md"]
+
+    journal = tmp_path / security.JOURNAL
+    header = {
+        "sha256": result["model_sha256"],
+        "calibration": result["calibration"],
+        "groups": ["copy attack", "again"],
+    }
+    known = security.Outcome.of(security.REFUSAL, "taken")
+    line = {"picture": result["pictures"][result["attacked"][0]], "rows": [asdict(known)]}
+    journal.write_text(f"{json.dumps(header)}\n{json.dumps(line)}\n")
+    security.main([*arguments, "--groups", *groups])
+    (row,) = json.loads((tmp_path / "security.json").read_text())["rows"]
+    assert row["verdicts"] == {"taken": 1}, "nothing is measured twice"

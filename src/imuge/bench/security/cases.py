@@ -15,6 +15,7 @@ from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
 from imuge.bench.contestants import Published, ReleaseContestant
 from imuge.bench.framing import FRAMED_AREA
+from imuge.bench.grid.entrants import bench_key
 from imuge.bench.scores import Mask
 from imuge.bench.security.forgeries import (
     Denoiser,
@@ -77,16 +78,19 @@ class Case:
     true: Callable[[int | None], Mask] | None = None
 
 
+def strangers_key() -> Key:
+    """Of somebody else who protects pictures."""
+    return Key.from_secret("stranger", bytes(reversed(range(32))))
+
+
 @dataclass(frozen=True, slots=True)
 class Gallery:
     """The pictures, published under two keys; each is made when first needed, always the same."""
 
     engine: Engine
     pictures: list[Pixels]
-    key: Key = field(default_factory=lambda: Key.from_secret("bench", bytes(range(32))))
-    other_key: Key = field(
-        default_factory=lambda: Key.from_secret("stranger", bytes(reversed(range(32))))
-    )
+    key: Key = field(default_factory=bench_key)
+    other_key: Key = field(default_factory=strangers_key)
     _made: dict[tuple[str, int], Published[Message]] = field(default_factory=dict)
 
     def published(self, number: int) -> Published[Message]:

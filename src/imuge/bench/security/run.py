@@ -1,38 +1,41 @@
 """What the verdict says where somebody attacks the protection itself, beside what it should say.
 
 But for who immunizes again, nobody here has the key. The networks are public, and so is all of
-`imuge.bench.security.forgeries`.
+`imuge.bench.security.forgeries`. Every picture that is done is kept in a journal, so that a run
+that was stopped goes on.
 
-    python -m imuge.bench.security --data ../shared/data/validation --out out/security
+    python -m imuge.bench.security --data ../shared/data/validation --out docs/scores
 """
 
 import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from imuge import __version__
-from imuge.bench.command import as_command
-from imuge.bench.pictures import SIDE, photographs
+from imuge.bench.grid.entrants import bench_key
+from imuge.bench.lines import resumed, rows_of_all
+from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.bench.scores import f1
-from imuge.bench.security.cases import GROUPS, THE_KEY, Case, Gallery, Row
+from imuge.bench.security.cases import GROUPS, THE_KEY, Case, Gallery, Row, strangers_key
 from imuge.bench.security.table import to_markdown
-from imuge.engine import Engine
+from imuge.engine import Engine, available_threads
 from imuge.errors import ProtectionError
 from imuge.files import write_atomically
 from imuge.guard import Guard
-from imuge.keys import Key
 from imuge.results import Pixels
+from imuge.weights import load_release
 
-COMMAND = "python -m imuge.bench.security --data ../shared/data/validation --out DIR"
+COMMAND = "python -m imuge.bench.security"
+JOURNAL = "security.journal.jsonl"
 REFUSED, TAKEN, NOT_MADE = "refused", "taken", "not made"
 REFUSAL = Row(
     group="again",
@@ -44,88 +47,75 @@ REFUSAL = Row(
 )
 
 
-@dataclass(slots=True)
-class Tally:
-    """What one row found over all pictures."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one case of one picture."""
 
-    row: Row
-    verdicts: Counter[str] = field(default_factory=Counter)
-    key_names: Counter[str] = field(default_factory=Counter)  # that the verdict was given under
-    f1: list[float] = field(default_factory=list)
-    least_p: float = 1.0  # of presence
-    kinds: Counter[str] = field(default_factory=Counter)  # copies with such a region
-    lacking: int = 0  # copies with a right verdict, but without the region that should be there
+    group: str
+    row: str
+    should: str
+    needs: str
+    verdict: str
+    right: bool  # it is what it should be, with the region that should be there
+    harmful: bool
+    key_name: str | None = None  # that the verdict was given under
+    kinds: tuple[str, ...] = ()  # of its regions
+    f1: float | None = None
+    presence_p: float = 1.0
 
-    def add(self, case: Case, engine: Engine) -> None:
-        """Verify one picture and count."""
-        if case.received is None:
-            self.verdicts[NOT_MADE] += 1
-            return
-        verdict = Guard(case.keys, engine=engine).verify(case.received, recover=False)
-        self.verdicts[verdict.verdict] += 1
-        kinds = {region.kind for region in verdict.regions}
-        self.kinds.update(kinds)
-        wanted = self.row.kind
-        if verdict.verdict in self.row.should and wanted is not None and wanted not in kinds:
-            self.lacking += 1
-        self.least_p = min(self.least_p, verdict.presence_p)
-        if verdict.key_name is not None:
-            self.key_names[verdict.key_name] += 1
-        if case.true is not None:
-            read = None if verdict.image_id is None else int(verdict.image_id, 16)
-            self.f1.append(f1(verdict.mask, case.true(read)))
-
-    def facts(self) -> dict[str, Any]:
-        """As JSON."""
-        row, count = self.row, self.verdicts.total()
-        return {
-            "group": row.group,
-            "row": row.name,
-            "should": row.words,
-            "needs": row.needs,
-            "pictures": count,
-            "verdicts": dict(sorted(self.verdicts.items())),
-            "kinds": dict(sorted(self.kinds.items())),
-            "as_it_should": sum(self.verdicts[verdict] for verdict in row.should) - self.lacking,
-            "harmful": sum(self.verdicts[verdict] for verdict in row.harmful),
-            "keys": dict(sorted(self.key_names.items())),
-            "f1": float(np.mean(self.f1)) if self.f1 else None,
-            "least_f1": min(self.f1) if self.f1 else None,
-            "least_presence_p": self.least_p,
-        }
+    @classmethod
+    def of(cls, row: Row, verdict: str, **found: Any) -> "Outcome":  # noqa: ANN401
+        """Held against what the row wants."""
+        kinds = found.get("kinds", ())
+        return cls(
+            group=row.group,
+            row=row.name,
+            should=row.words,
+            needs=row.needs,
+            verdict=verdict,
+            right=verdict in row.should and (row.kind is None or row.kind in kinds),
+            harmful=verdict in row.harmful,
+            **found,
+        )
 
 
-@dataclass(slots=True)
-class Report:
-    """All rows, growing picture by picture."""
+def judged(case: Case, engine: Engine) -> Outcome:
+    """Verify one picture."""
+    if case.received is None:
+        return Outcome.of(case.row, NOT_MADE)
+    verdict = Guard(case.keys, engine=engine).verify(case.received, recover=False)
+    score = None
+    if case.true is not None:
+        read = None if verdict.image_id is None else int(verdict.image_id, 16)
+        score = f1(verdict.mask, case.true(read))
+    return Outcome.of(
+        case.row,
+        verdict.verdict,
+        key_name=verdict.key_name,
+        kinds=tuple(sorted({region.kind for region in verdict.regions})),
+        f1=score,
+        presence_p=verdict.presence_p,
+    )
 
-    guard: Guard  # with the gallery's key
-    gallery: Gallery
-    groups: Sequence[str] = tuple(GROUPS)
-    attacked: list[int] = field(default_factory=list)  # numbers of the gallery's pictures
-    left_out: list[str] = field(default_factory=list)  # what could not be protected, and why
-    _tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
 
-    def attack(self, number: int) -> None:
-        """Make and judge every case of one picture; the others are there to be pasted from."""
-        for group in self.groups:
-            try:
-                for case in GROUPS[group](self.gallery, number):
-                    name = (case.row.group, case.row.name)
-                    self._tallies.setdefault(name, Tally(case.row)).add(case, self.gallery.engine)
-                if group == REFUSAL.group:
-                    name = (group, REFUSAL.name)
-                    tally = self._tallies.setdefault(name, Tally(REFUSAL))
-                    protected = self.gallery.published(number).pixels
-                    tally.verdicts[refused_or_taken(self.guard, protected)] += 1
-            except ProtectionError as error:
-                self.left_out.append(f"{group}, picture {number}: {error}")
-        self.attacked.append(number)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """What was found so far, in the order of the groups."""
-        order = sorted(self._tallies.values(), key=lambda one: self.groups.index(one.row.group))
-        return [tally.facts() for tally in order]
+def attack(
+    guard: Guard, gallery: Gallery, number: int, groups: Sequence[str] = tuple(GROUPS)
+) -> Iterator[Outcome]:
+    """Make and judge every case of one picture; the others are there to be pasted from."""
+    for group in groups:
+        try:
+            for case in GROUPS[group](gallery, number):
+                yield judged(case, gallery.engine)
+            if group == REFUSAL.group:
+                found = refused_or_taken(guard, gallery.published(number).pixels)
+                yield Outcome.of(REFUSAL, found)
+        except ProtectionError as error:
+            nothing: frozenset[str] = frozenset()
+            words = f"the rest of the group: {error}"
+            yield Outcome.of(
+                Row(group=group, name=words, words="-", needs="-", should=nothing, harmful=nothing),
+                NOT_MADE,
+            )
 
 
 def refused_or_taken(guard: Guard, pixels: Pixels) -> str:
@@ -137,6 +127,60 @@ def refused_or_taken(guard: Guard, pixels: Pixels) -> str:
     return TAKEN
 
 
+class _Process:
+    """What a process keeps between two pictures."""
+
+    gallery: Gallery | None = None
+
+
+def measure(
+    pool: Sequence[Photograph],
+    groups: Sequence[str],
+    guard: Guard,
+    picture: Photograph,
+    _other: Photograph,
+    _number: int,
+) -> Iterator[Outcome]:
+    """All outcomes of one picture of the pool."""
+    if _Process.gallery is None:
+        _Process.gallery = Gallery(guard.engine, [one.pixels for one in pool], guard.keys[0])
+    number = [one.sha256 for one in pool].index(picture.sha256)
+    return attack(guard, _Process.gallery, number, groups)
+
+
+def tallied(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """What each row found over all pictures, as JSON, in the order of the groups."""
+    first = {(one.group, one.row): n for n, one in reversed(list(enumerate(outcomes)))}
+    order = list(GROUPS)
+
+    def place(one: Outcome) -> tuple[int, int]:
+        return order.index(one.group), first[one.group, one.row]
+
+    rows = groupby(sorted(outcomes, key=place), key=lambda one: (one.group, one.row))
+    return [_tally(list(members)) for _, members in rows]
+
+
+def _tally(outcomes: list[Outcome]) -> dict[str, Any]:
+    one = outcomes[0]
+    scores = [each.f1 for each in outcomes if each.f1 is not None]
+    names = Counter(each.key_name for each in outcomes if each.key_name is not None)
+    return {
+        "group": one.group,
+        "row": one.row,
+        "should": one.should,
+        "needs": one.needs,
+        "pictures": len(outcomes),
+        "verdicts": dict(sorted(Counter(each.verdict for each in outcomes).items())),
+        "kinds": dict(sorted(Counter(kind for each in outcomes for kind in each.kinds).items())),
+        "as_it_should": sum(each.right for each in outcomes),
+        "harmful": sum(each.harmful for each in outcomes),
+        "keys": dict(sorted(names.items())),
+        "f1": float(np.mean(scores)) if scores else None,
+        "least_f1": min(scores, default=None),
+        "least_presence_p": min(each.presence_p for each in outcomes),
+    }
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and write security.json and security.md."""
     parser = argparse.ArgumentParser(description="Verdicts under attacks on the protection.")
@@ -144,35 +188,44 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--pictures", type=int, help="how many are attacked (default: all)")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=tuple(GROUPS))
+    parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     pool = photographs(options.data, side=SIDE)
     count = min(options.pictures or len(pool), len(pool))
-    attacked = np.linspace(0, len(pool) - 1, count).round().astype(int).tolist()
-    guard = Guard(Key.from_secret("bench", bytes(range(32))))
-    gallery = Gallery(guard.engine, [picture.pixels for picture in pool], guard.keys[0])
-    report = Report(guard, gallery, options.groups)
-    facts = {
-        "command": f"{COMMAND} --pictures {count}",
+    attacked = [pool[i] for i in np.linspace(0, len(pool) - 1, count).round().astype(int)]
+    release = load_release()
+    calibration = release.record.calibration.fingerprint
+    groups = sorted(options.groups, key=list(GROUPS).index)
+    path = options.out / JOURNAL
+    header = {"sha256": release.sha256, "calibration": calibration, "groups": groups}
+    lines = resumed(path, header, other="other weights, thresholds or groups")
+    done = {line["picture"]: [_outcome(row) for row in line["rows"]] for line in lines}
+    outcomes = rows_of_all(attacked, path, done, partial(measure, pool, groups), jobs=options.jobs)
+    result = {
+        "command": _command(options.data, count, groups),
         "imuge": __version__,
-        "model": guard.engine.record.name,
-        "model_sha256": guard.engine.sha256,
-        "keys": [gallery.key.key_id, gallery.other_key.key_id],
+        "model": release.record.name,
+        "model_sha256": release.sha256,
+        "calibration": calibration,
+        "keys": [bench_key().key_id, strangers_key().key_id],
         "pictures": {picture.name: picture.sha256 for picture in pool},
+        "attacked": [picture.name for picture in attacked],
+        "rows": tallied(outcomes),
     }
-    for i in track(attacked, "attacking", console=Console(stderr=True)):
-        report.attack(i)
-        names = [pool[n].name for n in report.attacked]
-        result = facts | {"attacked": names, "left_out": report.left_out, "rows": report.rows()}
-        _write(options.out, result)  # after every picture: all of them take a while
-    sys.stdout.write(to_markdown(result))
-
-
-def _write(folder: Path, result: dict[str, Any]) -> None:
     text = json.dumps(result, indent=1) + "\n"
-    write_atomically(folder / "security.json", text.encode(), overwrite=True)
-    write_atomically(folder / "security.md", to_markdown(result).encode(), overwrite=True)
+    write_atomically(options.out / "security.json", text.encode(), overwrite=True)
+    markdown = to_markdown(result)
+    write_atomically(options.out / "security.md", markdown.encode(), overwrite=True)
+    path.unlink()
+    sys.stdout.write(markdown)
 
 
-if __name__ == "__main__":
-    as_command(main)
+def _outcome(row: dict[str, Any]) -> Outcome:
+    return Outcome(**row | {"kinds": tuple(row["kinds"])})
+
+
+def _command(data: Path, count: int, groups: Sequence[str]) -> str:
+    chosen = "" if len(groups) == len(GROUPS) else f" --groups {' '.join(map(repr, groups))}"
+    folder = f"--data ../shared/data/{data.name} --out docs/scores"
+    return f"{COMMAND} {folder} --pictures {count}{chosen}"

@@ -41,7 +41,6 @@ def to_markdown(result: dict[str, Any]) -> str:
         lines += ["", f"### {TITLES[group]}", "", *_table(list(members))]
     found = list(shortfalls(rows))
     lines += ["", "### Falls short", "", *(f"- {line}" for line in found or ["nothing."])]
-    lines += [f"- Left out: {line}." for line in result.get("left_out", [])]
     return "\n".join(lines) + "\n"
 
 
