@@ -77,7 +77,7 @@ def reactions():
         tampered=[[true(one) for one in (0.95, 0.72, 0.63) * 2] for _ in range(COUNT)],
         framed=[[false(0.95) for _ in FRAMINGS] for _ in range(COUNT)],
         evidence=np.full((COUNT, len(PROCESSING), len(WINDOWS)), -5.0),
-        likeness=np.full((COUNT, len(PROCESSING)), 0.4),
+        alike=np.full((COUNT, len(PROCESSING)), -4.0),
     )
 
 
@@ -146,13 +146,10 @@ def test_the_content_is_heard_above_what_untouched_copies_say(reactions):
     half = COUNT // 2  # those that read less clearly than most
     reactions.evidence[:half, faint, 2] = np.linspace(0, 4, half)
     reactions.evidence[5, faint, 2] = 50  # 1 of 40 pictures: half of the bound may be spent on it
-    reactions.likeness[7, faint] = 0.1
     points, heard = calibrate.choose_points(reactions, bound=0.05)
     least = LEAST_EVIDENCE
     assert points[-1].evidence == (least, least, 4, least, least), "less speaks for no change"
-    assert points[-1].likeness == 0.05
     assert points[0].evidence == (least,) * 5
-    assert points[0].likeness == 0.2
     assert heard.sum() == 1
     assert heard[5, faint]
     points, heard = calibrate.choose_points(reactions, bound=0.03)
@@ -207,6 +204,18 @@ def test_any_first_part_of_the_pictures_is_balanced(photograph):
     assert shorter == found[:4]
 
 
+def test_strangers_say_less_than_half_of_what_any_copy_as_clear_does(reactions):
+    reactions.alike[:] = -1000 * (reactions.clarity - 0.5)
+    alike = dict(calibrate.strangers(reactions))
+    least = reactions.clarity.min()
+    assert alike[np.floor(least * 100) / 100] == pytest.approx(-500 * (least - 0.5), abs=1e-3)
+    faint = np.unravel_index(reactions.clarity.argmax(), reactions.clarity.shape)
+    reactions.alike[faint] = -30  # reads like new, and says little
+    found = calibrate.strangers(reactions)
+    assert found[0][1] == -15, "no copy that is as clear as others is asked for more than they say"
+    assert [low for low, _ in found] == sorted((low for low, _ in found), reverse=True)
+
+
 @pytest.mark.slow
 def test_one_picture_is_measured_on_its_frame(guard, key, photograph, other_photograph):
     pair = Photograph("a", "0", photograph), Photograph("b", "1", other_photograph)
@@ -215,7 +224,7 @@ def test_one_picture_is_measured_on_its_frame(guard, key, photograph, other_phot
     assert line["side"] == 192
     assert len(line["untouched"]) == len(PROCESSING)
     assert np.shape(line["evidence"]) == (len(PROCESSING), len(WINDOWS))
-    assert min(line["likeness"]) > 0
+    assert max(line["alike"]) < 0
     assert len(line["tampered"]) == len(calibrate.TAMPERING)
     assert len(line["framed"]) == len(FRAMINGS)
     line = json.loads(json.dumps(line))  # as the journal keeps it

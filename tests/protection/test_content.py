@@ -10,6 +10,7 @@ from imuge.protection.code import HiddenCode
 from imuge.protection.content import (
     ALIKE_ANYWAY,
     WINDOWS,
+    Content,
     Likeness,
     likeness,
     log_likelihood_ratio,
@@ -159,6 +160,33 @@ def test_windows_are_means_of_what_is_known():
     assert windowed(evidence, np.ones((5, 6), bool), 5)[0, 0] == pytest.approx(1), "at the edge"
 
 
+def test_a_single_block_needs_neighbours_that_say_so_too():
+    evidence = np.full((7, 9), -4, np.float32)
+    evidence[3, 4] = 60
+    said = content_of(evidence)
+    assert np.isneginf(said.speaking(1)[3, 4])
+    assert said.speaking(3)[3, 4] == pytest.approx((60 - 8 * 4) / 9), "windows are as they are"
+    evidence[3, 5] = 40
+    said = content_of(evidence)
+    assert said.speaking(1)[3, 4] == 60
+    assert said.strongest()[0] == 60
+    assert np.isneginf(said.speaking(1)[0, 0])
+    alone = np.zeros((7, 9), bool)
+    alone[3, 4] = True
+    assert np.isneginf(content_of(evidence, alone).speaking(1)).all(), "no neighbour is known"
+
+
+def content_of(evidence, known=None):
+    nothing = np.zeros((24, *evidence.shape), np.float32)
+    return Content(
+        evidence=evidence,
+        numbers=nothing,
+        known=np.ones(evidence.shape, bool) if known is None else known,
+        agreeing=np.ones(evidence.shape, np.float32),
+        seen=nothing,
+    )
+
+
 def test_a_place_is_as_reliable_as_its_signs_and_those_around():
     read = np.ones((6, 5, 5), np.float32)
     read[:, 2, 2] = -8  # clipped: no sign counts for more than two
@@ -173,33 +201,40 @@ def test_a_picture_is_like_its_own_code_and_like_no_other(rng, noise, least):
     published = numbers(rng)
     code = hidden(published + noise * numbers(rng), permutations(rng))
     nowhere = np.zeros(GRID, bool)
-    assert likeness(code, published, nowhere).detail > least
-    assert abs(likeness(code, numbers(rng), nowhere).detail) < 0.03
+    own = likeness(code, weigh(code, published, ALL_READ, canvas()), nowhere)
+    assert own.detail > least
+    assert own.evidence < -1
+    other = likeness(code, weigh(code, numbers(rng), ALL_READ, canvas()), nowhere)
+    assert abs(other.detail) < 0.03
+    assert abs(other.evidence) < 0.2
 
 
 def test_skies_alike_are_no_likeness_and_what_changed_is_left_out(rng):
     slope = np.linspace(-2, 2, GRID[1], dtype=np.float32)
     one, other = (0.3 * numbers(rng) + slope for _ in range(2))
     code = hidden(one, permutations(rng))
-    found = likeness(code, other, np.zeros(GRID, bool))
+    found = likeness(code, weigh(code, other, ALL_READ, canvas()), np.zeros(GRID, bool))
     assert abs(found.detail) < 0.1
     assert found.plain > 0.8
     half = np.zeros(GRID, bool)
     half[:12] = True
     seen = np.where(half, other, one)
-    assert likeness(code, seen, half).detail > 0.99
-    assert likeness(code, seen, np.ones(GRID, bool)) == Likeness(detail=None, plain=None)
+    rest = likeness(code, weigh(code, seen, ALL_READ, canvas()), half)
+    assert rest.detail > 0.99
+    assert rest.evidence < -10
+    nothing = Likeness(evidence=None, detail=None, plain=None)
+    assert likeness(code, weigh(code, seen, ALL_READ, canvas()), np.ones(GRID, bool)) == nothing
 
 
 @pytest.mark.parametrize(
-    ("detail", "plain", "check"),
+    ("evidence", "plain", "check"),
     [
-        (0.5, 0.5, "agrees"),
-        (0.0, ALIKE_ANYWAY, "agrees"),  # two plain pictures alike
-        (0.0, 0.1, "disagrees"),
-        (-0.1, 0.0, "disagrees"),
+        (-2.0, 0.2, "agrees"),
+        (-0.1, ALIKE_ANYWAY, "agrees"),  # two plain pictures alike
+        (-0.1, 0.1, "disagrees"),
+        (0.5, -0.2, "disagrees"),
         (None, None, "not checked"),
     ],
 )
-def test_two_pictures_disagree_only_where_both_numbers_say_so(detail, plain, check):
-    assert Likeness(detail=detail, plain=plain).check(0.1) == check
+def test_two_pictures_disagree_only_where_both_numbers_say_so(evidence, plain, check):
+    assert Likeness(evidence=evidence, detail=0.0, plain=plain).check(-1.0) == check

@@ -24,26 +24,22 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
 from itertools import chain, pairwise, zip_longest
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from imuge.attacks.masks import draw_mask
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
 from imuge.bench.framing import FRAMED_AREA, FRAMINGS, framed
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.grid.work import Worker, start_worker
 from imuge.bench.lines import resumed
 from imuge.bench.pictures import Photograph, covering, sampled
+from imuge.bench.processes import Worker, shared_out
 from imuge.bench.told import Told, examine_told, mask_on_frame
 from imuge.engine import Engine, available_threads
 from imuge.engine.canvas import BLOCK
@@ -207,7 +203,7 @@ class Reactions:
     tampered: list[list[Copy]]
     framed: list[list[Copy]]
     evidence: Floats  # (pictures, processing, windows), the strongest of each side
-    likeness: Floats  # (pictures, processing), of code and picture
+    alike: Floats  # (pictures, processing), mean evidence of the content
 
     @classmethod
     def together(cls, lines: Sequence[Mapping[str, Any]]) -> Self:
@@ -221,7 +217,7 @@ class Reactions:
             tampered=tampered,
             framed=framed,
             evidence=np.array([line["evidence"] for line in lines], np.float64),
-            likeness=np.array([line["likeness"] for line in lines], np.float64),
+            alike=np.array([line["alike"] for line in lines], np.float64),
         )
 
     @property
@@ -362,7 +358,7 @@ def measure(engine: Engine, key: Key, unit: Unit) -> dict[str, Any]:
         assert content is not None
         untouched.append(Copy.of(told.located).to_line())
         evidence.append(content.strongest())
-        alike.append(likeness(code, content.seen, ~told.canvas.inside).detail)
+        alike.append(likeness(code, content, ~told.canvas.inside).evidence)
     return {
         "picture": unit.picture.name,
         "sha256": unit.picture.sha256,
@@ -370,7 +366,7 @@ def measure(engine: Engine, key: Key, unit: Unit) -> dict[str, Any]:
         "side": host.frame.side,
         "untouched": untouched,
         "evidence": evidence,
-        "likeness": alike,
+        "alike": alike,
         "tampered": [changed(made, number) for number, made in enumerate(forged)],
         "framed": [changed(made, number) for number, made in enumerate(framings)],
     }
@@ -414,24 +410,15 @@ def measured(wanted: Sequence[Unit], release: Path, journal: Path, *, jobs: int)
         "windows": list(WINDOWS),
     }
     done = {_name(line): line for line in resumed(journal, header, other=OTHER)}
-    missing = [unit for unit in wanted if (unit.picture.sha256, unit.detail) not in done]
-    with (
-        Progress(console=Console(stderr=True)) as bars,
-        ProcessPoolExecutor(
-            jobs, get_context("spawn"), initializer=start_worker, initargs=(release,)
-        ) as pool,
-        journal.open("a") as file,
-    ):
-        bar = bars.add_task("measuring", total=len(wanted), completed=len(wanted) - len(missing))
-        futures = [pool.submit(_work, unit) for unit in missing]
-        for future in as_completed(futures):
-            if future.exception() is not None:
-                pool.shutdown(wait=False, cancel_futures=True)
-            line = future.result()
-            done[_name(line)] = line
+    missing = {
+        name: (_work, (unit,))
+        for unit in wanted
+        if (name := (unit.picture.sha256, unit.detail)) not in done
+    }
+    for name, line in shared_out(missing, total=len(wanted), jobs=jobs, release=release):
+        done[name] = line
+        with journal.open("a") as file:
             file.write(json.dumps(line) + "\n")
-            file.flush()
-            bars.advance(bar)
     return [done[unit.picture.sha256, unit.detail] for unit in wanted]
 
 
@@ -466,6 +453,7 @@ def choose(
     by_both = odds_by_others(reactions, BY_BOTH)
     calibration = Calibration(
         points=points,
+        strangers=strangers(reactions),
         both=choose_weighing(reactions, BY_BOTH, by_both, heard | unknown, bound),
         alone=alone,
         bound=bound,
@@ -480,8 +468,7 @@ def choose_points(reactions: Reactions, bound: float) -> tuple[tuple[WorkingPoin
     """What the content must say for a region, the clearest copies first.
 
     For each size of window the same rank among the strongest of all copies is the threshold: the
-    first if there is no room, lower ones as far as the room goes. A picture and its own code are
-    taken for strangers where they are less than half as alike as any here.
+    first if there is no room, lower ones as far as the room goes.
 
     Returns:
         The points, without areas of lost protection; and the copies in which content alone finds
@@ -497,17 +484,30 @@ def choose_points(reactions: Reactions, bound: float) -> tuple[tuple[WorkingPoin
     for low, high in pairwise([*lows, 1.01]):
         inside = (clarity >= low) & (clarity < high)
         evidence: tuple[float, ...] = (NEVER,) * len(WINDOWS)
-        likeness = -1.0
         if inside.any():
             thresholds, found = _loudest(reactions, inside, heard, bound * CONTENT_SHARE)
             heard |= found
             evidence = tuple(math.ceil(value * 100) / 100 for value in thresholds)
-            likeness = round(float(reactions.likeness[inside].min()) / 2, 3)
-        point = WorkingPoint(
-            minimum_agreement=low, evidence=evidence, lost_area=NEVER, likeness=likeness
-        )
-        points.insert(0, point)
+        points.insert(0, WorkingPoint(minimum_agreement=low, evidence=evidence, lost_area=NEVER))
     return tuple(points), heard
+
+
+def strangers(reactions: Reactions) -> tuple[tuple[float, float], ...]:
+    """The evidence above which code and picture are strangers, the clearest copies first.
+
+    It is half of the least that the code of any untouched copy here says for what is seen, if the
+    copy reads as clearly or more so.
+
+    Returns:
+        Clarity, and the mean evidence from there on.
+    """
+    clarity = np.floor(reactions.clarity * 100) / 100
+    found: list[tuple[float, float]] = []
+    for low in np.unique(clarity).tolist():
+        most = round(float(reactions.alike[clarity >= low].max()) / 2, 3)
+        if not found or most < found[0][1]:
+            found.insert(0, (low, most))
+    return tuple(found)
 
 
 def _loudest(reactions: Reactions, inside: Mask, heard: Mask, share: float) -> tuple[Floats, Mask]:

@@ -12,18 +12,14 @@ What was measured is kept in a journal, and a run that was stopped goes on.
 
 import argparse
 import json
-import multiprocessing
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import Progress
 
 from imuge import __version__
 from imuge.bench.command import as_command
@@ -33,8 +29,8 @@ from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.journal import Journal
 from imuge.bench.grid.summary import averages
 from imuge.bench.grid.trials import Row, Scores, Subject, restored
-from imuge.bench.grid.work import end_with_parent
 from imuge.bench.pictures import Group, Photograph, large_and_small, longer_sides, picture_at
+from imuge.bench.processes import Worker, shared_out
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine, available_threads
 from imuge.errors import ImugeError
@@ -137,43 +133,25 @@ def scores(subject: Subject, case: Case) -> Scores:
     }
 
 
-class _Process:
-    """What a process keeps between two pictures."""
-
-    contestant: ReleaseContestant
-
-
-def _start(detail: Detail) -> None:
-    end_with_parent()
-    engine = Engine(threads=1)
-    _Process.contestant = ReleaseContestant(engine, bench_key(), shipped=True, detail=detail)
-
-
-def _work(pair: tuple[Photograph, Photograph], seed: int, wanted: tuple[Case, ...]) -> list[Row]:
-    return measure(Subject(_Process.contestant, *pair, seed=seed), wanted)
+def _work(
+    detail: Detail, pair: tuple[Photograph, Photograph], seed: int, wanted: tuple[Case, ...]
+) -> list[Row]:
+    contestant = ReleaseContestant(Worker.engine, bench_key(), shipped=True, detail=detail)
+    return measure(Subject(contestant, *pair, seed=seed), wanted)
 
 
 def measure_all(
     groups: Mapping[Group, Sequence[Photograph]], journal: Journal, detail: Detail, *, jobs: int
 ) -> dict[Group, list[dict[str, Any]]]:
     """All averages of all groups; what the journal holds is not measured again."""
-    units = [(group, i) for group, pictures in groups.items() for i in range(len(pictures))]
-    missing = [
-        unit for unit in units if (unit[0], groups[unit[0]][unit[1]].name) not in journal.done
-    ]
-    context = multiprocessing.get_context("spawn")
-    with (
-        Progress(console=Console(stderr=True)) as bars,
-        ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(detail,)) as pool,
-    ):
-        bar = bars.add_task("measuring", total=len(units), completed=len(units) - len(missing))
-        running = {}
-        for group, i in missing:
-            pair = groups[group][i], groups[group][i - 1]
-            running[pool.submit(_work, pair, i, cases(group))] = group, pair[0].name
-        for future in as_completed(running):
-            journal.add(running[future], future.result())
-            bars.advance(bar)
+    units = {
+        (group, picture.name): (_work, (detail, (picture, pictures[i - 1]), i, cases(group)))
+        for group, pictures in groups.items()
+        for i, picture in enumerate(pictures)
+    }
+    missing = {unit: work for unit, work in units.items() if unit not in journal.done}
+    for unit, rows in shared_out(missing, total=len(units), jobs=jobs):
+        journal.add(unit, rows)
     return {
         group: averages({(group, p.name): journal.done[group, p.name] for p in pictures})
         for group, pictures in groups.items()

@@ -2,18 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from rich.console import Console
-from rich.progress import Progress
-
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.grid.work import Worker, start_worker
 from imuge.bench.pictures import Photograph
+from imuge.bench.processes import Worker, shared_out
 from imuge.errors import ConfigError
 from imuge.guard import Guard
 
@@ -66,22 +61,16 @@ def rows_of_all(
         jobs: Processes of one thread, which change no result.
     """
     rows = dict(done)
-    with (
-        Progress(console=Console(stderr=True)) as bars,
-        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=start_worker) as pool,
-    ):
-        running = {
-            pool.submit(_measured, measure, picture, pictures[number - 1], number): picture.sha256
-            for number, picture in enumerate(pictures)
-            if picture.sha256 not in done
-        }
-        bar = bars.add_task("measuring", total=len(pictures), completed=len(done))
-        for future in as_completed(running):
-            picture, rows[picture] = running[future], future.result()
-            found = [asdict(row) for row in rows[picture]]
-            with journal.open("a") as file:
-                file.write(json.dumps({"picture": picture, "rows": found}) + "\n")
-            bars.advance(bar)
+    missing = {
+        picture.sha256: (_measured, (measure, picture, pictures[number - 1], number))
+        for number, picture in enumerate(pictures)
+        if picture.sha256 not in done
+    }
+    for picture, found in shared_out(missing, total=len(pictures), jobs=jobs):
+        rows[picture] = found
+        with journal.open("a") as file:
+            line = {"picture": picture, "rows": [asdict(row) for row in found]}
+            file.write(json.dumps(line) + "\n")
     return [row for picture in pictures for row in rows[picture.sha256]]
 
 

@@ -28,6 +28,7 @@ from imuge.keys import DESCRIPTIONS
 from imuge.protection.code import HiddenCode, bring_home, descriptions
 from imuge.results import HiddenCopyCheck
 
+NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.float32)
 WINDOWS = (1, 3, 5, 7, 15)  # blocks on a side, in which evidence is averaged
 LEAST_KNOWN = 0.5  # of a window
 OUTLINES = (3, 5, 7)  # blocks on a side; the smallest in which untouched blocks stay below 0
@@ -61,9 +62,22 @@ class Content:
         """Mean evidence of the known blocks in every window; -inf where too few are known."""
         return windowed(self.evidence, self.known, side)
 
+    def speaking(self, side: int) -> Array:
+        """As `windowed`; -inf for a single block whose neighbours say that nothing changed.
+
+        Compression may well ruin both places where one block's code lies; it is no accident where
+        those around it are contradicted, too.
+        """
+        means = self.windowed(side)
+        if side > 1:
+            return means
+        said = np.where(self.known, self.evidence, 0)
+        around = ndimage.convolve(said, NEIGHBOURS, mode="constant")
+        return np.where(around > 0, means, -np.inf).astype(np.float32)
+
     def strongest(self) -> list[float]:
         """For each of `WINDOWS`, the most that any of them says for a change."""
-        return [float(self.windowed(side).max(initial=-np.inf)) for side in WINDOWS]
+        return [float(self.speaking(side).max(initial=-np.inf)) for side in WINDOWS]
 
 
 def weigh(code: HiddenCode, seen: Array, read: Array, canvas: Canvas) -> Content:
@@ -204,44 +218,49 @@ def outline_field(content: Content) -> tuple[Array, int]:
 class Likeness:
     """How far code and picture agree where nothing was changed; None where too little is left.
 
-    Two unrelated pictures give a correlation of detail of about 0, however alike their skies are:
-    the local mean of both is taken out. Where both are plain there is no detail, and the numbers
-    as they are agree.
+    Of two unrelated pictures the code says next to nothing about what is seen, however well it
+    reads: neither account fits better. Where both are plain there is nothing to be said, and the
+    numbers as they are agree.
     """
 
-    detail: float | None  # correlation, -1..1
+    evidence: float | None  # mean of the blocks
+    detail: float | None  # correlation less the local mean, -1..1: 0 however alike their skies are
     plain: float | None  # of the numbers as they are
 
-    def check(self, least: float) -> HiddenCopyCheck:
+    def check(self, strangers: float) -> HiddenCopyCheck:
         """Whether they show the same thing, or different things nearly everywhere.
 
         Args:
-            least: Correlation of detail below which a picture's own code does not fall.
+            strangers: Mean evidence above which no picture's own code comes.
         """
-        if self.detail is None or self.plain is None:
+        if self.evidence is None or self.plain is None:
             return "not checked"
-        return "disagrees" if self.detail < least and self.plain < ALIKE_ANYWAY else "agrees"
+        apart = self.evidence > strangers and self.plain < ALIKE_ANYWAY
+        return "disagrees" if apart else "agrees"
 
 
-def likeness(code: HiddenCode, seen: Array, left_out: Mask) -> Likeness:
+def likeness(code: HiddenCode, content: Content, left_out: Mask) -> Likeness:
     """Compare code and picture outside of what changed.
 
     Args:
         code: As the full key finds it.
-        seen: (24, h, w), the code of the received picture.
+        content: What it says about the received picture.
         left_out: (h, w), True for blocks that changed or are not there.
     """
     details, plain = np.zeros(3), np.zeros(3)
     blocks = 0
     codes = code.without(left_out[None].astype(np.float32))
-    for gathered, there in zip(descriptions(codes), descriptions(seen), strict=True):
+    for gathered, there in zip(descriptions(codes), descriptions(content.seen), strict=True):
         kept = (gathered[-1] > 0) & ~left_out
         blocks += int(kept.sum())
         plain += _products(gathered[:-1] * kept, there * kept)
         details += _products(_detail(gathered[:-1], kept), _detail(there, kept))
-    if blocks < FEWEST_BLOCKS * DESCRIPTIONS:
-        return Likeness(detail=None, plain=None)
-    return Likeness(detail=_correlation(details), plain=_correlation(plain))
+    said = content.evidence[content.known & ~left_out]
+    if blocks < FEWEST_BLOCKS * DESCRIPTIONS or not said.size:
+        return Likeness(evidence=None, detail=None, plain=None)
+    return Likeness(
+        evidence=float(said.mean()), detail=_correlation(details), plain=_correlation(plain)
+    )
 
 
 def _detail(numbers: Array, kept: Mask) -> Array:

@@ -82,8 +82,8 @@ def examine(engine: Engine, received: Received) -> Evidence | None:
     check: HiddenCopyCheck = "not checked"
     if shown is not None and located.code is not None and located.content is not None:
         left_out = erased_blocks(widen(canvas, shown.mask))[0] > 0
-        alike = likeness(located.code, located.content.seen, left_out | ~canvas.inside)
-        check = alike.check(calibration.point(located.clarity).likeness)
+        alike = likeness(located.code, located.content, left_out | ~canvas.inside)
+        check = alike.check(calibration.strangers_above(located.clarity))
     return Evidence(
         key=received.key,
         canvas=canvas,

@@ -49,7 +49,6 @@ class WorkingPoint(_Record):
     # Mean evidence of content in windows of 1, 3, 5, 7 and 15 blocks, above which it is a region.
     evidence: tuple[float, ...] = Field(min_length=5, max_length=5)
     lost_area: int = Field(ge=0)  # pixels from which a piece that lost its protection is shown
-    likeness: float = Field(ge=-1, le=1)  # of code and picture, below which they are strangers
 
 
 class Weighing(_Record):
@@ -86,6 +85,9 @@ class Calibration(_Record):
     """The working points, and what they were set from."""
 
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
+    # For pictures that read at least so clearly, the clearest first: the mean evidence of content
+    # above which code and picture are strangers.
+    strangers: tuple[tuple[float, float], ...] = Field(min_length=1)
     both: Weighing  # by what localizer and content say
     alone: Weighing  # by what the localizer says
     bound: float  # share of untouched pictures that may show any region, under any processing
@@ -114,6 +116,11 @@ class Calibration(_Record):
     def point(self, agreement: float) -> WorkingPoint:
         """The working point for a picture that reads this clearly."""
         return next((p for p in self.points if agreement >= p.minimum_agreement), self.points[-1])
+
+    def strangers_above(self, agreement: float) -> float:
+        """The mean evidence above which a picture that reads this clearly is not the code's own."""
+        wanted = (most for low, most in self.strangers if agreement >= low)
+        return next(wanted, self.strangers[-1][1])
 
 
 class Options(BaseModel):

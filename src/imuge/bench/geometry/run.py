@@ -10,15 +10,10 @@ a journal, line by line, and a run that was stopped goes on.
 
 import argparse
 import json
-import multiprocessing
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.progress import Progress
 
 from imuge import __version__
 from imuge.bench.command import as_command
@@ -30,9 +25,9 @@ from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.grid.journal import Journal, Unit
 from imuge.bench.grid.trials import Row
-from imuge.bench.grid.work import Worker, start_worker
 from imuge.bench.pictures import Group, Photograph, large_and_small
 from imuge.bench.presence.run import resampled_keys
+from imuge.bench.processes import Task, Worker, shared_out
 from imuge.engine import Engine, available_threads
 from imuge.files import write_atomically
 
@@ -44,7 +39,6 @@ FEWER = 10  # times fewer are the protected crops
 TIMED = 3  # pictures in which looking in vain is timed
 
 Groups = Mapping[Group, Sequence[Photograph]]
-Work = tuple[Callable[..., list[Row]], tuple[Any, ...]]
 
 
 def _moved(moves: Sequence[Move], picture: Photograph, other: Photograph, number: int) -> list[Row]:
@@ -67,7 +61,7 @@ def _looked(kind: str, picture: Photograph, number: int, crops: range) -> list[R
     return [Row(Case(UNTOUCHED, "crop"), one) for one in found]
 
 
-def _units(groups: Groups, crops: int) -> Iterator[tuple[Unit, Work]]:
+def _units(groups: Groups, crops: int) -> Iterator[tuple[Unit, Task]]:
     """All pieces of work, those that take longest first."""
     for group, pictures in groups.items():
         for i, picture in enumerate(pictures):
@@ -92,16 +86,8 @@ def measure(groups: Groups, journal: Journal, crops: int, *, jobs: int) -> dict[
     """
     units = dict(_units(groups, crops))
     missing = {unit: work for unit, work in units.items() if unit not in journal.done}
-    context = multiprocessing.get_context("spawn")
-    with (
-        Progress(console=Console(stderr=True)) as bars,
-        ProcessPoolExecutor(jobs, context, initializer=start_worker) as pool,
-    ):
-        bar = bars.add_task("measuring", total=len(units), completed=len(units) - len(missing))
-        running = {pool.submit(run, *given): unit for unit, (run, given) in missing.items()}
-        for future in as_completed(running):
-            journal.add(running[future], future.result())
-            bars.advance(bar)
+    for unit, rows in shared_out(missing, total=len(units), jobs=jobs):
+        journal.add(unit, rows)
 
     def found(kind: str) -> list[list[Row]]:
         return [journal.done[unit] for unit in units if unit[0] == kind]

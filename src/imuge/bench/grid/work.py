@@ -7,21 +7,17 @@ their number changes no result.
 """
 
 import multiprocessing
-import os
 import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from imuge.bench.grid.cases import Case
 from imuge.bench.grid.entrants import Entrant
 from imuge.bench.grid.trials import AnyContestant, Row, Subject, measure
 from imuge.bench.pictures import Photograph
-from imuge.engine import Engine
-from imuge.weights import load_release
+from imuge.bench.processes import end_with_parent
 
 TICK_S = 0.5  # between two looks at what the processes have done
 Step = Callable[[], None]
@@ -99,18 +95,6 @@ def _drain(done: Any, step: Step) -> None:  # noqa: ANN401
         step()
 
 
-class Worker:
-    """What a process of one thread keeps between two pictures."""
-
-    engine: Engine
-
-
-def start_worker(release: Path | None = None) -> None:
-    """Begin a process that needs the networks of a release alone; None is the one shipped."""
-    end_with_parent()
-    Worker.engine = Engine(load_release(release), threads=1)
-
-
 class _Process:
     """What a process keeps between two pieces of work."""
 
@@ -122,18 +106,6 @@ class _Process:
 def _start(plan: GridPlan, done: Any) -> None:  # noqa: ANN401
     _Process.plan, _Process.done, _Process.contestants = plan, done, {}
     end_with_parent()
-
-
-def end_with_parent() -> None:
-    """Have this process end when its parent is killed: nobody else would tell it to stop."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _run(unit: tuple[int, int]) -> list[Row]:
