@@ -32,8 +32,9 @@ $(SERVE): $(CORE)
 	$(BIN)/pip install --constraint constraints.txt --editable '.[serve]'
 	touch $@
 
+# Most of what these packages hold is never imported here: it is compiled when it is.
 $(DEV): $(CORE)
-	$(BIN)/pip install --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray,registry,postgres,c2pa]'
+	$(BIN)/pip install --no-compile --constraint constraints.txt --editable '.[dev,docs,train,heif,deep,bench,openvino,serve,ray,registry,postgres,c2pa]'
 	touch $@
 
 $(DOCS): $(CORE)
