@@ -209,6 +209,18 @@ def test_a_picture_is_like_its_own_code_and_like_no_other(rng, noise, least):
     assert abs(other.evidence) < 0.2
 
 
+def test_a_part_says_as_much_as_the_whole_though_much_of_its_code_is_gone(rng):
+    published = numbers(rng)
+    nowhere = np.zeros(GRID, bool)
+
+    def said(kept):
+        code = hidden(published + 0.5 * numbers(rng), permutations(rng), kept)
+        return likeness(code, weigh(code, published, ALL_READ, canvas()), nowhere).evidence
+
+    whole = said(None)
+    assert said(rng.random(GRID) < 0.5) == pytest.approx(whole, rel=0.1)
+
+
 def test_skies_alike_are_no_likeness_and_what_changed_is_left_out(rng):
     slope = np.linspace(-2, 2, GRID[1], dtype=np.float32)
     one, other = (0.3 * numbers(rng) + slope for _ in range(2))

@@ -223,7 +223,8 @@ class Likeness:
     numbers as they are agree.
     """
 
-    evidence: float | None  # mean of the blocks
+    # Mean of the blocks, as if all descriptions of each were there: of a part many are not.
+    evidence: float | None
     detail: float | None  # correlation less the local mean, -1..1: 0 however alike their skies are
     plain: float | None  # of the numbers as they are
 
@@ -248,18 +249,21 @@ def likeness(code: HiddenCode, content: Content, left_out: Mask) -> Likeness:
         left_out: (h, w), True for blocks that changed or are not there.
     """
     details, plain = np.zeros(3), np.zeros(3)
-    blocks = 0
+    blocks = heard = 0
     codes = code.without(left_out[None].astype(np.float32))
     for gathered, there in zip(descriptions(codes), descriptions(content.seen), strict=True):
         kept = (gathered[-1] > 0) & ~left_out
         blocks += int(kept.sum())
+        heard += int((kept & content.known).sum())
         plain += _products(gathered[:-1] * kept, there * kept)
         details += _products(_detail(gathered[:-1], kept), _detail(there, kept))
-    said = content.evidence[content.known & ~left_out]
-    if blocks < FEWEST_BLOCKS * DESCRIPTIONS or not said.size:
+    if blocks < FEWEST_BLOCKS * DESCRIPTIONS or not heard:
         return Likeness(evidence=None, detail=None, plain=None)
+    said = float(content.evidence[content.known & ~left_out].sum())
     return Likeness(
-        evidence=float(said.mean()), detail=_correlation(details), plain=_correlation(plain)
+        evidence=said * DESCRIPTIONS / heard,
+        detail=_correlation(details),
+        plain=_correlation(plain),
     )
 
 
