@@ -9,6 +9,7 @@ from imuge.protection import content
 from imuge.protection.code import HiddenCode
 from imuge.protection.content import (
     ALIKE_ANYWAY,
+    ALIKE_IN_DETAIL,
     WINDOWS,
     Content,
     Likeness,
@@ -239,14 +240,15 @@ def test_skies_alike_are_no_likeness_and_what_changed_is_left_out(rng):
 
 
 @pytest.mark.parametrize(
-    ("evidence", "plain", "check"),
+    ("evidence", "detail", "plain", "check"),
     [
-        (-2.0, 0.2, "agrees"),
-        (-0.1, ALIKE_ANYWAY, "agrees"),  # two plain pictures alike
-        (-0.1, 0.1, "disagrees"),
-        (0.5, -0.2, "disagrees"),
-        (None, None, "not checked"),
+        (-2.0, 0.0, 0.2, "agrees"),
+        (-0.1, 0.0, ALIKE_ANYWAY, "agrees"),  # two plain pictures alike
+        (-0.1, ALIKE_IN_DETAIL, 0.1, "agrees"),  # much of it was replaced
+        (-0.1, 0.0, 0.1, "disagrees"),
+        (0.5, -0.1, -0.2, "disagrees"),
+        (None, None, None, "not checked"),
     ],
 )
-def test_two_pictures_disagree_only_where_both_numbers_say_so(evidence, plain, check):
-    assert Likeness(evidence=evidence, detail=0.0, plain=plain).check(-1.0) == check
+def test_two_pictures_disagree_only_where_all_numbers_say_so(evidence, detail, plain, check):
+    assert Likeness(evidence=evidence, detail=detail, plain=plain).check(-1.0) == check
