@@ -42,8 +42,8 @@ MOST_SQUARED = 9.0  # squared standard deviations, of either account: one number
 LEAST_NOISE = 0.02  # variance, of code that varies by 1
 LOCAL = 5  # blocks on a side, of the neighbourhood whose mean is no detail
 FEWEST_BLOCKS = 24  # that two pictures are compared in
-# Correlation of detail from which code and picture show the same, though little is said for it: in
-# copies of which much was replaced. On training pictures it was .12 and more, of strangers less.
+# Correlation of detail from which code and picture show the same, though little is said for it:
+# where much was replaced. Own code of training pictures had .12 and more, most strangers less.
 ALIKE_IN_DETAIL = 0.1
 ALIKE_ANYWAY = 0.5  # correlation of the numbers from which two plain pictures count as the same
 
