@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from imuge.bench import content
-from imuge.bench.content import Row, averages, read_journal, row_of, shortfalls, to_markdown
+from imuge.bench.content import Row, averages, row_of, shortfalls, to_markdown
 from imuge.bench.framing import FRAMINGS, framed
+from imuge.bench.lines import rows_done
 from imuge.errors import ConfigError
 from imuge.results import Region
 
@@ -70,13 +71,14 @@ def test_framing_leaves_the_rest_of_the_picture_and_most_of_what_the_place_shows
 
 def test_the_journal_goes_on_with_whole_lines_of_the_same_thresholds(tmp_path):
     path = tmp_path / "journal.jsonl"
-    assert read_journal(path, {"sha256": "a"}) == {}
+    other = "other weights or thresholds"
+    assert rows_done(path, {"sha256": "a"}, Row, other=other) == {}
     line = json.dumps({"picture": "p", "rows": [asdict(ROW)]})
     path.write_text(path.read_text() + line + "\n" + line[:20])
-    assert read_journal(path, {"sha256": "a"}) == {"p": [ROW]}
+    assert rows_done(path, {"sha256": "a"}, Row, other=other) == {"p": [ROW]}
     assert path.read_text().endswith(line + "\n")
     with pytest.raises(ConfigError, match="other weights or thresholds"):
-        read_journal(path, {"sha256": "b"})
+        rows_done(path, {"sha256": "b"}, Row, other=other)
 
 
 @pytest.mark.slow

@@ -218,6 +218,13 @@ def test_every_group_has_its_title():
 
 
 @pytest.mark.slow
+def test_security_attacks_in_every_way(guard, gallery, monkeypatch):
+    monkeypatch.setattr(security_cases, "AVERAGED", (1,))
+    rows = security.tallied(list(security.attack(guard, gallery, 0)))
+    assert {row["group"] for row in rows} == set(GROUPS)
+
+
+@pytest.mark.slow
 def test_security_goes_on_where_it_was_stopped(tmp_path, capsys, request):
     data = request.config.rootpath / "tests/data"
     groups = ["again", "copy attack"]

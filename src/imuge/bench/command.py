@@ -1,9 +1,13 @@
-"""What every `python -m imuge.bench...` is run by."""
+"""What every `python -m imuge.bench...` is run by, and how it leaves what it measured."""
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from imuge.errors import ConfigError, ImugeError
+from imuge.files import write_atomically
 
 FAILED, USAGE = 1, 2
 
@@ -15,3 +19,9 @@ def as_command(main: Callable[[], None]) -> None:
     except ImugeError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(USAGE if isinstance(error, ConfigError) else FAILED)
+
+
+def write_result(folder: Path, name: str, result: Mapping[str, Any], markdown: str) -> None:
+    """Write NAME.json and NAME.md, in place of those of an earlier run."""
+    for suffix, text in (("json", json.dumps(result, indent=1) + "\n"), ("md", markdown)):
+        write_atomically(folder / f"{name}.{suffix}", text.encode(), overwrite=True)

@@ -14,7 +14,6 @@ What was measured is kept in a journal, a line a picture, and a run that was sto
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,15 +25,14 @@ import numpy as np
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.framing import FRAMED_AREA, framed
-from imuge.bench.lines import resumed, rows_of_all
+from imuge.bench.lines import rows_done, rows_of_all
 from imuge.bench.pictures import Photograph, covering, mask_at, several
 from imuge.bench.scores import Mask, f1
 from imuge.bench.trust.reembedded import embed_again
 from imuge.engine import available_threads
-from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.results import Verdict
 from imuge.weights import load_release
@@ -212,19 +210,6 @@ def shortfalls(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{name}: {entry['tampered']} of {count} accused, asked {MOST_FALSE:.0%}"
 
 
-def read_journal(path: Path, header: Mapping[str, Any]) -> dict[str, list[Row]]:
-    """Rows by picture, of whole lines; a journal that is not there is begun.
-
-    Raises:
-        ConfigError: it is of other weights or thresholds.
-    """
-    lines = resumed(path, header, other="other weights or thresholds")
-    return {
-        line["picture"]: [Row(**row | {"kinds": tuple(row["kinds"])}) for row in line["rows"]]
-        for line in lines
-    }
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Measure and write content.json and content.md."""
     parser = argparse.ArgumentParser(description="What the second witness finds.")
@@ -240,7 +225,8 @@ def main(arguments: list[str] | None = None) -> None:
     record = release.record
     header = {"sha256": release.sha256, "calibration": record.calibration.fingerprint}
     path = options.out / JOURNAL.replace("content", options.name)
-    rows = rows_of_all(pool, path, read_journal(path, header), measure, jobs=options.jobs)
+    done = rows_done(path, header, Row, other="other weights or thresholds")
+    rows = rows_of_all(pool, path, done, measure, jobs=options.jobs)
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} --out docs/scores"
         + ("" if options.name == "content" else f" --name {options.name}"),
@@ -252,10 +238,8 @@ def main(arguments: list[str] | None = None) -> None:
         "pictures": len(pool),
         "rows": averages(rows),
     }
-    text = json.dumps(result, indent=1) + "\n"
-    write_atomically(options.out / f"{options.name}.json", text.encode(), overwrite=True)
     markdown = to_markdown(result)
-    write_atomically(options.out / f"{options.name}.md", markdown.encode(), overwrite=True)
+    write_result(options.out, options.name, result, markdown)
     path.unlink()
     sys.stdout.write(markdown)
 

@@ -11,7 +11,6 @@ What was measured is kept in a journal, and a run that was stopped goes on.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from imuge import __version__
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.grid.entrants import bench_key
@@ -34,7 +33,6 @@ from imuge.bench.processes import Worker, shared_out
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine, available_threads
 from imuge.errors import ImugeError
-from imuge.files import write_atomically
 from imuge.protection.frame import DETAILS, Detail
 from imuge.results import Pixels
 
@@ -275,11 +273,10 @@ def main(arguments: list[str] | None = None) -> None:
             for group in groups
         },
     }
-    text = json.dumps(result, indent=1) + "\n"
-    write_atomically(options.out / "copies.json", text.encode(), overwrite=True)
-    write_atomically(options.out / "copies.md", to_markdown(result).encode(), overwrite=True)
+    markdown = to_markdown(result)
+    write_result(options.out, "copies", result, markdown)
     journal.finish()
-    sys.stdout.write(to_markdown(result))
+    sys.stdout.write(markdown)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ would overflow with 8, so that one file would give several results.
 
 import argparse
 import hashlib
-import json
 import sys
 import tempfile
 import time
@@ -32,13 +31,12 @@ from rich.progress import track
 from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import f1, psnr_db
 from imuge.engine import Engine
-from imuge.files import write_atomically
 from imuge.results import Pixels
 from imuge.weights import Release, load_release
 
@@ -257,9 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "ratios": ratios(release, releases["all three"], given),
         "rows": averages(rows),
     }
-    text, markdown = json.dumps(result, indent=1) + "\n", to_markdown(result)
-    write_atomically(options.out / "int8.json", text.encode(), overwrite=True)
-    write_atomically(options.out / "int8.md", markdown.encode(), overwrite=True)
+    markdown = to_markdown(result)
+    write_result(options.out, "int8", result, markdown)
     sys.stdout.write(markdown)
 
 

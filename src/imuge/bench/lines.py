@@ -43,6 +43,26 @@ def resumed(journal: Path, header: Mapping[str, Any], *, other: str) -> list[dic
     return lines
 
 
+def rows_done(
+    journal: Path, header: Mapping[str, Any], row: Callable[..., Row], *, other: str
+) -> dict[str, list[Row]]:
+    """Rows by picture, of a journal of `rows_of_all`; as `resumed`.
+
+    Args:
+        journal: The file.
+        header: What the run is.
+        row: Of its fields by their names; what JSON holds as lists are tuples.
+        other: What the journal is of where its header is another.
+    """
+
+    def read(known: Mapping[str, Any]) -> Row:
+        fields = known.items()
+        return row(**{k: tuple(value) if isinstance(value, list) else value for k, value in fields})
+
+    lines = resumed(journal, header, other=other)
+    return {line["picture"]: [read(known) for known in line["rows"]] for line in lines}
+
+
 def rows_of_all(
     pictures: Sequence[Photograph],
     journal: Path,
@@ -55,7 +75,7 @@ def rows_of_all(
 
     Args:
         pictures: In their order; each is given the one before it, too, to paste from.
-        journal: Begun by `resumed`.
+        journal: Begun by `rows_done`.
         done: By SHA-256, the rows that it has.
         measure: Of a guard with the bench's key, a picture, the other and its number: its rows.
         jobs: Processes of one thread, which change no result.

@@ -12,7 +12,6 @@ What was measured is kept in a journal, a line a picture, and a run that was sto
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +25,12 @@ from scipy import ndimage
 from imuge import __version__
 from imuge.attacks.resave import carried, parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.contestants import ReleaseContestant
-from imuge.bench.lines import resumed, rows_of_all
+from imuge.bench.lines import rows_done, rows_of_all
 from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import Mask, psnr_db
 from imuge.engine import Engine, available_threads
-from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.protection.code import HiddenCode
 from imuge.protection.hidden_copy import render_untouched
@@ -263,8 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pool = several(options.data, count=options.pictures)
     release = load_release()
     path = options.out / JOURNAL
-    lines = resumed(path, {"sha256": release.sha256}, other="other weights")
-    done = {line["picture"]: [Row(**row) for row in line["rows"]] for line in lines}
+    done = rows_done(path, {"sha256": release.sha256}, Row, other="other weights")
     rows = rows_of_all(pool, path, done, measure, jobs=options.jobs)
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} "
@@ -275,9 +272,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "pictures": len(pool),
         "rows": averages(rows),
     }
-    text, markdown = json.dumps(result, indent=1) + "\n", to_markdown(result)
-    write_atomically(options.out / "recovery.json", text.encode(), overwrite=True)
-    write_atomically(options.out / "recovery.md", markdown.encode(), overwrite=True)
+    markdown = to_markdown(result)
+    write_result(options.out, "recovery", result, markdown)
     path.unlink()
     sys.stdout.write(markdown)
 

@@ -9,7 +9,6 @@ file: give an empty database.
 
 import argparse
 import hashlib
-import json
 import os
 import platform
 import sys
@@ -22,9 +21,8 @@ from typing import Any
 import numpy as np
 
 from imuge import __version__
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.errors import ConfigError
-from imuge.files import write_atomically
 from imuge.registry import Evidence, Manifest, PublishedPicture, Registry, verify_receipt
 from imuge.registry.places import URL_VARIABLE
 
@@ -180,12 +178,9 @@ def main(arguments: list[str] | None = None) -> None:
         "python": platform.python_version(),
         "databases": databases,
     }
-    for suffix, text in (
-        ("json", json.dumps(result, indent=1) + "\n"),
-        ("md", to_markdown(result)),
-    ):
-        write_atomically(options.out / f"registry.{suffix}", text.encode(), overwrite=True)
-    sys.stdout.write(to_markdown(result))
+    markdown = to_markdown(result)
+    write_result(options.out, "registry", result, markdown)
+    sys.stdout.write(markdown)
 
 
 def _times(action: Callable[[int], object], numbers: Iterable[int]) -> list[float]:

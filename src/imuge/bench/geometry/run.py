@@ -9,14 +9,13 @@ a journal, line by line, and a run that was stopped goes on.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from imuge import __version__
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.geometry.cases import FEW_KEYS, KEYS, MOVES, Move
 from imuge.bench.geometry.matches import looked_through, matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
@@ -29,7 +28,6 @@ from imuge.bench.pictures import Group, Photograph, large_and_small
 from imuge.bench.presence.run import resampled_keys
 from imuge.bench.processes import Task, Worker, shared_out
 from imuge.engine import Engine, available_threads
-from imuge.files import write_atomically
 
 COMMAND = "python -m imuge.bench.geometry --data ../shared/data/large --out docs/scores"
 JOURNAL = "geometry.journal.jsonl"
@@ -142,11 +140,10 @@ def main(arguments: list[str] | None = None) -> None:
             for p in groups["large"][-TIMED:]
         ],
     }
-    text = json.dumps(result, indent=1) + "\n"
-    write_atomically(options.out / "geometry.json", text.encode(), overwrite=True)
-    write_atomically(options.out / "geometry.md", to_markdown(result).encode(), overwrite=True)
+    markdown = to_markdown(result)
+    write_result(options.out, "geometry", result, markdown)
     journal.finish()
-    sys.stdout.write(to_markdown(result))
+    sys.stdout.write(markdown)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ that was stopped goes on.
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,20 +15,20 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from imuge import __version__
+from imuge.bench.command import write_result
 from imuge.bench.grid.entrants import bench_key
-from imuge.bench.lines import resumed, rows_of_all
+from imuge.bench.lines import rows_done, rows_of_all
 from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.bench.scores import f1
 from imuge.bench.security.cases import GROUPS, THE_KEY, Case, Gallery, Row, strangers_key
 from imuge.bench.security.table import to_markdown
 from imuge.engine import Engine, available_threads
 from imuge.errors import ProtectionError
-from imuge.files import write_atomically
 from imuge.guard import Guard
 from imuge.results import Pixels
 from imuge.weights import load_release
@@ -58,15 +57,23 @@ class Outcome:
     verdict: str
     right: bool  # it is what it should be, with the region that should be there
     harmful: bool
-    key_name: str | None = None  # that the verdict was given under
-    kinds: tuple[str, ...] = ()  # of its regions
-    f1: float | None = None
-    presence_p: float = 1.0
+    key_name: str | None  # that the verdict was given under
+    kinds: tuple[str, ...]  # of its regions
+    f1: float | None
+    presence_p: float
 
     @classmethod
-    def of(cls, row: Row, verdict: str, **found: Any) -> "Outcome":  # noqa: ANN401
+    def of(
+        cls,
+        row: Row,
+        verdict: str,
+        *,
+        key_name: str | None = None,
+        kinds: tuple[str, ...] = (),
+        f1: float | None = None,
+        presence_p: float = 1.0,
+    ) -> Self:
         """Held against what the row wants."""
-        kinds = found.get("kinds", ())
         return cls(
             group=row.group,
             row=row.name,
@@ -75,7 +82,10 @@ class Outcome:
             verdict=verdict,
             right=verdict in row.should and (row.kind is None or row.kind in kinds),
             harmful=verdict in row.harmful,
-            **found,
+            key_name=key_name,
+            kinds=kinds,
+            f1=f1,
+            presence_p=presence_p,
         )
 
 
@@ -199,8 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
     groups = sorted(options.groups, key=list(GROUPS).index)
     path = options.out / JOURNAL
     header = {"sha256": release.sha256, "calibration": calibration, "groups": groups}
-    lines = resumed(path, header, other="other weights, thresholds or groups")
-    done = {line["picture"]: [_outcome(row) for row in line["rows"]] for line in lines}
+    done = rows_done(path, header, Outcome, other="other weights, thresholds or groups")
     outcomes = rows_of_all(attacked, path, done, partial(measure, pool, groups), jobs=options.jobs)
     result = {
         "command": _command(options.data, count, groups),
@@ -213,16 +222,10 @@ def main(arguments: list[str] | None = None) -> None:
         "attacked": [picture.name for picture in attacked],
         "rows": tallied(outcomes),
     }
-    text = json.dumps(result, indent=1) + "\n"
-    write_atomically(options.out / "security.json", text.encode(), overwrite=True)
     markdown = to_markdown(result)
-    write_atomically(options.out / "security.md", markdown.encode(), overwrite=True)
+    write_result(options.out, "security", result, markdown)
     path.unlink()
     sys.stdout.write(markdown)
-
-
-def _outcome(row: dict[str, Any]) -> Outcome:
-    return Outcome(**row | {"kinds": tuple(row["kinds"])})
 
 
 def _command(data: Path, count: int, groups: Sequence[str]) -> str:

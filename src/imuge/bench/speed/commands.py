@@ -12,7 +12,6 @@ clock there. A command's memory is its peak as the operating system counts it.
 
 import argparse
 import io
-import json
 import os
 import platform
 import subprocess
@@ -31,12 +30,11 @@ from rich.console import Console
 from rich.progress import track
 
 from imuge import __version__
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.speed.run import SIZES, processor
 from imuge.bench.speed.whole_calls import scene
 from imuge.engine import available_threads
 from imuge.errors import ConfigError
-from imuge.files import write_atomically
 
 ROOT = Path(__file__).parents[4]
 COMMAND = "python -m imuge.bench.speed.commands --out docs/scores --baseline f05562d"
@@ -231,9 +229,8 @@ def main(arguments: list[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for sizes in measure_all(options.sizes, options.baseline, options.baseline_sizes):
         result["sizes"] = sizes
-        text = json.dumps(result, indent=1) + "\n"  # after every size: large ones take a while
-        write_atomically(options.out / "commands.json", text.encode(), overwrite=True)
-        write_atomically(options.out / "commands.md", to_markdown(result).encode(), overwrite=True)
+        # After every size: large ones take a while.
+        write_result(options.out, "commands", result, to_markdown(result))
     sys.stdout.write(to_markdown(result))
 
 

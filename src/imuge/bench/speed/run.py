@@ -11,7 +11,6 @@ is measured first, and what would no longer fit is left out and named.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -25,13 +24,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from imuge import __version__
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.speed.backends import BACKENDS, missing, version
 from imuge.bench.speed.stages import STAGES, Cell, measure
 from imuge.bench.speed.table import to_markdown
 from imuge.bench.speed.whole_calls import REPEATS, large_in_own_process, overheads
 from imuge.engine import available_threads
-from imuge.files import write_atomically
 
 __all__ = ["main", "to_markdown"]
 
@@ -215,9 +213,7 @@ def main(arguments: list[str] | None = None) -> None:
     }
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(result, indent=1) + "\n"
-        write_atomically(options.out / "speed.json", text.encode(), overwrite=True)
-        write_atomically(options.out / "speed.md", to_markdown(result).encode(), overwrite=True)
+        write_result(options.out, "speed", result, to_markdown(result))
     sys.stdout.write(to_markdown(result))
 
 

@@ -8,7 +8,6 @@ Protection that is embedded again changes the grid less than JPEG does, so it is
 `imuge.bench.trust.reembedded` has all of it.
 """
 
-import json
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +20,9 @@ from rich.progress import track
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import tamper
+from imuge.bench.command import write_result
 from imuge.bench.pictures import SIDE, photographs
 from imuge.engine import Engine
-from imuge.files import write_atomically
 from imuge.keys import Key
 from imuge.protection.embed import prepare, publish
 from imuge.protection.receive import receive
@@ -96,12 +95,9 @@ def main(folder: Path, out: Path, count: int | None) -> None:
         "edited": {edit: _facts(values) for edit, values in edited.items()},
         "another_picture_share": _facts(shares),
     }
-    for suffix, text in (
-        ("json", json.dumps(result, indent=1) + "\n"),
-        ("md", to_markdown(result)),
-    ):
-        write_atomically(out / f"reference.{suffix}", text.encode(), overwrite=True)
-    sys.stdout.write(to_markdown(result))
+    markdown = to_markdown(result)
+    write_result(out, "reference", result, markdown)
+    sys.stdout.write(markdown)
 
 
 def _frame(engine: Engine, pixels: Pixels) -> OnFrame | None:

@@ -7,7 +7,6 @@ over the edit; the copy is then saved as JPEG 75. All of it is public arithmetic
 verified twice: by its mark alone, and with the record made at publication.
 """
 
-import json
 import sys
 import tempfile
 from collections import Counter
@@ -23,11 +22,11 @@ from imuge import __version__
 from imuge.attacks.masks import Mask
 from imuge.attacks.resave import parse_chain, resave_to_bytes
 from imuge.attacks.retouch import tamper
+from imuge.bench.command import write_result
 from imuge.bench.pictures import SIDE, photographs
 from imuge.bench.trust.desk import Desk
 from imuge.engine import Engine
 from imuge.engine.canvas import to_canvas
-from imuge.files import write_atomically
 from imuge.image import load
 from imuge.protection.embed import SHAPING, prepare, residual
 from imuge.protection.frame import add_to_picture, to_frame
@@ -116,12 +115,9 @@ def main(folder: Path, out: Path, count: int | None) -> None:
         "model": model,
         "cases": [case.facts() for case in cases],
     }
-    for suffix, text in (
-        ("json", json.dumps(result, indent=1) + "\n"),
-        ("md", to_markdown(result)),
-    ):
-        write_atomically(out / f"reembedded.{suffix}", text.encode(), overwrite=True)
-    sys.stdout.write(to_markdown(result))
+    markdown = to_markdown(result)
+    write_result(out, "reembedded", result, markdown)
+    sys.stdout.write(markdown)
 
 
 def to_markdown(result: dict[str, Any]) -> str:

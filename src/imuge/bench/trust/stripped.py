@@ -6,7 +6,6 @@ Each file is published as the command does it, signed and recorded; then scaled 
 the longer side, saved as JPEG 70 without any metadata, and verified.
 """
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +16,9 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave_to_bytes
+from imuge.bench.command import write_result
 from imuge.bench.trust.desk import Desk
 from imuge.errors import ConfigError, ImageError
-from imuge.files import write_atomically
 from imuge.image import load
 
 CHAIN = "long-edge:1080,jpeg:70"
@@ -44,12 +43,9 @@ def main(folder: Path, out: Path, count: int | None) -> None:
         "chain": CHAIN,
         "pictures": rows,
     }
-    for suffix, text in (
-        ("json", json.dumps(result, indent=1) + "\n"),
-        ("md", to_markdown(result)),
-    ):
-        write_atomically(out / f"stripped.{suffix}", text.encode(), overwrite=True)
-    sys.stdout.write(to_markdown(result))
+    markdown = to_markdown(result)
+    write_result(out, "stripped", result, markdown)
+    sys.stdout.write(markdown)
 
 
 def _is_picture(path: Path) -> bool:
