@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from imuge.bench import content
+from imuge.bench import content, lines, processes
 from imuge.bench.content import Row, averages, row_of, shortfalls, to_markdown
 from imuge.bench.framing import FRAMINGS, framed
 from imuge.bench.lines import rows_done
@@ -82,7 +82,14 @@ def test_the_journal_goes_on_with_whole_lines_of_the_same_thresholds(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_study_runs_on_two_photographs(tmp_path, request, monkeypatch, capsys):
+def test_the_study_runs_on_two_photographs(guard, tmp_path, request, monkeypatch, capsys):
+    def here(tasks, *, total, jobs):  # another process would not know the fewer cases
+        assert total == len(tasks)
+        assert jobs > 0
+        return ((name, run(*given)) for name, (run, given) in tasks.items())
+
+    monkeypatch.setattr(lines, "shared_out", here)
+    monkeypatch.setattr(processes.Worker, "engine", guard.engine, raising=False)
     monkeypatch.setattr(content, "HONEST", ("none",))
     monkeypatch.setattr(content, "CHAINS", ("none",))
     monkeypatch.setattr(content, "AREAS", (0.05,))
