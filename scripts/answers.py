@@ -138,6 +138,18 @@ def _softened(content: dict[str, Any]) -> str:
     )
 
 
+def _moved(security: dict[str, Any]) -> str:
+    rows = [row for row in security["rows"] if row["group"] == "copy attack"]
+    tried = sum(row["pictures"] for row in rows)
+    passed = sum(row["harmful"] for row in rows)
+    where = [row["row"] for row in rows if row["harmful"]]
+    ways = f" ({'; '.join(where)})" if where else ""
+    return (
+        f"Protection was moved from {len(security['attacked'])} pictures to others in {len(rows)} "
+        f"ways, and {passed} of the {tried} copies passed as protected themselves{ways}.\n"
+    )
+
+
 def _takes(commands: dict[str, Any]) -> str:
     lines = [
         "Processor time of whole commands, all threads together, and peak memory:",
@@ -161,5 +173,6 @@ ANSWERS = {
     "secrecy": Answer("secrecy", _secrecy),
     "accuses": Answer("copies", _accuses),
     "softened": Answer("content", _softened),
+    "moved": Answer("security", _moved),
     "takes": Answer("commands", _takes),
 }

@@ -11,6 +11,7 @@ from imuge.results import Pixels
 
 RECONSTRUCTION = "reconstruction by imuge, not original pixels"
 PREVIEW_QUALITY = 88
+REDUCING_GAP = 1.0  # previews are averaged down by whole numbers first, which is twice as fast
 CLOSE_UP_EDGE = 400  # long edge of a close-up, in pixels
 MOST_ENLARGED = 4  # times
 CLOSE_UP_MARGIN = 0.25  # around a region, of its box's longer side
@@ -30,7 +31,7 @@ def png(picture: NDArray[np.uint8], description: str | None = None) -> bytes:
         notes.add_text("Description", description)
         notes.add_text("Software", "imuge")
     buffer = io.BytesIO()
-    # Level 1 is twice as fast as the default and costs a few per cent on photographs.
+    # Level 1 takes a third of the default's time and costs a few per cent on photographs.
     Image.fromarray(picture).save(buffer, "PNG", compress_level=1, pnginfo=notes)
     return buffer.getvalue()
 
@@ -50,7 +51,7 @@ def shrunk(picture: Pixels, long_edge: int) -> Pixels:
     if max(picture.shape[:2]) <= long_edge:
         return picture
     image = Image.fromarray(picture)
-    image.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
+    image.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
     return np.asarray(image)
 
 
@@ -68,7 +69,8 @@ def close_up(picture: Pixels, box: tuple[int, int, int, int]) -> str:
     image = Image.fromarray(np.ascontiguousarray(picture[rows, columns]))
     zoom = min(MOST_ENLARGED, CLOSE_UP_EDGE / max(image.size))
     size = (max(1, round(image.width * zoom)), max(1, round(image.height * zoom)))
-    return _jpeg_address(image.resize(size, Image.Resampling.LANCZOS))
+    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return _jpeg_address(small)
 
 
 def window_around(box: tuple[int, int, int, int], size: tuple[int, ...]) -> tuple[slice, slice]:
