@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
-from imuge.train.precision import has_half
+from imuge.train.precision import Half, has_half
 from imuge.train.processes import Processes
 from imuge.train.profile import profile
 
@@ -51,6 +53,37 @@ def test_nothing_is_rounded_unless_asked_for_and_able(make_run, monkeypatch):
     assert make_run().half is None
     monkeypatch.setattr("imuge.train.run.has_half", lambda _: False)
     assert make_run(optimization={"half_on_processors": True}).half is None
+
+
+class _Alone(nn.Conv2d):
+    """One convolution as a whole system of networks."""
+
+    def halves(self):
+        return [self]
+
+
+@pytest.mark.parametrize(("on", "close"), [(False, 1e-6), (True, 0.02)])
+def test_channels_of_zeros_change_no_gradient(monkeypatch, on, close):
+    torch.manual_seed(3)
+    plain, spared = _Alone(64, 8, 3), _Alone(64, 8, 3)
+    spared.load_state_dict(plain.state_dict())
+    Half(spared, CPU).on = on
+    seen = []
+
+    def conv2d(x, weight, *rest, run=functional.conv2d):
+        seen.append(weight.shape[1])
+        return run(x, weight, *rest)
+
+    monkeypatch.setattr(functional, "conv2d", conv2d)
+    picture = torch.randn(2, 64, 16, 16)
+    for convolution in (plain, spared):
+        convolution(picture).square().mean().backward()
+    assert seen == [64, 80 if on else 64]
+    apart = (spared.weight.grad - plain.weight.grad).abs().max()
+    assert apart < close * plain.weight.grad.abs().max()
+    spared.requires_grad_(False)
+    spared(picture)
+    assert seen[-1] == 64, "what is not trained has no gradient that would be slow"
 
 
 @pytest.mark.slow
