@@ -214,6 +214,10 @@ def test_strangers_say_less_than_half_of_what_any_copy_as_clear_does(reactions):
     found = calibrate.strangers(reactions)
     assert found[0][1] == -15, "no copy that is as clear as others is asked for more than they say"
     assert [low for low, _ in found] == sorted((low for low, _ in found), reverse=True)
+    reactions.alike[0, 0] = np.nan  # no code was left
+    assert np.isfinite(calibrate.strangers(reactions)).all()
+    reactions.alike[faint] = 3
+    assert calibrate.strangers(reactions)[-1][1] == calibrate.LEAST_SAID
 
 
 @pytest.mark.slow

@@ -107,6 +107,7 @@ VISIBLE = 8.0  # grey levels, the root mean square of a block's difference that 
 LOST_SHARE = 0.05  # of untouched copies, that may show a region of lost protection
 LEAST_EVIDENCE = 1.0  # mean of a window's blocks; less is what a true change lends its surroundings
 CONTENT_SHARE = 0.5  # of the bound, that false regions by content may take
+LEAST_SAID = -0.01  # mean evidence that own code brings at the least, however little copies had
 NEVER = 10**6  # a threshold where nothing was measured
 MOSTLY = 0.5  # of a piece, that changed, for an example of a change
 LEAST_WEIGHT = 0.05  # of a piece that changed
@@ -501,10 +502,11 @@ def strangers(reactions: Reactions) -> tuple[tuple[float, float], ...]:
     Returns:
         Clarity, and the mean evidence from there on.
     """
-    clarity = np.floor(reactions.clarity * 100) / 100
+    told = np.isfinite(reactions.alike)  # where any code was left to compare
+    clarity, alike = np.floor(reactions.clarity[told] * 100) / 100, reactions.alike[told]
     found: list[tuple[float, float]] = []
     for low in np.unique(clarity).tolist():
-        most = round(float(reactions.alike[clarity >= low].max()) / 2, 3)
+        most = min(round(float(alike[clarity >= low].max()) / 2, 3), LEAST_SAID)
         if not found or most < found[0][1]:
             found.insert(0, (low, most))
     return tuple(found)

@@ -103,6 +103,15 @@ class Calibration(_Record):
             raise ValueError("the working points must be ordered, the clearest pictures first")
         return points
 
+    @field_validator("strangers")
+    @classmethod
+    def _own_code_says_something(
+        cls, strangers: tuple[tuple[float, float], ...]
+    ) -> tuple[tuple[float, float], ...]:
+        if not all(most < 0 for _, most in strangers):
+            raise ValueError("the evidence of a picture's own code must be below 0")
+        return strangers
+
     @property
     def minimum_agreement(self) -> float:
         """Pictures that read less clearly than this are outside what was calibrated."""
