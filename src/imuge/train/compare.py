@@ -45,11 +45,16 @@ COLUMNS = {
     "f1/none": "F1",
     "f1/jpeg75": "F1, JPEG 75",
     "f1/jpeg50": "F1, JPEG 50",
+    "f1/webp80": "F1, WebP 80",
+    "f1/webp70": "F1, WebP 70",
+    "f1/avif60": "F1, AVIF 60",
     "f1/protected_jpeg75": "F1 of a protected piece, JPEG 75",
     "f1/moved_jpeg75": "F1 of a moved piece, JPEG 75",
     "recovered/none": "recovered dB",
     "recovered/jpeg75": "recovered dB, JPEG 75",
+    "false_area/none": "false area",
     "false_area/jpeg50": "false area, JPEG 50",
+    "false_area/webp80": "false area, WebP 80",
     "template/jpeg75": "signs, JPEG 75",  # of our own networks alone, as is the next
     "hidden_copy/none": "hidden copy dB",
 }
@@ -138,7 +143,7 @@ def run_variant(name: str, variant: Variant, options: SystemRunOptions) -> Varia
     return outcome
 
 
-def score_start(options: SystemRunOptions) -> VariantOutcome:
+def score_start(options: SystemRunOptions, *, on_frames: bool) -> VariantOutcome:
     """What the weights that all variants start from score before any training."""
     assert options.start_from is not None
     assert options.validation is not None
@@ -148,7 +153,8 @@ def score_start(options: SystemRunOptions) -> VariantOutcome:
     device = choose_device(options.device, Processes())
     most = options.validation_pictures
     pictures = load_held_out(options.validation, most=most, say=lambda _: None)
-    scores = validate(load_networks(options.start_from).to(device), pictures, device)
+    networks = load_networks(options.start_from).to(device).eval()
+    scores = validate(networks, pictures, device, on_frames=on_frames)
     outcome = VariantOutcome(
         name="start",
         changed=f"{options.start_from} as it is",
@@ -162,13 +168,14 @@ def score_start(options: SystemRunOptions) -> VariantOutcome:
 
 
 def table(outcomes: Sequence[VariantOutcome], command: str) -> str:
-    """The outcomes as Markdown."""
+    """The outcomes as Markdown: every score that any of them has."""
+    known = [key for key in COLUMNS if any(one.scores[key] is not None for one in outcomes)]
     lines = [
-        f"| variant | steps | ms a step | {' | '.join(COLUMNS.values())} |",
-        "|---" * (3 + len(COLUMNS)) + "|",
+        f"| variant | steps | ms a step | {' | '.join(COLUMNS[key] for key in known)} |",
+        "|---" * (3 + len(known)) + "|",
     ]
     for outcome in outcomes:
-        scores = [_number(key, outcome.scores[key]) for key in COLUMNS]
+        scores = [_number(key, outcome.scores[key]) for key in known]
         start = f"| {outcome.name} | {outcome.steps} | {outcome.milliseconds:.0f} | "
         lines.append(start + " | ".join(scores) + " |")
     lines += ["", *(f"- {outcome.name}: {outcome.changed}" for outcome in outcomes)]
@@ -212,7 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             start_from=chosen.init,
             device=chosen.device,
         )
-        outcomes = [] if chosen.init is None or chosen.only else [score_start(options)]
+        outcomes = []
+        if chosen.init is not None and not chosen.only:
+            outcomes.append(score_start(options, on_frames=base.validate_on_frames))
         for name in names:
             own = dataclasses.replace(options, out=chosen.out / name)
             outcomes.append(run_variant(name, variants[name], own))

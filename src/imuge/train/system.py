@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imuge.errors import ConfigError
-from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
 from imuge.train.architectures import parse_config
 from imuge.train.checkpoint import DIGITS, Checkpoint, check_architecture
@@ -126,14 +125,9 @@ class SystemTraining(Trainable):
 
     def validate(self, pictures: list[Tensor]) -> dict[str, float]:
         """Score the averaged weights."""
-        networks = self._run.averaged_system()
-        if self._on_frames:
-            # Here: a bare source tree trains without what the product's frames need.
-            from imuge.train.frames import validate_on_frames
-
-            assert isinstance(networks, System), "only our networks are validated on frames"
-            return validate_on_frames(networks.cpu(), pictures)
-        return validate(networks, pictures, self._run.device)
+        return validate(
+            self._run.averaged_system(), pictures, self._run.device, on_frames=self._on_frames
+        )
 
     def describe_scores(self, scores: Mapping[str, float]) -> str:
         """Fidelity, localization, recovery and false alarms."""

@@ -63,8 +63,31 @@ def load_held_out(folder: Path, *, most: int, say: Say) -> list[Tensor]:
     return pictures
 
 
+def validate(
+    networks: Networks, pictures: list[Tensor], device: torch.device, *, on_frames: bool
+) -> dict[str, float]:
+    """Score networks on pictures of `load_held_out`, as they are or by `validate_on_frames`.
+
+    Args:
+        networks: In evaluation mode, float32, on `device`; on frames, they end on the processor.
+        pictures: From `load_held_out`.
+        device: Where to compute.
+        on_frames: Whether copies are larger than their frames; of our own networks alone.
+    """
+    if not on_frames:
+        return validate_plainly(networks, pictures, device)
+    # Here: a bare source tree trains without what the product's frames need.
+    from imuge.model.imuge.system import System
+    from imuge.train.frames import validate_on_frames
+
+    assert isinstance(networks, System), "only our networks are validated on frames"
+    return validate_on_frames(networks.cpu(), pictures)
+
+
 @torch.no_grad()
-def validate(networks: Networks, pictures: list[Tensor], device: torch.device) -> dict[str, float]:
+def validate_plainly(
+    networks: Networks, pictures: list[Tensor], device: torch.device
+) -> dict[str, float]:
     """Score networks; their own random numbers leave those of the training alone.
 
     Args:
