@@ -37,6 +37,8 @@ MEASURED_BY = {
     "copies": copies.COMMAND,
     "geometry": geometry.COMMAND,
     "content": f"{content.COMMAND} {VALIDATION} --out docs/scores",
+    "content-large": f"{content.COMMAND} --data ../shared/data/large --out docs/scores "
+    "--name content-large",
     "recovery": f"{recovery.COMMAND} --data ../shared/data/train --pictures 8 --out docs/scores",
     "int8": int8.COMMAND,
     "commands": commands.COMMAND,
@@ -112,6 +114,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "copies": measured("copies", copies.to_markdown),
             "geometry": measured("geometry", geometry_table.to_markdown),
             "content": measured("content", content.to_markdown),
+            "content-large": measured("content-large", content.to_markdown),
             "recovery": measured("recovery", recovery.to_markdown),
             "int8": measured("int8", int8.to_markdown),
             "platforms": platforms(),
