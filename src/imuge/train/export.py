@@ -66,7 +66,7 @@ UNCALIBRATED = Calibration(
             lost_area=0,
         ),
     ),
-    strangers=((0.5, 0.0),),
+    strangers=((0.5, -0.01),),
     both=EVERY_PIECE,
     alone=EVERY_PIECE,
     bound=1.0,
