@@ -15,17 +15,18 @@ from imuge.keys.template import BEACON_CHANNELS
 from imuge.model import transform as torch_grid
 from imuge.model.imuge import config as torch_config
 from imuge.model.imuge import keying as torch_keying
+from imuge.model.imuge import localizer as torch_localizer
 from imuge.model.imuge import payload as torch_payload
 from imuge.model.imuge.config import ModelConfig
-from imuge.model.imuge.localizer import code_clues
 from imuge.model.imuge.system import System
 from imuge.model.weights_files import save_weights
-from imuge.protection.code import code_keying, find_code, scatter_code
+from imuge.protection.code import code_clues, code_keying, find_code, scatter_code
 from imuge.protection.embed import lay_out
 from imuge.protection.frame import geometry_of, whole_frame
 from imuge.protection.locate import localize, locate
 from imuge.protection.receive import receive
 from imuge.protection.verify import examine
+from imuge.protection.warp import filled
 from imuge.train.export import export
 from imuge.weights import Options, load_release, write_record
 
@@ -215,13 +216,25 @@ def test_gathered_code_is_that_of_torch_and_is_erased_in_steps(key, canvas):
     np.testing.assert_allclose(hidden.without(erased), expected[0], rtol=0, atol=1e-5)
 
 
+def clues_of(engine, key, canvas, revealed):
+    """As `locate` makes them for a full key."""
+    hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside)
+    return code_clues(hidden.codes, engine.encode(canvas.image))
+
+
+def beside(channels, canvas):
+    """(1, C, h, w), beyond the picture as in the blocks at its side."""
+    reflected = filled(np.moveaxis(channels[0].numpy(), 0, -1), canvas.inside)
+    return batch(np.moveaxis(reflected, -1, 0))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("full", [True, False])
 def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     revealed = engine.reveal(canvas.image)
     expected = template(key, MESSAGE, *canvas.grid, scales=CONFIG.template_scales)
-    hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside) if full else None
-    ours = localize(engine, canvas, revealed, expected, hidden)
+    given = clues_of(engine, key, canvas, revealed) if full else None
+    ours = localize(engine, canvas, revealed, expected, given)
     assert ours.shape == (canvas.height, canvas.width)
 
     image, outside = batch(canvas.image), batch(~canvas.inside[None])
@@ -233,8 +246,8 @@ def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     flags = unpublished[:, [12, 25]].repeat_interleave(12, 1)
     assert 0.8 < flags.mean() < 0.99
     gathered = torch.where(flags > 0, gathered, visible)
-    revealed[:, 24:] = torch.where(outside > 0, signs, revealed[:, 24:])
-    clues = code_clues(gathered, visible) if full else torch.zeros(1, 48, *canvas.grid)
+    revealed[:, 24:] = beside(revealed[:, 24:] * signs, canvas) * signs
+    clues = beside(torch_localizer.code_clues(gathered, visible), canvas) if full else None
     logits = trained.localize(image, revealed, signs, clues)[0, 0, : canvas.height, : canvas.width]
     np.testing.assert_allclose(special.logit(ours), logits, rtol=0, atol=1e-3)
 
@@ -243,8 +256,8 @@ def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
 def test_clues_change_what_is_found(engine, key, canvas):
     revealed = engine.reveal(canvas.image)
     expected = template(key, MESSAGE, *canvas.grid, scales=CONFIG.template_scales)
-    hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside)
-    seeing = localize(engine, canvas, revealed, expected, hidden)
+    clues = clues_of(engine, key, canvas, revealed)
+    seeing = localize(engine, canvas, revealed, expected, clues)
     blind = localize(engine, canvas, revealed, expected)
     assert np.abs(special.logit(seeing) - special.logit(blind)).max() > 0.01
 
@@ -253,8 +266,7 @@ def test_clues_change_what_is_found(engine, key, canvas):
 def test_locating_looks_at_the_clues(engine, key, canvas):
     revealed = engine.reveal(canvas.image)
     signs = template(key, MESSAGE, *canvas.grid, scales=CONFIG.template_scales)
-    hidden = find_code(OPTIONS, key, IMAGE_ID, revealed[:24], canvas.inside)
-    seeing = localize(engine, canvas, revealed, signs, hidden)
+    seeing = localize(engine, canvas, revealed, signs, clues_of(engine, key, canvas, revealed))
     located = locate(engine, canvas, revealed, key, MESSAGE)
     np.testing.assert_array_equal(located.probability, seeing)
 
@@ -281,5 +293,5 @@ def test_verifying_works_with_either_kind_of_key(engine, key, photograph, full, 
     evidence = examine(engine, received)
     assert evidence.layout_p < 1e-100  # the scales are those the template was made with
     assert evidence.located.clarity == 1.0
-    assert (evidence.comparison is not None) == full
+    assert (evidence.located.content is not None) == full
     assert len(encoded) == full
