@@ -23,14 +23,17 @@ def test_the_points_go_into_the_record(imuge, release, tmp_path):
     pictures.mkdir()
     for name in ("astronaut", "maldives"):
         with Image.open(DATA / f"{name}.webp") as photograph:
-            ImageOps.fit(photograph, (512, 512)).save(pictures / f"{name}.png")
+            for corner in range(4):
+                part = ImageOps.fit(photograph, (256, 256), centering=(corner % 2, corner // 2))
+                part = ImageOps.mirror(part) if corner else part
+                part.rotate(90 * corner).save(pictures / f"{name}-{corner}.png")
     before = read_record(release)
-    options = ["--pictures", "2", "--bound", "0.5"]
+    options = ["--pictures", "8", "--bound", "0.5"]
     result = imuge("calibrate", "--data", pictures, "--release", release, *options)
     after = read_record(release)
     assert json.loads(result.stdout) == after.calibration.model_dump(mode="json")
-    assert after.calibration.pictures == 2
-    assert after.calibration.command.endswith("--pictures 2 --bound 0.5")
+    assert after.calibration.pictures == 8
+    assert after.calibration.command.endswith("--pictures 8 --bound 0.5")
     assert after.model_copy(update={"calibration": before.calibration}) == before
 
 
