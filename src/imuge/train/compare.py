@@ -153,7 +153,7 @@ def score_start(options: SystemRunOptions, *, on_frames: bool) -> VariantOutcome
     device = choose_device(options.device, Processes())
     most = options.validation_pictures
     pictures = load_held_out(options.validation, most=most, say=lambda _: None)
-    networks = load_networks(options.start_from).to(device).eval()
+    networks = load_networks(options.start_from).to(device)
     scores = validate(networks, pictures, device, on_frames=on_frames)
     outcome = VariantOutcome(
         name="start",

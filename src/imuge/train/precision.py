@@ -7,7 +7,6 @@ there would cost a grey level.
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from imuge.model.networks import Networks
@@ -38,11 +37,9 @@ class Half:
         self._device_type = device.type
         networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for network in networks.halves():
-            self._wrap(network)
             if device.type == "cpu":
-                for module in network.modules():
-                    if isinstance(module, nn.Conv2d):
-                        self._spare(module)
+                self._spare(network)
+            self._wrap(network)
 
     def _wrap(self, network: nn.Module) -> None:
         run = network.forward
@@ -57,16 +54,26 @@ class Half:
 
         network.forward = forward
 
-    def _spare(self, convolution: nn.Conv2d) -> None:
-        """Let a convolution that is trained see channels of zeros where it would be slow."""
-        if convolution.in_channels % SLOW_CHANNELS or convolution.kernel_size == (1, 1):
-            return
-        run = convolution._conv_forward
+    def _spare(self, network: nn.Module) -> None:
+        """Let convolutions that are trained see channels of zeros where they would be slow."""
+        for module in network.modules():
+            if (
+                isinstance(module, nn.Conv2d)
+                and module.kernel_size != (1, 1)
+                and module.in_channels % SLOW_CHANNELS == 0
+            ):
+                self._widen(module)
 
-        def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            if self.on and weight.requires_grad:
-                x, weight = (F.pad(t, (0, 0, 0, 0, 0, SPARE_CHANNELS)) for t in (x, weight))
-            out: Tensor = run(x, weight, bias)
-            return out
+    def _widen(self, convolution: nn.Conv2d) -> None:
+        run = convolution.forward
 
-        convolution._conv_forward = forward  # type: ignore[assignment,method-assign]
+        def forward(x: Tensor) -> Tensor:
+            weight = convolution.weight
+            if not (self.on and weight.requires_grad):
+                return run(x)
+            x, weight = (nn.functional.pad(t, (0, 0, 0, 0, 0, SPARE_CHANNELS)) for t in (x, weight))
+            stride, padding = convolution.stride, convolution.padding
+            return nn.functional.conv2d(x, weight, convolution.bias, stride, padding)
+
+        module: nn.Module = convolution
+        module.forward = forward

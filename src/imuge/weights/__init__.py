@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -87,7 +87,7 @@ class Calibration(_Record):
     points: tuple[WorkingPoint, ...] = Field(min_length=1)  # for the clearest pictures first
     # For pictures that read at least so clearly, the clearest first: the mean evidence of content
     # above which code and picture are strangers.
-    strangers: tuple[tuple[float, float], ...] = Field(min_length=1)
+    strangers: tuple[tuple[float, Annotated[float, Field(lt=0)]], ...] = Field(min_length=1)
     both: Weighing  # by what localizer and content say
     alone: Weighing  # by what the localizer says
     bound: float  # share of untouched pictures that may show any region, under any processing
@@ -102,15 +102,6 @@ class Calibration(_Record):
         if lows != sorted(set(lows), reverse=True):
             raise ValueError("the working points must be ordered, the clearest pictures first")
         return points
-
-    @field_validator("strangers")
-    @classmethod
-    def _own_code_says_something(
-        cls, strangers: tuple[tuple[float, float], ...]
-    ) -> tuple[tuple[float, float], ...]:
-        if not all(most < 0 for _, most in strangers):
-            raise ValueError("the evidence of a picture's own code must be below 0")
-        return strangers
 
     @property
     def minimum_agreement(self) -> float:
