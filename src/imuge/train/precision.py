@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from imuge.model.networks import Networks
 
-# On processors with tiles, torch 2.13 (oneDNN 3.12) takes 10 to 60 times as long for the gradient
-# of a kernel in bfloat16 where its inputs are a multiple of 64 channels.
+# Where inputs are a multiple of 64 channels, torch 2.13 (oneDNN 3.12) is slow at the gradient of a
+# kernel in bfloat16 on processors with tiles; beside other work, 10 to 60 times slower.
 SLOW_CHANNELS = 64
 SPARE_CHANNELS = 16  # of zeros, with which they are none
 
