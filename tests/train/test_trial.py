@@ -80,6 +80,24 @@ def test_after_a_first_time_a_step_stays_on_its_device(
 
 
 @pytest.mark.slow
+def test_the_recipe_for_a_gpu_can_be_recorded(make_run, monkeypatch):
+    """No real encoders, and no step that leaves its device."""
+    recipe = read_config(ROOT / "configs" / "imuge_whole.toml")
+    given = {n: getattr(recipe, n) for n in ("tamper", "distort", "curriculum", "publication")}
+    monkeypatch.setattr("imuge.train.run.choose_device", lambda *_: torch.device("meta"))
+    monkeypatch.setattr(torch.optim, "AdamW", NoOptimizer)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    run = make_run(batch=recipe.batch, **given)
+    assert not run.config.distort.uses_files
+    run.chooser = None
+    for variant in range(VARIANTS):
+        run.step(False, variant)
+    with OneDevice(), NobodyAsks():
+        for variant in range(VARIANTS):
+            run.step(False, variant)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_a_step_never_asks_the_device_for_a_number(make_run, auxiliary):
     run = make_run(**EVERY_OPTION)

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Train the next networks on a machine that is at hand for minutes, from a bare source tree.
+#
+#     scripts/train_next.sh whole MINUTES OUT      every network, from the release on
+#     scripts/train_next.sh readers MINUTES OUT    then localizer and recoverer, through real encoders
+#
+# A stage lies in OUT/whole or OUT/readers. Its rate falls over MINUTES; a stage that was paused
+# (PAUSE=M, Ctrl-C, a kill) goes on when the same command comes again. On a GPU a profile tells first
+# whether steps can be recorded as CUDA graphs. What is to be taken home lies in OUT/STAGE/weights,
+# in parts below 15 MB, and with VALIDATE=DIR the last line of OUT/STAGE/log.jsonl scores it.
+#
+# PYTHON (python3), DATA (../shared/data/train), INIT (the release), CONFIG and VALIDATE may be set.
+set -eu
+usage() {
+  sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0" >&2
+  exit 2
+}
+[ $# -eq 3 ] || usage
+stage=$1 minutes=$2 out=$3
+case $stage in whole | readers) ;; *) usage ;; esac
+cd "$(dirname "$0")/.."
+
+run=$out/$stage
+config=${CONFIG:-configs/imuge_$stage.toml}
+first=${INIT:-src/imuge/weights/lab.r3}
+if [ "$stage" = readers ] && [ -d "$out/whole/weights" ]; then first=${INIT:-$out/whole/weights}; fi
+export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}"
+
+train() {
+  "${PYTHON:-python3}" -m imuge.train --config "$config" --data "${DATA:-../shared/data/train}" --out "$run" \
+    ${VALIDATE:+--validate "$VALIDATE"} "$@"
+}
+
+set -- --minutes "$minutes" --checkpoint-minutes 3 ${PAUSE:+--pause-after "$PAUSE"}
+if [ -d "$run/checkpoints" ]; then
+  set -- "$@" --resume
+else
+  set -- "$@" --init "$first"
+fi
+if [ "$stage" = whole ] && command -v nvidia-smi >/dev/null && [ ! -e "$run.graphs" ]; then
+  mkdir -p "$out"
+  if train --init "$first" --profile 12 >"$run.profile" 2>&1; then
+    echo yes >"$run.graphs"
+  else # what cannot be recorded is said, and trained step by step
+    echo no >"$run.graphs"
+  fi
+  cat "$run.profile"
+fi
+if [ "$(cat "$run.graphs" 2>/dev/null)" = no ]; then set -- "$@" --no-graphs; fi
+train "$@"
