@@ -59,3 +59,8 @@ def test_mistakes_are_named(tmp_path, tiny, capsys):
     arguments += ["--data", "x", "--validate", "x", "--out", str(tmp_path / "runs")]
     assert main(arguments) == 1
     assert "cannot read the variants" in capsys.readouterr().err
+    right = tmp_path / "right.toml"
+    right.write_text("[warm]\nseed = 2\n[cool]\nseed = 3\n")
+    arguments[3] = str(right)
+    assert main([*arguments, "--only", "cool,hot"]) == 1
+    assert f"unknown variants hot; {right} has warm, cool" in capsys.readouterr().err

@@ -151,7 +151,39 @@ def unwarp(values: Array, placement: Placement) -> Array:
 
 def to_copy(image: Image.Image, placement: Placement, resampling: Image.Resampling) -> Image.Image:
     """Bring a plane on the frame to the copy's own pixels; 0 beyond the frame."""
+    if resampling == Image.Resampling.BICUBIC and _enlarges(placement):
+        return _enlarged(image, placement)
     (a, b), (d, e) = placement.matrix
     data = (a, b, placement.offset[0], d, e, placement.offset[1])
     size = (placement.width, placement.height)
     return image.transform(size, Image.Transform.AFFINE, data, resampling)
+
+
+def _enlarges(placement: Placement) -> bool:
+    """Whether a copy is upright in its frame and no smaller: rows and columns map one by one."""
+    (a, b), (d, e) = placement.matrix
+    skew = max(abs(b) * placement.height, abs(d) * placement.width)
+    return bool(skew < STRAIGHT and 0 < min(a, e) and max(a, e) <= 1)
+
+
+def _enlarged(image: Image.Image, placement: Placement) -> Image.Image:
+    """`to_copy` for what `_enlarges`, as a scaling: a third of the time of a general map."""
+    scales, offset = np.diag(placement.matrix), placement.offset
+    size = np.array([placement.width, placement.height])
+    # Pixels of the copy whose centres lie on the frame; their outer edges may lie beyond it.
+    first, last = (
+        np.ceil((edge - offset) / scales - 0.5).astype(int).clip(0, size)
+        for edge in (np.zeros(2), np.array(image.size))
+    )
+    made = Image.new(image.mode, (placement.width, placement.height))
+    width, height = last - first
+    if width <= 0 or height <= 0:
+        return made
+    pixels = np.asarray(image)
+    padded = np.pad(pixels, [(1, 1), (1, 1), (0, 0)][: pixels.ndim], mode="edge")
+    box = (*(offset + scales * first + 1), *(offset + scales * last + 1))
+    part = Image.fromarray(padded).resize((width, height), Image.Resampling.BICUBIC, box=box)
+    if part.size == made.size:
+        return part
+    made.paste(part, (int(first[0]), int(first[1])))
+    return made

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,10 @@ def png(picture: NDArray[np.uint8], description: str | None = None) -> bytes:
         notes.add_text("Description", description)
         notes.add_text("Software", "imuge")
     buffer = io.BytesIO()
-    # Level 1 takes a third of the default's time and costs a few per cent on photographs.
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1, pnginfo=notes)
+    # A third of the default's time. Runs alone are looked for: a twentieth more of a photograph, a
+    # quarter less of a smooth hidden copy.
+    image = Image.fromarray(picture)
+    image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE, pnginfo=notes)
     return buffer.getvalue()
 
 

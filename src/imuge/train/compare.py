@@ -208,7 +208,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variants = read_variants(base, chosen.variants)
         names = chosen.only.split(",") if chosen.only else list(variants)
         if unknown := set(names) - variants.keys():
-            raise ConfigError(f"unknown variants {', '.join(sorted(unknown))}")
+            raise ConfigError(
+                f"unknown variants {', '.join(sorted(unknown))}; {chosen.variants} has "
+                f"{', '.join(variants)}"
+            )
         options = SystemRunOptions(
             data=chosen.data,
             out=chosen.out,
