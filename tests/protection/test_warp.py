@@ -47,3 +47,22 @@ def test_beyond_the_frame_there_is_nothing():
     assert back[:, :8].max() == 0
     assert back[:, 12:33].min() > 0.99
     assert back[:, 37:].max() == 0
+
+
+@pytest.mark.parametrize("offset", [(0.0, 0.0), (0.3, -0.2), (-12.6, 9.1)])
+def test_an_upright_copy_shows_the_frame_where_it_lies(offset):
+    """Scaled, as it mostly is: exactly in place, up to the frame's edge and not beyond."""
+    matrix = np.diag([0.32, 0.29])
+    placement = Placement(matrix=matrix, offset=np.array(offset), width=500, height=400)
+    x, y = np.meshgrid(np.arange(120) + 0.5, np.arange(100) + 0.5)
+    back = unwarp(slow_waves(x, y)[..., 0].astype(np.float32), placement)
+    x, y = np.meshgrid(np.arange(500) + 0.5, np.arange(400) + 0.5)
+    at = placement.at(np.column_stack([x.ravel(), y.ravel()])).reshape(400, 500, 2)
+    wanted = slow_waves(at[..., 0], at[..., 1])[..., 0]
+    there = np.all((at >= 0) & (at < (120, 100)), axis=2)
+    inner = np.all((at > 3) & (at < (117, 97)), axis=2)
+    assert back.shape == wanted.shape
+    assert np.abs(back - wanted)[inner].max() < TENTH / 10
+    assert np.abs(back - wanted)[there].max() < 3
+    assert there.mean() < 1
+    assert np.all(back[~there] == 0)

@@ -39,8 +39,7 @@ def warp(
         (h, w) bool, True where the copy shows the frame.
     """
     upright, turned = _upright(pixels, placement)
-    skew = max(abs(turned.matrix[0, 1]) * turned.height, abs(turned.matrix[1, 0]) * turned.width)
-    move = _scaled if skew < STRAIGHT else _turned
+    move = _scaled if _is_straight(turned) else _turned
     moved, there = move(upright, turned, size, threads)
     return filled(moved, there), there
 
@@ -57,6 +56,12 @@ def _upright(pixels: Samples, placement: Placement) -> tuple[Samples, Placement]
     matrix = placement.matrix @ orientation.T
     offset = placement.offset - matrix @ start
     return upright, Placement(matrix=matrix, offset=offset, width=width, height=height)
+
+
+def _is_straight(placement: Placement) -> bool:
+    """Whether an upright copy's axes are the frame's: its rows and columns map one by one."""
+    (_, b), (d, _) = placement.matrix
+    return bool(max(abs(b) * placement.height, abs(d) * placement.width) < STRAIGHT)
 
 
 def _scaled(
@@ -160,10 +165,9 @@ def to_copy(image: Image.Image, placement: Placement, resampling: Image.Resampli
 
 
 def _enlarges(placement: Placement) -> bool:
-    """Whether a copy is upright in its frame and no smaller: rows and columns map one by one."""
-    (a, b), (d, e) = placement.matrix
-    skew = max(abs(b) * placement.height, abs(d) * placement.width)
-    return bool(skew < STRAIGHT and 0 < min(a, e) and max(a, e) <= 1)
+    """Whether a copy is upright in its frame, and its pixels are no larger than the frame's."""
+    scales = np.diag(placement.matrix)
+    return _is_straight(placement) and bool(np.all((scales > 0) & (scales <= 1)))
 
 
 def _enlarged(image: Image.Image, placement: Placement) -> Image.Image:
