@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imuge.protection.align import FOUND, candidates, refined, straightened
+from imuge.protection.align import FOUND, candidates, refined, straightened, whole_candidates
 from imuge.protection.frame import published_frame, to_frame
 from imuge.protection.peaks import Maps, hits
 from imuge.protection.pilot import ORIENTATIONS, spectrum, waves
@@ -155,6 +155,29 @@ def test_waves_stand_out_from_everything_that_is_none(piloted, large_photograph,
     by_chance = hits(Maps(spectrum(large_photograph)), keyed)
     by_chance += hits(Maps(spectrum(piloted)), waves(bytes(range(32))))
     assert true.score > 1.5 * max((hit.score for hit in by_chance), default=0)
+
+
+@pytest.mark.parametrize("size", [(512, 512), (461, 460), (420, 420)])
+def test_a_whole_copy_is_found_without_a_search_over_scales(piloted, keyed, size):
+    copy, true = part(piloted, 0, 0, 512, 512, size)
+    seen = spectrum(saved(copy))
+    best = max(whole_candidates(seen, keyed, *size), key=lambda one: one.score)
+    assert best.score > FOUND
+    assert error(refined(seen, keyed, best.placement), true) < WORST
+
+
+def test_of_a_part_another_key_or_no_waves_nothing_is_taken_to_be_whole(
+    piloted, large_photograph, keyed
+):
+    cut, _ = part(piloted, 40, 30, 430, 420)
+    turned = np.ascontiguousarray(piloted[::-1, ::-1])
+    for copy in (cut, turned, large_photograph):
+        height, width = copy.shape[:2]
+        for candidate in whole_candidates(spectrum(saved(copy)), keyed, width, height):
+            # Upside down it has the same spectrum, and what the phases say is told.
+            assert copy is turned
+            assert candidate.placement.matrix[0, 0] < 0
+    assert not whole_candidates(spectrum(piloted), waves(bytes(range(32))), 512, 512)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=range(8))

@@ -9,14 +9,14 @@ from PIL import Image
 from imuge.errors import ProtectionError
 from imuge.guard import Guard
 from imuge.image import from_array
-from imuge.keys import PRESENCE_THRESHOLD, new_key, verify_only
+from imuge.keys import PRESENCE_THRESHOLD, Key, new_key, verify_only
 from imuge.protection import places
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import add_to_picture, published_frame
 from imuge.protection.peaks import Maps, hits
 from imuge.protection.pilot import pattern, spectrum
 from imuge.protection.placement import Placement, apart, window_shown
-from imuge.protection.places import MOST_PLACES, Place
+from imuge.protection.places import MOST_PLACES, Place, places_by_waves
 from imuge.protection.receive import receive
 
 
@@ -124,6 +124,24 @@ def test_a_part_half_a_pixel_off_is_read_by_the_bits_that_are_likeliest(
     first = read_at(guard, place, np.asarray(Image.open(buffer)), monkeypatch)
     assert first.reading.image_id is None
     assert first.reading.presence_p == found.reading.presence_p < PRESENCE_THRESHOLD
+
+
+def test_nobody_searches_further_where_a_whole_copy_is_found(key, published, monkeypatch):
+    def further(*_, **__):
+        raise AssertionError("a search over scales and turns")
+
+    monkeypatch.setattr("imuge.protection.places._found", further)
+    others = [Key.from_secret(f"other{number}", bytes([number] * 32)) for number in range(3)]
+    first = next(places_by_waves(published, [*others, key], "quick"))
+    assert first.whole
+    assert first.keys == [key]
+    with pytest.raises(AssertionError, match="scales and turns"):
+        next(places_by_waves(published, others, "quick"))
+
+
+def test_what_was_read_as_whole_is_not_tried_again(key, published):
+    places = list(places_by_waves(published, [key], "quick"))
+    assert sum(place.whole for place in places) == 1
 
 
 def read_at(guard, place, pixels, monkeypatch):

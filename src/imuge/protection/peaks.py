@@ -94,6 +94,20 @@ def hits(maps: Maps, keyed: Waves, *, stretches: bool = False, most: int = MOST)
     return best + upright
 
 
+def strength(seen: Spectrum, keyed: Waves, matrix: Numbers) -> float:
+    """How far a key's waves stand out under one map, as `hits` scores it, standard deviations.
+
+    Args:
+        seen: Of the copy.
+        keyed: The key's waves.
+        matrix: (2, 2), frame pixels for each searched one.
+    """
+    across, down = matrix.T @ (keyed.u, keyed.v)
+    visible = np.maximum(np.abs(across), np.abs(down)) < NYQUIST
+    excess = power_at(seen.excess, seen.bins, across[visible], down[visible]) - seen.mean
+    return float(excess.sum() / (seen.spread * np.sqrt(max(len(excess), FEWEST_WAVES))))
+
+
 def _turned(maps: Maps, keyed: Waves, most: int) -> tuple[list[Hit], list[Hit]]:
     """Every turn, one scale for both axes; and those that are upright and not mirrored."""
     seen, polar = maps.seen, maps.polar

@@ -1,7 +1,7 @@
 """Where a copy may lie, in the order in which it is worth reading there.
 
-pixels ─ spectrum ─► waves of every key ─► placements ─┬─ a frame's edges near ─► whole
-└─ else ─► part, window of a frame
+pixels ─ spectrum ─► waves of every key ─┬─ whole? ────────────────────────┬─ edges near ─► whole
+                                         └─ no: scales, turns ─► placements ┴─ else ─► part, window
 no waves ─► every side, edge to edge
 """
 
@@ -11,7 +11,14 @@ from typing import Literal, TypeAlias, get_args
 
 from imuge.image.picture import Samples
 from imuge.keys import Key
-from imuge.protection.align import Candidate, candidates, hardly_worse, refined, straightened
+from imuge.protection.align import (
+    Candidate,
+    candidates,
+    hardly_worse,
+    refined,
+    straightened,
+    whole_candidates,
+)
 from imuge.protection.frame import LARGEST_SIDE, SIDES, whole_frame
 from imuge.protection.peaks import Maps
 from imuge.protection.pilot import ORIENTATIONS, Spectrum, Waves, spectrum, waves
@@ -40,34 +47,72 @@ class Place:
     start: tuple[int, int]  # the window's first row and column, multiples of 16 frame pixels
     size: tuple[int, int]  # its height and width
     piloted: bool  # placed by the waves; else taken to be whole and upright
+    whole: bool = False  # the copy lies edge to edge in its frame
+
+    def is_like(self, other: "Place") -> bool:
+        """Whether there is nothing new to be read here."""
+        return (
+            (self.start, self.size) == (other.start, other.size)
+            and [key.key_id for key in self.keys] == [key.key_id for key in other.keys]
+            and apart(self.placement, other.placement) < SNAP
+        )
 
 
 def places_by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Iterator[Place]:
-    """The places that the keys' waves speak for, likeliest first."""
+    """The places that the keys' waves speak for, likeliest first.
+
+    Whole copies are asked for first: where they can be read, nobody searches further.
+    """
     keyed = [waves(key.root("pilot")) for key in keys]
-    found = _found(pixels, keyed, stretches=search == "full")
+    seen = spectrum(pixels)
+    tried: list[Place] = []
+    for one in _by_score(_whole(seen, keyed, pixels)):
+        place = _place(one, keys, keyed, pixels, search)
+        if place is not None and place.whole:
+            tried.append(place)
+            yield place
+    found = _found(seen, keyed, pixels, stretches=search == "full")
     if search == "full" and not found:
         found = _in_windows(pixels, keyed)
-    for one in sorted(found, key=lambda found: -found.candidate.score):
-        key, key_waves, seen = keys[one.number], keyed[one.number], one.seen
-        placement = one.candidate.placement
-        if not one.candidate.upright:  # small parts are moved by what few windows say
-            placement = refined(seen, key_waves, placement)
-        placement = straightened(seen, key_waves, placement)
+    for one in _by_score(found):
+        place = _place(one, keys, keyed, pixels, search)
+        if place is not None and not any(place.is_like(other) for other in tried):
+            yield place
+
+
+def _place(
+    one: "_Found", keys: Sequence[Key], keyed: Sequence[Waves], pixels: Samples, search: Search
+) -> Place | None:
+    """Where to read what was found; None for a part where only whole copies are looked for."""
+    key_waves, seen = keyed[one.number], one.seen
+    placement = one.candidate.placement
+    if not one.candidate.upright:  # small parts are moved by what few windows say
+        placement = refined(seen, key_waves, placement)
+    placement = straightened(seen, key_waves, placement)
+    start = (0, 0)
+    edges = None
+    if one.start is None:
+        edges = edges_near(placement, [(side, side) for side in SIDES])
+    if edges is not None and (
+        apart(edges[0], placement) < SNAP or hardly_worse(seen, key_waves, edges[0], placement)
+    ):
+        placement, size = edges
+        if search == "off" and placement.matrix[0, 0] <= 0:
+            return None
+    elif search == "off":
+        return None
+    else:
         edges = None
-        if one.start is None:
-            edges = edges_near(placement, [(side, side) for side in SIDES])
-        if edges is not None and (
-            apart(edges[0], placement) < SNAP or hardly_worse(seen, key_waves, edges[0], placement)
-        ):
-            placement, size = edges
-            if search == "off" and placement.matrix[0, 0] <= 0:
-                continue
-            yield Place(keys=[key], placement=placement, start=(0, 0), size=size, piloted=True)
-        elif search != "off":
-            placement = one.in_copy(placement, pixels)
-            start, size = window_shown(placement)
-            yield Place(keys=[key], placement=placement, start=start, size=size, piloted=True)
+        placement = one.in_copy(placement, pixels)
+        start, size = window_shown(placement)
+    return Place(
+        keys=[keys[one.number]],
+        placement=placement,
+        start=start,
+        size=size,
+        piloted=True,
+        whole=edges is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +134,29 @@ class _Found:
         return Placement(matrix=placement.matrix, offset=offset, width=width, height=height)
 
 
+def _by_score(found: Sequence[_Found]) -> list[_Found]:
+    return sorted(found, key=lambda one: -one.candidate.score)
+
+
+def _whole(seen: Spectrum, keyed: Sequence[Waves], pixels: Samples) -> list[_Found]:
+    """What the waves of all keys say of a whole, upright copy."""
+    height, width = pixels.shape[:2]
+    return [
+        _Found(candidate=candidate, number=number, seen=seen, start=None)
+        for number, waves_of_key in enumerate(keyed)
+        for candidate in whole_candidates(seen, waves_of_key, width, height)
+    ]
+
+
 def _found(
-    pixels: Samples,
+    seen: Spectrum,
     keyed: Sequence[Waves],
+    pixels: Samples,
     start: tuple[int, int] | None = None,
     *,
     stretches: bool = False,
 ) -> list[_Found]:
     """What the waves of all keys say of a copy, or of the window that begins at `start`."""
-    seen = spectrum(pixels)
     maps = Maps(seen)
     height, width = pixels.shape[:2]
     return [
@@ -116,8 +175,8 @@ def _in_windows(pixels: Samples, keyed: Sequence[Waves]) -> list[_Found]:
     for row in range(0, height - height // 2 + 1, max(1, height // 4)):
         for column in range(0, width - width // 2 + 1, max(1, width // 4)):
             part = pixels[row : row + height // 2, column : column + width // 2].copy()
-            found += _found(part, keyed, (row, column))
-    return sorted(found, key=lambda one: -one.candidate.score)[:MOST_PLACES]
+            found += _found(spectrum(part), keyed, part, (row, column))
+    return _by_score(found)[:MOST_PLACES]
 
 
 def places_edge_to_edge(
@@ -127,7 +186,14 @@ def places_edge_to_edge(
     for side in sides:
         frame = whole_frame(width, height, side)
         placement = edge_to_edge(width, height, frame, ORIENTATIONS[0])
-        yield Place(keys=keys, placement=placement, start=(0, 0), size=frame.size, piloted=False)
+        yield Place(
+            keys=keys,
+            placement=placement,
+            start=(0, 0),
+            size=frame.size,
+            piloted=False,
+            whole=True,
+        )
 
 
 def plain_sides(width: int, height: int) -> list[int]:

@@ -1,7 +1,7 @@
 """A copy's pixels brought to its frame, and numbers on the frame brought to the copy's own pixels.
 
 copy ─ quarter turns, mirroring undone ─┬─ scaled, exactly (to_frame) ─────────────────┬─► frame
-└─ scaled to the frame's density, then turned ─┘
+                                        └─ scaled to the frame's density, then turned ─┘
 beyond its rim: reflected
 """
 

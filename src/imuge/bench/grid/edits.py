@@ -1,7 +1,7 @@
 """How a case changes a published picture: what is put into the mask, and what comes back as a file.
 
 published ─┬────────────────────────► outside the mask
-└─ content of the kind ──► inside it ─► file ─ process ─► file ─► what is verified
+           └─ content of the kind ──► inside it ─► file ─ process ─► file ─► what is verified
 """
 
 from typing import Protocol
