@@ -1,9 +1,8 @@
 """The plots of `imuge bench`, as SVG text that fits into a page.
 
-Needs matplotlib (extra `bench`). The same numbers draw the same file.
+Needs matplotlib (extra `bench`).
 """
 
-import io
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -14,9 +13,9 @@ from matplotlib.figure import Figure
 from imuge.bench.grid.cases import AREAS, KINDS, MAIN_PROCESS, QUALITIES, STRENGTHS
 from imuge.bench.grid.summary import Rows, chosen, untouched
 from imuge.bench.grid.table import said
+from imuge.bench.svg import svg_of
 
 STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "imuge",
     "svg.fonttype": "none",
     "font.size": 10.0,
     "axes.grid": True,
@@ -184,7 +183,4 @@ def _svg(draw: Callable[[Axes], None], size: tuple[float, float]) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+        return svg_of(figure)

@@ -30,6 +30,7 @@ from imuge import __version__
 from imuge.bench.command import as_command
 from imuge.bench.jpeg.gradients import NOTHING, encoded, gradients, to_batch, to_quality
 from imuge.bench.pictures import Photograph, photographs
+from imuge.files import write_atomically
 from imuge.results import Pixels
 from imuge.train.attacks.jpeg import DISTILLED, SIMULATORS, JpegSimulator
 from imuge.train.attacks.jpeg.distilled import Distilled, load_student
@@ -184,12 +185,13 @@ def _network(network: dict[str, Any] | None) -> str:
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Draw the medians over quality into a picture file, by the ending of its name."""
+    """Draw the medians over quality into an SVG file."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    # The same numbers make the same file.
-    with mpl.rc_context({"svg.hashsalt": "imuge", "svg.fonttype": "none"}):
+    from imuge.bench.svg import svg_of
+
+    with mpl.rc_context({"svg.fonttype": "none"}):
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
         for name, row in result["fidelity"].items():
@@ -201,7 +203,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        write_atomically(path, svg_of(figure).encode(), overwrite=True)
 
 
 def measure(
@@ -240,7 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of validation pictures")
     parser.add_argument("--weights", type=Path, help="of `distilled`; without, it is left out")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--plot", type=Path, help="file for a plot; needs matplotlib")
+    parser.add_argument("--plot", type=Path, help="SVG file for a plot; needs matplotlib")
     parser.add_argument("--pictures", type=int, help="how many (default: all)")
     options = parser.parse_args(arguments)
     pictures = photographs(options.data, side=SIDE, count=options.pictures)

@@ -1,17 +1,17 @@
 """Presence p-values as a plot: all of them, and the small ones that verdicts are made of.
 
-Needs matplotlib (extra `bench`). The same numbers draw the same file.
+Needs matplotlib (extra `bench`).
 """
 
-import io
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from imuge.bench.svg import svg_of
+
 STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "imuge",
     "svg.fonttype": "none",
     "font.size": 10.0,
     "axes.spines.top": False,
@@ -30,10 +30,7 @@ def presence_svg(result: dict[str, Any]) -> str:
         _quantiles(right, result)
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+        return svg_of(figure)
 
 
 def _shares(axes: Axes, result: dict[str, Any]) -> None:
