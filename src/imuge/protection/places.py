@@ -90,19 +90,13 @@ def _place(
         placement = refined(seen, key_waves, placement)
     placement = straightened(seen, key_waves, placement)
     start = (0, 0)
-    edges = None
-    if one.start is None:
-        edges = edges_near(placement, [(side, side) for side in SIDES])
-    if edges is not None and (
-        apart(edges[0], placement) < SNAP or hardly_worse(seen, key_waves, edges[0], placement)
-    ):
+    if (edges := _edges(one, key_waves, placement)) is not None:
         placement, size = edges
         if search == "off" and placement.matrix[0, 0] <= 0:
             return None
     elif search == "off":
         return None
     else:
-        edges = None
         placement = one.in_copy(placement, pixels)
         start, size = window_shown(placement)
     return Place(
@@ -113,6 +107,18 @@ def _place(
         piloted=True,
         whole=edges is not None,
     )
+
+
+def _edges(
+    one: "_Found", key_waves: Waves, placement: Placement
+) -> tuple[Placement, tuple[int, int]] | None:
+    """The placement edge to edge, and that frame's size, where the waves say hardly less for it."""
+    if one.start is not None:
+        return None
+    edges = edges_near(placement, [(side, side) for side in SIDES])
+    if edges is None or apart(edges[0], placement) < SNAP:
+        return edges
+    return edges if hardly_worse(one.seen, key_waves, edges[0], placement) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
