@@ -71,7 +71,7 @@ def test_an_immunize_job_keeps_its_record_and_its_file(client, plain):
     assert (record["kind"], record["state"], record["progress"]) == ("immunize", "done", 1)
     assert (record["position"], record["step"], record["error"]) == (0, None, None)
     assert made.verdict.verdict == "intact"
-    assert record["files"] == ["immunized"]
+    assert record["files"] == ["immunized", "receipt"]
     file = client.get(f"{answer.headers['location']}/files/immunized")
     assert file.headers["content-type"] == "image/png"
     assert send(client, VERIFY, file.content).json()["image_id"] == made.image_id
