@@ -3,7 +3,7 @@
     training pictures ─► inputs of every graph ─► ranges ─► graph with 8-bit convolutions
     validation ─ published by the release ─► tampered, saved ─► examined, restored by either
 
-    python -m imuge.bench.int8 --train DIR --data ../shared/data/validation --out docs/scores
+    python -m imuge.bench.int8 --train ../shared/data/train --data DIR --out docs/scores
 
 Weights and activations of convolutions are quantized, each channel of a weight by itself; all else
 stays float32. Weights take 7 bits: processors without VNNI add pairs of products in 16 bits, and
@@ -36,6 +36,7 @@ from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.entrants import bench_key
 from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import f1, psnr_db
+from imuge.bench.speed.run import processor
 from imuge.engine import Engine
 from imuge.results import Pixels
 from imuge.weights import Release, load_release
@@ -53,6 +54,7 @@ VARIANTS = {
 }
 MOST_F1, MOST_DB = 0.003, 0.1  # that may be lost for the sake of speed
 TIMED = 5  # inputs of each graph
+EIGHT_BITS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # as Linux names instructions
 
 Feeds: TypeAlias = Mapping[str, NDArray[np.float32]]
 
@@ -160,6 +162,12 @@ def ratios(
     return found
 
 
+def multiplies_bytes() -> bool:
+    """Whether Linux says that this processor has instructions for products in 8 bits."""
+    facts = Path("/proc/cpuinfo")
+    return facts.exists() and not EIGHT_BITS.isdisjoint(facts.read_text().split())
+
+
 def measure(
     readers: Mapping[str, ReleaseContestant], picture: Photograph, donor: Photograph, number: int
 ) -> Iterator[Row]:
@@ -206,7 +214,7 @@ def to_markdown(result: Mapping[str, Any]) -> str:
         f"({result['model_sha256'][:16]}…), {result['pictures']} pictures, {AREA:.0%} spliced, "
         "masks at probability ½; each cell F1 / PSNR of the changed area.",
         "",
-        f"Times faster in 8 bits, on one thread of this processor: {faster}.",
+        f"Times faster in 8 bits, on one thread of a processor ({result['processor']}): {faster}.",
         "",
         "| in 8 bits | " + " | ".join(f"`{process}`" for process in PROCESSES) + " | most lost |",
         "|---" * (2 + len(PROCESSES)) + "|",
@@ -247,7 +255,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number, picture in enumerate(track(pool, "measuring", console=Console(stderr=True))):
         rows += measure(readers, picture, pool[number - 1], number)
     result = {
-        "command": COMMAND,
+        "command": f"{COMMAND} --pictures {len(pool)} --out DIR",
+        "processor": f"{processor()}, {'with' if multiplies_bytes() else 'without'} instructions "
+        "that multiply in 8 bits",
         "imuge": __version__,
         "model": release.record.name,
         "model_sha256": release.sha256,
