@@ -61,6 +61,15 @@ def scene(width: int, height: int) -> Pixels:
     return pixels
 
 
+def forged(pixels: Pixels) -> Pixels:
+    """A scene (H, W, 3) with a box mirrored: the ground, since mirrored sky shows the same sky."""
+    changed = pixels.copy()
+    height, width = changed.shape[:2]
+    box = (slice(height // 2, 3 * height // 4), slice(width // 8, 3 * width // 8))
+    changed[box] = changed[box][:, ::-1]
+    return changed
+
+
 def overheads(threads: int, repeats: int = REPEATS) -> dict[str, dict[str, float]]:
     """Whole calls at 640x640 beside the bare graphs on 512x512, one picture after the other."""
     engine = Clocked(threads=threads)
