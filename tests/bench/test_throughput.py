@@ -10,7 +10,7 @@ from imuge.bench.speed import capacity as large_pictures
 from imuge.bench.speed import throughput
 from imuge.bench.speed.capacity import capacity, capacity_page, to_markdown
 from imuge.bench.speed.throughput import Clocked, host_folder, main
-from imuge.errors import ConfigError
+from imuge.errors import ConfigError, ImugeError
 
 
 @pytest.fixture
@@ -118,6 +118,8 @@ def test_copies_at_once_give_their_mean(monkeypatch):
     rows = iter([1.0, 3.0])
 
     class Process:
+        returncode = 0
+
         def __init__(self, command, **_):
             assert command[-2:] == ["imuge.bench.speed.capacity", "12"]
 
@@ -131,3 +133,18 @@ def test_copies_at_once_give_their_mean(monkeypatch):
     found = large_pictures.large("12", copies=2)
     assert (found["immunize_s"], found["peak_gb"]) == (2.0, 3.0)
     assert found["megapixels"] == pytest.approx(12.0)
+
+
+def test_a_size_that_cannot_be_measured_is_said(monkeypatch):
+    class Process:
+        returncode = 1
+
+        def __init__(self, *_, **__):
+            pass
+
+        def communicate(self):
+            return "", None
+
+    monkeypatch.setattr(large_pictures.subprocess, "Popen", Process)
+    with pytest.raises(ImugeError, match="12 megapixels could not be measured"):
+        large_pictures.large("12", copies=1)
