@@ -9,7 +9,8 @@
 # whether steps can be recorded as CUDA graphs. What is to be taken home lies in OUT/STAGE/weights,
 # in parts below 15 MB, and with VALIDATE=DIR the last line of OUT/STAGE/log.jsonl scores it.
 #
-# PYTHON (python3), DATA (../shared/data/train), INIT (the release), CONFIG and VALIDATE may be set.
+# PYTHON (python3), DATA (../shared/data/train), INIT (the release), CONFIG and VALIDATE may be set;
+# paths are from the repository's folder. Readers go on from OUT/whole/weights where there are any.
 set -eu
 usage() {
   sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0" >&2
@@ -23,7 +24,7 @@ cd "$(dirname "$0")/.."
 run=$out/$stage
 config=${CONFIG:-configs/imuge_$stage.toml}
 first=${INIT:-src/imuge/weights/lab.r3}
-if [ "$stage" = readers ] && [ -d "$out/whole/weights" ]; then first=${INIT:-$out/whole/weights}; fi
+if [ "$stage" = readers ] && [ -d "$out/whole/weights" ]; then first=$out/whole/weights; fi
 export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}"
 
 train() {

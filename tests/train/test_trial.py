@@ -59,15 +59,18 @@ class NoOptimizer:
         pass
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["imuge", "imuge_plus"])
-def test_after_a_first_time_a_step_stays_on_its_device(
-    make_run, monkeypatch, tiny_paper, architecture
-):
-    """On a device without numbers or processor tensors: what a GPU would be, as far as we can."""
+@pytest.fixture
+def without_numbers(monkeypatch):
+    """Runs on a device without numbers: what a GPU would be, as far as we can."""
     monkeypatch.setattr("imuge.train.run.choose_device", lambda *_: torch.device("meta"))
     monkeypatch.setattr(torch.optim, "AdamW", NoOptimizer)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_numbers")
+@pytest.mark.parametrize("architecture", ["imuge", "imuge_plus"])
+def test_after_a_first_time_a_step_stays_on_its_device(make_run, tiny_paper, architecture):
     ours = architecture == "imuge"
     run = make_run(batch=24, **EVERY_OPTION) if ours else make_run(base=tiny_paper, batch=24)
     run.chooser = None
@@ -80,13 +83,11 @@ def test_after_a_first_time_a_step_stays_on_its_device(
 
 
 @pytest.mark.slow
-def test_the_recipe_for_a_gpu_can_be_recorded(make_run, monkeypatch):
+@pytest.mark.usefixtures("without_numbers")
+def test_the_recipe_for_a_gpu_can_be_recorded(make_run):
     """No real encoders, and no step that leaves its device."""
     recipe = read_config(ROOT / "configs" / "imuge_whole.toml")
     given = {n: getattr(recipe, n) for n in ("tamper", "distort", "curriculum", "publication")}
-    monkeypatch.setattr("imuge.train.run.choose_device", lambda *_: torch.device("meta"))
-    monkeypatch.setattr(torch.optim, "AdamW", NoOptimizer)
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     run = make_run(batch=recipe.batch, **given)
     assert not run.config.distort.uses_files
     run.chooser = None

@@ -3,7 +3,7 @@
     training pictures ─► inputs of every graph ─► ranges ─► graph with 8-bit convolutions
     validation ─ published by the release ─► tampered, saved ─► examined, restored by either
 
-    python -m imuge.bench.int8 --train ../shared/data/train --data DIR --out docs/scores
+    python -m imuge.bench.int8 --train DIR --data ../shared/data/validation --out docs/scores
 
 Weights and activations of convolutions are quantized, each channel of a weight by itself; all else
 stays float32. Weights take 7 bits: processors without VNNI add pairs of products in 16 bits, and

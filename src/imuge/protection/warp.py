@@ -173,21 +173,21 @@ def _enlarges(placement: Placement) -> bool:
 def _enlarged(image: Image.Image, placement: Placement) -> Image.Image:
     """`to_copy` for what `_enlarges`, as a scaling: a third of the time of a general map."""
     scales, offset = np.diag(placement.matrix), placement.offset
-    size = np.array([placement.width, placement.height])
+    size = (placement.width, placement.height)
     # Pixels of the copy whose centres lie on the frame; their outer edges may lie beyond it.
     first, last = (
         np.ceil((edge - offset) / scales - 0.5).astype(int).clip(0, size)
         for edge in (np.zeros(2), np.array(image.size))
     )
-    made = Image.new(image.mode, (placement.width, placement.height))
     width, height = last - first
     if width <= 0 or height <= 0:
-        return made
+        return Image.new(image.mode, size)
     pixels = np.asarray(image)
     padded = np.pad(pixels, [(1, 1), (1, 1), (0, 0)][: pixels.ndim], mode="edge")
     box = (*(offset + scales * first + 1), *(offset + scales * last + 1))
     part = Image.fromarray(padded).resize((width, height), Image.Resampling.BICUBIC, box=box)
-    if part.size == made.size:
+    if part.size == size:
         return part
+    made = Image.new(image.mode, size)
     made.paste(part, (int(first[0]), int(first[1])))
     return made
