@@ -9,13 +9,15 @@ def _take_one_core():
     """Keep this worker, and every thread and process it starts, on one core of its own.
 
     Tests compute on tiny tensors, where threads that wait for each other cost several times the
-    work. Must run before anything asks how many processors there are.
+    work. Must run before anything asks how many processors there are. The process that starts the
+    workers leaves them word of all cores, for it comes by here first and they inherit its one.
     """
     if not hasattr(os, "sched_setaffinity"):
         return
-    cores = sorted(os.sched_getaffinity(0))
+    given = " ".join(map(str, sorted(os.sched_getaffinity(0))))
+    cores = os.environ.setdefault("IMUGE_TESTS_CORES", given).split()
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    os.sched_setaffinity(0, {cores[number % len(cores)]})
+    os.sched_setaffinity(0, {int(cores[number % len(cores)])})
 
 
 _take_one_core()

@@ -2,22 +2,12 @@
 
 import re
 import runpy
-import subprocess
 import sys
 
 import pytest
 
 from imuge.bench.command import as_command
 from imuge.errors import ConfigError, WeightsError
-
-
-def test_a_study_of_a_folder_that_is_not_there(tmp_path):
-    command = [sys.executable, "-m", "imuge.bench.content", "--out", str(tmp_path / "out")]
-    run = subprocess.run(
-        [*command, "--data", str(tmp_path / "nowhere")], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 2
-    assert re.fullmatch(r"[^\n]*nowhere[^\n]*\n", run.stderr)
 
 
 @pytest.mark.parametrize(("error", "status"), [(ConfigError, 2), (WeightsError, 1)])
@@ -38,11 +28,14 @@ def test_what_is_no_fault_of_the_callers_keeps_its_traceback():
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 @pytest.mark.parametrize(
-    "study", ["copies", "int8", "recovery", "geometry", "presence", "security"]
+    "study", ["copies", "content", "int8", "recovery", "geometry", "presence", "security"]
 )
-def test_every_study_is_run_so(study, monkeypatch, tmp_path):
+def test_a_study_of_a_folder_that_is_not_there(study, monkeypatch, tmp_path, capsys):
     given = ["study", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path)]
+    if study == "int8":
+        given += ["--train", str(tmp_path / "nowhere")]
     monkeypatch.setattr(sys, "argv", given)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(f"imuge.bench.{study}", run_name="__main__")
     assert ended.value.code == 2
+    assert re.fullmatch(r"[^\n]*nowhere[^\n]*\n", capsys.readouterr().err)
