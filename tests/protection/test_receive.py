@@ -137,6 +137,7 @@ def test_nobody_searches_further_where_a_whole_copy_is_found(key, published, mon
     assert first.keys == [key]
     with pytest.raises(AssertionError, match="scales and turns"):
         next(places_by_waves(published, others, "quick"))
+    assert list(places_by_waves(published, others, "off")) == []
 
 
 def test_what_was_read_as_whole_is_not_tried_again(key, published):

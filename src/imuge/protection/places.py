@@ -67,23 +67,24 @@ def places_by_waves(pixels: Samples, keys: Sequence[Key], search: Search) -> Ite
     seen = spectrum(pixels)
     tried: list[Place] = []
     for one in _by_score(_whole(seen, keyed, pixels)):
-        place = _place(one, keys, keyed, pixels, search)
-        if place is not None and place.whole:
+        place = _place(one, keys, keyed, pixels)
+        upright = place.placement.matrix[0, 0] > 0
+        if place.whole and (upright or search != "off"):
             tried.append(place)
             yield place
+    if search == "off":
+        return
     found = _found(seen, keyed, pixels, stretches=search == "full")
     if search == "full" and not found:
         found = _in_windows(pixels, keyed)
     for one in _by_score(found):
-        place = _place(one, keys, keyed, pixels, search)
-        if place is not None and not any(place.is_like(other) for other in tried):
+        place = _place(one, keys, keyed, pixels)
+        if not any(place.is_like(other) for other in tried):
             yield place
 
 
-def _place(
-    one: "_Found", keys: Sequence[Key], keyed: Sequence[Waves], pixels: Samples, search: Search
-) -> Place | None:
-    """Where to read what was found; None for a part where only whole copies are looked for."""
+def _place(one: "_Found", keys: Sequence[Key], keyed: Sequence[Waves], pixels: Samples) -> Place:
+    """Where to read what was found."""
     key_waves, seen = keyed[one.number], one.seen
     placement = one.candidate.placement
     if not one.candidate.upright:  # small parts are moved by what few windows say
@@ -92,10 +93,6 @@ def _place(
     start = (0, 0)
     if (edges := _edges(one, key_waves, placement)) is not None:
         placement, size = edges
-        if search == "off" and placement.matrix[0, 0] <= 0:
-            return None
-    elif search == "off":
-        return None
     else:
         placement = one.in_copy(placement, pixels)
         start, size = window_shown(placement)
