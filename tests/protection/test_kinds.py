@@ -143,14 +143,20 @@ def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
 
 
 def test_the_surer_a_change_the_lower_the_odds_that_are_enough_beside_it():
-    beyond = np.array([-2.5, -3.5, -0.1, -np.inf])
-    assert in_company(beyond).tolist() == beyond.tolist(), "none counts by itself"
+    beyond, small = np.array([-2.5, -3.5, -0.1, -np.inf]), np.full(4, 500.0)
+    assert in_company(beyond, small).tolist() == beyond.tolist(), "none counts by itself"
     beyond[2] = 1.0
-    assert in_company(beyond).tolist() == [-1.5, -2.5, 1.0, -np.inf]
+    assert in_company(beyond, small).tolist() == [-1.5, -2.5, 1.0, -np.inf]
     beyond[2] = 9.0
-    assert in_company(beyond).tolist() == [0.5, -0.5, 9.0, -np.inf], "3 at most"
-    assert counted(beyond).tolist() == [True, False, True, False]
-    assert counted(np.zeros(0)).tolist() == []
+    assert in_company(beyond, small).tolist() == [0.5, -0.5, 9.0, -np.inf], "3 at most"
+    assert counted(beyond, small).tolist() == [True, False, True, False]
+    assert counted(np.zeros(0), np.zeros(0)).tolist() == []
+
+
+def test_a_large_piece_gains_little_from_company():
+    beyond = np.array([-2.0, -2.0, -2.0, 9.0])
+    sizes = np.array([2000.0, 4000.0, 60_000.0, 100.0])
+    assert in_company(beyond, sizes).tolist() == [1.0, -0.5, -1.9, 9.0]
 
 
 def test_a_small_or_readable_piece_that_is_acquitted_is_not_shown():

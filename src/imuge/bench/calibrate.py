@@ -589,7 +589,10 @@ def choose_weighing(
     framed = (loudest(reactions.framed, odds.framed) >= least).mean(0)
     f1 = np.array(
         [
-            [copy.f1(counted(one - least)) for copy, one in zip(*row, strict=True)]
+            [
+                copy.f1(counted(one - least, copy.pieces.sizes))
+                for copy, one in zip(*row, strict=True)
+            ]
             for row in zip(reactions.tampered, odds.tampered, strict=True)
         ]
     )

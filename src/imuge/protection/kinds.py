@@ -53,6 +53,7 @@ COVERED = 0.25  # share of a piece that differs, beyond which it is what the loc
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
 DIFFERS = math.log(20)  # evidence of content from which it is said to differ
 COMPANY = 3.0  # natural logarithm, by which the odds of others rise beside a sure change at most
+SMALL_AREA = 2000  # pixels of a frame of CALIBRATED_SIDE²; of larger pieces the odds rise less
 MOST_ODDS = 20.0  # natural logarithm; neighbouring blocks do not add without end
 
 Array: TypeAlias = NDArray[np.float32]
@@ -104,27 +105,31 @@ def weighed(calibration: Calibration, pieces: Pieces) -> tuple[Floats, Mask, Mas
     alone = log_odds(calibration.alone, pieces)
     both = log_odds(calibration.both, pieces)
     least = np.where(pieces.known, calibration.both.least, calibration.alone.least)
-    beyond = in_company(np.where(pieces.known, both, alone) - least)
-    freed = counted(alone - calibration.alone.least) & (beyond < 0)
+    beyond = in_company(np.where(pieces.known, both, alone) - least, pieces.sizes)
+    freed = counted(alone - calibration.alone.least, pieces.sizes) & (beyond < 0)
     return beyond + least, beyond >= 0, freed
 
 
-def in_company(beyond: Floats) -> Floats:
+def in_company(beyond: Floats, sizes: Floats) -> Floats:
     """The odds of one copy's pieces beside each other, (n,).
 
     Who changed one place of a picture may well have changed another: the surer the surest piece,
-    the more the others' odds rise. Where no piece counts by itself none does.
+    the more the others' odds rise. Where no piece counts by itself none does. A small piece says
+    little by itself; a large one says much, and where that is no change it is none in company
+    either: strong compression makes such pieces.
 
     Args:
         beyond: (n,), natural logarithms of their odds, less that of the least odds for a region.
+        sizes: (n,), their areas, as pixels of a frame of CALIBRATED_SIDE².
     """
     surest = beyond.max(initial=-np.inf)
-    return np.where(beyond == surest, beyond, beyond + np.clip(surest, 0, COMPANY))
+    rise = np.clip(surest, 0, COMPANY) * np.minimum(1, SMALL_AREA / np.maximum(sizes, 1))
+    return np.where(beyond == surest, beyond, beyond + rise)
 
 
-def counted(beyond: Floats) -> Mask:
+def counted(beyond: Floats, sizes: Floats) -> Mask:
     """Which pieces of one copy count as changes, (n,), by their odds as `in_company` takes them."""
-    return in_company(beyond) >= 0
+    return in_company(beyond, sizes) >= 0
 
 
 def joined(

@@ -166,6 +166,12 @@ class Pieces:
         """Pixels of this frame that stand for one of a frame of CALIBRATED_SIDE²."""
         return minimum_area(1000, self.frame_pixels) / 1000
 
+    @property
+    def sizes(self) -> Floats:
+        """(n,), the areas, as pixels of a frame of CALIBRATED_SIDE²."""
+        made: Floats = self.areas / self.unit
+        return made
+
     def features(self, names: Sequence[str]) -> Floats:
         """(n, names), what a regression is given."""
         columns = [FEATURES[name](self) for name in names]
@@ -173,7 +179,7 @@ class Pieces:
 
 
 FEATURES: dict[str, Callable[[Pieces], Floats]] = {
-    "area": lambda p: np.log(p.areas / p.unit),
+    "area": lambda p: np.log(p.sizes),
     "clarity": lambda p: np.full(len(p.areas), p.clarity),
     "share_90": lambda p: p.sure[0],
     "share_99": lambda p: p.sure[1],
