@@ -5,10 +5,10 @@ import pytest
 
 from imuge.engine.canvas import BLOCK
 from imuge.protection.content import Content
-from imuge.protection.kinds import counted, differing_pieces, in_company, regions_shown
+from imuge.protection.kinds import counted, differing_pieces, gains, in_company, regions_shown
 from imuge.protection.locate import Located
-from imuge.protection.pieces import Witness
-from imuge.weights import Calibration, Weighing, WorkingPoint
+from imuge.protection.pieces import Pieces, Witness
+from imuge.weights import CALIBRATED_SIDE, Calibration, Weighing, WorkingPoint
 
 GRID = (20, 30)
 SIZE = (GRID[0] * BLOCK, GRID[1] * BLOCK)
@@ -143,20 +143,28 @@ def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
 
 
 def test_the_surer_a_change_the_lower_the_odds_that_are_enough_beside_it():
-    beyond, small = np.array([-2.5, -3.5, -0.1, -np.inf]), np.full(4, 500.0)
-    assert in_company(beyond, small).tolist() == beyond.tolist(), "none counts by itself"
+    beyond, gain = np.array([-2.5, -3.5, -0.1, -np.inf]), np.full(4, 3.0)
+    assert in_company(beyond, gain).tolist() == beyond.tolist(), "none counts by itself"
     beyond[2] = 1.0
-    assert in_company(beyond, small).tolist() == [-1.5, -2.5, 1.0, -np.inf]
+    assert in_company(beyond, gain).tolist() == [-1.5, -2.5, 1.0, -np.inf]
     beyond[2] = 9.0
-    assert in_company(beyond, small).tolist() == [0.5, -0.5, 9.0, -np.inf], "3 at most"
-    assert counted(beyond, small).tolist() == [True, False, True, False]
+    assert in_company(beyond, gain).tolist() == [0.5, -0.5, 9.0, -np.inf], "3 at most"
+    gain[1] = 1.5
+    assert in_company(beyond, gain).tolist() == [0.5, -2.0, 9.0, -np.inf]
+    assert counted(beyond, gain).tolist() == [True, False, True, False]
     assert counted(np.zeros(0), np.zeros(0)).tolist() == []
 
 
-def test_a_large_piece_gains_little_from_company():
-    beyond = np.array([-2.0, -2.0, -2.0, 9.0])
-    sizes = np.array([2000.0, 4000.0, 60_000.0, 100.0])
-    assert in_company(beyond, sizes).tolist() == [1.0, -0.5, -1.9, 9.0]
+def test_a_large_piece_of_a_faint_copy_gains_little_from_company():
+    labels = np.zeros(SIZE, np.int32)
+    labels[pixels(HERE)] = 1  # 3072 pixels; on a frame of 512x512 that would be 7200
+    labels[:8, :8] = 2
+    faint, clear = (
+        gains(Pieces.of(located(clarity=clarity), labels, 2)) for clarity in (0.6, 0.75)
+    )
+    assert clear.tolist() == [3, 3]
+    share = 4000 / (3072 * CALIBRATED_SIDE / np.sqrt(SIZE[0] * SIZE[1]))
+    assert faint == pytest.approx([3 * share, 3], rel=0.01)
 
 
 def test_a_small_or_readable_piece_that_is_acquitted_is_not_shown():

@@ -49,7 +49,7 @@ from imuge.keys import Key, Message
 from imuge.protection.content import WINDOWS, likeness
 from imuge.protection.embed import prepare, publish
 from imuge.protection.frame import Detail, geometry_of, to_frame
-from imuge.protection.kinds import counted, template_there, weighed
+from imuge.protection.kinds import counted, gains, template_there, weighed
 from imuge.protection.locate import Located
 from imuge.protection.pieces import (
     BY_BOTH,
@@ -590,7 +590,7 @@ def choose_weighing(
     f1 = np.array(
         [
             [
-                copy.f1(counted(one - least, copy.pieces.sizes))
+                copy.f1(counted(one - least, gains(copy.pieces)))
                 for copy, one in zip(*row, strict=True)
             ]
             for row in zip(reactions.tampered, odds.tampered, strict=True)

@@ -53,7 +53,8 @@ COVERED = 0.25  # share of a piece that differs, beyond which it is what the loc
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
 DIFFERS = math.log(20)  # evidence of content from which it is said to differ
 COMPANY = 3.0  # natural logarithm, by which the odds of others rise beside a sure change at most
-SMALL_AREA = 2000  # pixels of a frame of CALIBRATED_SIDE²; of larger pieces the odds rise less
+SMALL_AREA = 4000  # pixels of a frame of CALIBRATED_SIDE²; in faint copies larger ones gain less
+CLEAR = (0.68, 0.72)  # clarity from which a copy begins to be clear, and is; JPEG 75 leaves as much
 MOST_ODDS = 20.0  # natural logarithm; neighbouring blocks do not add without end
 
 Array: TypeAlias = NDArray[np.float32]
@@ -105,31 +106,42 @@ def weighed(calibration: Calibration, pieces: Pieces) -> tuple[Floats, Mask, Mas
     alone = log_odds(calibration.alone, pieces)
     both = log_odds(calibration.both, pieces)
     least = np.where(pieces.known, calibration.both.least, calibration.alone.least)
-    beyond = in_company(np.where(pieces.known, both, alone) - least, pieces.sizes)
-    freed = counted(alone - calibration.alone.least, pieces.sizes) & (beyond < 0)
+    gain = gains(pieces)
+    beyond = in_company(np.where(pieces.known, both, alone) - least, gain)
+    freed = counted(alone - calibration.alone.least, gain) & (beyond < 0)
     return beyond + least, beyond >= 0, freed
 
 
-def in_company(beyond: Floats, sizes: Floats) -> Floats:
+def gains(pieces: Pieces) -> Floats:
+    """How far the odds of each piece may rise in company, (n,), natural logarithms.
+
+    A small piece says little by itself; a large one says much, and where that is no change it is
+    none in company either. So in faint copies: there strong compression leaves large pieces.
+    """
+    faint = 1 - float(np.interp(pieces.clarity, CLEAR, (0, 1)))
+    small = np.minimum(1, SMALL_AREA / np.maximum(pieces.sizes, 1))
+    made: Floats = COMPANY * (1 - faint * (1 - small))
+    return made
+
+
+def in_company(beyond: Floats, gain: Floats) -> Floats:
     """The odds of one copy's pieces beside each other, (n,).
 
     Who changed one place of a picture may well have changed another: the surer the surest piece,
-    the more the others' odds rise. Where no piece counts by itself none does. A small piece says
-    little by itself; a large one says much, and where that is no change it is none in company
-    either: strong compression makes such pieces.
+    the more the others' odds rise. Where no piece counts by itself none does.
 
     Args:
         beyond: (n,), natural logarithms of their odds, less that of the least odds for a region.
-        sizes: (n,), their areas, as pixels of a frame of CALIBRATED_SIDE².
+        gain: (n,), the most by which each may rise, as `gains` says.
     """
     surest = beyond.max(initial=-np.inf)
-    rise = np.clip(surest, 0, COMPANY) * np.minimum(1, SMALL_AREA / np.maximum(sizes, 1))
+    rise = np.minimum(max(surest, 0), COMPANY) * gain / COMPANY
     return np.where(beyond == surest, beyond, beyond + rise)
 
 
-def counted(beyond: Floats, sizes: Floats) -> Mask:
+def counted(beyond: Floats, gain: Floats) -> Mask:
     """Which pieces of one copy count as changes, (n,), by their odds as `in_company` takes them."""
-    return in_company(beyond, sizes) >= 0
+    return in_company(beyond, gain) >= 0
 
 
 def joined(
