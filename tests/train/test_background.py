@@ -121,6 +121,9 @@ def test_paused_it_keeps_all_it_did(settings, tmp_path, capsys):
     start(background(settings, out, steps=100_000, checkpoint_minutes=60.0))
     process = running(out)
     wait_until(lambda: '"step": 4,' in read(out / "log.jsonl"), "the fourth step")
+    assert os.getpriority(os.PRIO_PROCESS, process) == 19
+    if (session := Path(f"/proc/{process}/autogroup")).exists():
+        assert session.read_text().endswith("nice 19\n")
     assert "paused" in pause(out)
     os.waitpid(process, 0)
     assert "no run" in pause(out)

@@ -37,6 +37,7 @@ VALIDATED = 10  # pictures
 WAITING_S = 300  # for a run to stop; a validation is not interrupted
 FAILED, USAGE = 1, 2
 STEP_S = 0.2  # between looks at another process
+AUTOGROUP = Path("/proc/self/autogroup")
 # A thread that waits for another gives its processor away: beside other work, threads that wait in
 # a busy loop made a step ten times as long.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -241,6 +242,16 @@ def _modestly(niceness: int) -> list[str]:
     return ["nice", "-n", str(niceness), *ionice]
 
 
+def _give_way() -> None:
+    """Give this session the niceness of its process.
+
+    Where the kernel weighs sessions against each other, a process that is nice in a session of its
+    own is so to nobody (*autogroup* in sched(7)).
+    """
+    with suppress(OSError):
+        AUTOGROUP.write_text(str(os.nice(0)), encoding="ascii")
+
+
 def _log(out: Path) -> Path:
     return out / "run.log"
 
@@ -250,6 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         if given.command == "work":
+            _give_way()
             work(_background(given))
             return 0
         if given.command == "status":
