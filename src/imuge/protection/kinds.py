@@ -118,7 +118,7 @@ def gains(pieces: Pieces) -> Floats:
     A small piece says little by itself; a large one says much, and where that is no change it is
     none in company either. So in faint copies: there strong compression leaves large pieces.
     """
-    faint = 1 - float(np.interp(pieces.clarity, CLEAR, (0, 1)))
+    faint = float(np.interp(pieces.clarity, CLEAR, (1, 0)))
     small = np.minimum(1, SMALL_AREA / np.maximum(pieces.sizes, 1))
     made: Floats = COMPANY * (1 - faint * (1 - small))
     return made
