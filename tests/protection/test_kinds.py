@@ -143,13 +143,13 @@ def test_a_piece_of_which_the_content_says_less_than_usual_is_not_acquitted():
 
 
 def test_the_surer_a_change_the_lower_the_odds_that_are_enough_beside_it():
-    beyond, gain = np.array([-2.5, -3.5, -0.1, -np.inf]), np.full(4, 3.0)
+    beyond, gain = np.array([-2.5, -3.5, -0.1, -np.inf]), np.ones(4)
     assert in_company(beyond, gain).tolist() == beyond.tolist(), "none counts by itself"
     beyond[2] = 1.0
     assert in_company(beyond, gain).tolist() == [-1.5, -2.5, 1.0, -np.inf]
     beyond[2] = 9.0
     assert in_company(beyond, gain).tolist() == [0.5, -0.5, 9.0, -np.inf], "3 at most"
-    gain[1] = 1.5
+    gain[1] = 0.5
     assert in_company(beyond, gain).tolist() == [0.5, -2.0, 9.0, -np.inf]
     assert counted(beyond, gain).tolist() == [True, False, True, False]
     assert counted(np.zeros(0), np.zeros(0)).tolist() == []
@@ -162,9 +162,9 @@ def test_a_large_piece_of_a_faint_copy_gains_little_from_company():
     faint, clear = (
         gains(Pieces.of(located(clarity=clarity), labels, 2)) for clarity in (0.6, 0.75)
     )
-    assert clear.tolist() == [3, 3]
+    assert clear.tolist() == [1, 1]
     share = 4000 / (3072 * CALIBRATED_SIDE / np.sqrt(SIZE[0] * SIZE[1]))
-    assert faint == pytest.approx([3 * share, 3], rel=0.01)
+    assert faint == pytest.approx([share, 1], rel=0.01)
 
 
 def test_a_small_or_readable_piece_that_is_acquitted_is_not_shown():

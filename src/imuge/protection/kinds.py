@@ -113,14 +113,14 @@ def weighed(calibration: Calibration, pieces: Pieces) -> tuple[Floats, Mask, Mas
 
 
 def gains(pieces: Pieces) -> Floats:
-    """How far the odds of each piece may rise in company, (n,), natural logarithms.
+    """How much of what company lends each piece gains, (n,), from 0 to 1.
 
     A small piece says little by itself; a large one says much, and where that is no change it is
     none in company either. So in faint copies: there strong compression leaves large pieces.
     """
     faint = float(np.interp(pieces.clarity, CLEAR, (1, 0)))
     small = np.minimum(1, SMALL_AREA / np.maximum(pieces.sizes, 1))
-    made: Floats = COMPANY * (1 - faint * (1 - small))
+    made: Floats = 1 - faint * (1 - small)
     return made
 
 
@@ -132,11 +132,10 @@ def in_company(beyond: Floats, gain: Floats) -> Floats:
 
     Args:
         beyond: (n,), natural logarithms of their odds, less that of the least odds for a region.
-        gain: (n,), the most by which each may rise, as `gains` says.
+        gain: (n,), how much of the rise each gets, as `gains` says.
     """
     surest = beyond.max(initial=-np.inf)
-    rise = np.minimum(max(surest, 0), COMPANY) * gain / COMPANY
-    return np.where(beyond == surest, beyond, beyond + rise)
+    return np.where(beyond == surest, beyond, beyond + np.clip(surest, 0, COMPANY) * gain)
 
 
 def counted(beyond: Floats, gain: Floats) -> Mask:
