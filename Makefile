@@ -82,7 +82,7 @@ calibrate: $(DEV) ## Set the release's working point on training pictures
 	$(BIN)/imuge calibrate --data $(DATA)/train --whole $(OUT)/whole/whole
 
 train-next: $(DEV) ## Start the next networks' training beside other work, in $(NEXT), or go on with it
-	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r3 \
+	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r4 \
 	  --data $(DATA)/train --validate $(DATA)/validation --out $(NEXT)
 
 train-status: $(DEV) ## How far that training is, and how good beside the release

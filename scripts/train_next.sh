@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 
 run=$out/$stage
 config=${CONFIG:-configs/imuge_$stage.toml}
-first=${INIT:-src/imuge/weights/lab.r3}
+first=${INIT:-src/imuge/weights/lab.r4}
 if [ "$stage" = readers ] && [ -d "$out/whole/weights" ]; then first=$out/whole/weights; fi
 export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}"
 

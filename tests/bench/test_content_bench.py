@@ -94,9 +94,10 @@ def test_the_study_runs_on_two_photographs(guard, tmp_path, request, monkeypatch
     monkeypatch.setattr(content, "CHAINS", ("none",))
     monkeypatch.setattr(content, "AREAS", (0.05,))
     data = request.config.rootpath / "tests/data"
-    content.main(["--data", str(data), "--out", str(tmp_path)])
+    content.main(["--data", str(data), "--out", str(tmp_path), "--pictures", "2"])
     result = json.loads((tmp_path / "content.json").read_text())
     assert result["pictures"] == 2
+    assert result["command"].endswith("--out docs/scores --pictures 2")
     assert [row["case"] for row in result["rows"]] == [
         "untouched",
         "embedded again, 5%",

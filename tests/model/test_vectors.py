@@ -1,4 +1,7 @@
-"""Oracle: the networks against tensors recorded from the prototype that trained the weights."""
+"""Golden: what the released networks compute, recorded when they were released.
+
+The recording before it was made by the prototype that trained `lab.r3`, with the same results.
+"""
 
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from torch.testing import assert_close
 
 from imuge.model.imuge.payload import gather_code, scatter_code
 
-RECORDED = Path(__file__).parents[1] / "golden" / "lab-r3-vectors.npz"
+RECORDED = Path(__file__).parents[1] / "golden" / "vectors.npz"
 CODE_CHANNELS = 24
 
 

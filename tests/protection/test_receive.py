@@ -113,7 +113,7 @@ def test_a_part_half_a_pixel_off_is_read_by_the_bits_that_are_likeliest(
         width=width,
         height=height,
     )
-    near = true.moved(0.5, -0.3)
+    near = true.moved(0.6, -0.4)
     start, size = window_shown(near)
     place = Place(keys=[key], placement=near, start=start, size=size, piloted=True)
     found = read_at(guard, place, np.asarray(Image.open(buffer)), monkeypatch)

@@ -9,7 +9,8 @@ from imuge.bench.trust.reembedded import embed_again
 from imuge.guard import Guard
 from imuge.keys import verify_only
 
-PLACE = (slice(64, 176), slice(96, 208))
+PLACE = (slice(100, 172), slice(120, 192))  # whose template survives being embedded again
+FACE = (slice(64, 176), slice(96, 208))
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,16 @@ def embedded_again(guard, immunized, forged, mask):
 
 
 @pytest.fixture(scope="module")
-def blurred(immunized, mask):
-    """The same place, softened until the template is gone and the content is not."""
-    return framed(immunized.image, mask, "blur")
+def face():
+    made = np.zeros((256, 256), bool)
+    made[FACE] = True
+    return made
+
+
+@pytest.fixture(scope="module")
+def blurred(immunized, face):
+    """A place that was softened until the template is gone and the content is not."""
+    return framed(immunized.image, face, "blur")
 
 
 def test_protection_embedded_again_over_an_edit_is_found(guard, embedded_again, mask):
@@ -62,14 +70,14 @@ def test_a_verify_only_key_cannot_tell(key, guard, embedded_again, forged):
     assert any("verify-only" in warning for warning in verdict.warnings)
 
 
-def test_a_face_that_was_blurred_is_no_tampering(guard, blurred, mask):
+def test_a_face_that_was_blurred_is_no_tampering(guard, blurred, face):
     verdict = guard.verify(blurred)
     assert (verdict.verdict, verdict.exit_status, verdict.tampered_area) == ("intact", 0, 0)
     assert {region.kind for region in verdict.regions} == {"protection lost"}
     assert {region.content for region in verdict.regions} == {"agrees"}
     assert "protection is lost" in verdict.sentence
     assert not verdict.mask.any()
-    assert (verdict.lost_mask & mask).sum() > 0.8 * mask.sum()
+    assert (verdict.lost_mask & face).sum() > 0.8 * face.sum()
     assert verdict.recovered is None
 
 

@@ -21,6 +21,11 @@ def as_command(main: Callable[[], None]) -> None:
         sys.exit(USAGE if isinstance(error, ConfigError) else FAILED)
 
 
+def only(pictures: int | None) -> str:
+    """The option of a command that took only so many pictures, as its result names it."""
+    return "" if pictures is None else f" --pictures {pictures}"
+
+
 def write_result(folder: Path, name: str, result: Mapping[str, Any], markdown: str) -> None:
     """Write NAME.json and NAME.md, in place of those of an earlier run."""
     for suffix, text in (("json", json.dumps(result, indent=1) + "\n"), ("md", markdown)):

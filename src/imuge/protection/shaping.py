@@ -23,8 +23,8 @@ LUMINANCE = (0.299, 0.587, 0.114)  # JFIF
 class Shaping:
     """The curve of the gain over local deviation, a straight line between two ends."""
 
-    flat: float = 0.7  # gain where nothing varies
-    busy: float = 1.0  # gain from `level` on
+    flat: float = 0.67  # gain where nothing varies
+    busy: float = 0.95  # gain from `level` on
     level: float = 6.0  # grey levels of local deviation
     chrominance: float = 0.5  # share of the gain that colour differences get
 

@@ -41,7 +41,7 @@ AREA = 0.1  # of the picture, spliced
 SHAPING = Shaping()  # the product's
 PUBLISHED = PublicationMix(
     shaped=1.0,
-    flat=(SHAPING.flat, SHAPING.flat),
+    flat=(SHAPING.flat / SHAPING.busy,) * 2,
     level=(SHAPING.level, SHAPING.level),
     chrominance=(SHAPING.chrominance, SHAPING.chrominance),
     pilot=1.0,
@@ -109,9 +109,11 @@ def _scores(
 
 def _residual(host: Tensor, immunized: Tensor) -> NDArray[np.float32]:
     """What is added on the frame, (h, w, 3) grey levels."""
-    draw = draw_publication(PUBLISHED, torch.ones(1), device=host.device)
+    draw = draw_publication(PUBLISHED, torch.tensor([SHAPING.busy]), device=host.device)
     deviation = local_deviation(255 * luminance(host))
-    added = 255 * shape(immunized - host, deviation, draw) + pilot(deviation, draw)
+    added = 255 * shape(draw.strength * (immunized - host), deviation, draw) + pilot(
+        deviation, draw
+    )
     made: NDArray[np.float32] = added[0].permute(1, 2, 0).numpy()
     return made
 

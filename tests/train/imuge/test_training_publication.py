@@ -68,6 +68,7 @@ def test_shaping_is_the_products(hosts, residual):  # oracle
     for number in range(2):
         curve = product_shaping.Shaping(
             flat=float(draw.flat[number]),
+            busy=1.0,
             level=float(draw.level[number]),
             chrominance=float(draw.chrominance[number]),
         )

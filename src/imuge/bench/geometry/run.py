@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imuge import __version__
-from imuge.bench.command import as_command, write_result
+from imuge.bench.command import as_command, only, write_result
 from imuge.bench.geometry.cases import FEW_KEYS, KEYS, MOVES, Move
 from imuge.bench.geometry.matches import looked_through, matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     plan = {**facts, "crops": options.crops}
     journal = Journal(options.out, plan, resume=resume, name=JOURNAL)
     result = {
-        "command": COMMAND,
+        "command": COMMAND + only(options.pictures),
         **facts,
         **measure(groups, journal, options.crops, jobs=options.jobs),
         "seconds": [
