@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+from torch.nn.functional import max_pool2d
 
 from imuge.files import write_atomically
 from imuge.model.imuge.payload import gather_code, scatter_code
@@ -46,7 +46,7 @@ def main() -> None:
     mask = old["mask"].float()
     numbers = len(new["code"][0])
     codes = gather_code(
-        new["revealed"][:, :numbers], F.max_pool2d(mask, 8), old["permutation"].argsort(-1)
+        new["revealed"][:, :numbers], max_pool2d(mask, 8), old["permutation"].argsort(-1)
     )
     new["recovered"] = system.recover(new["attacked"], mask, codes)
     buffer = io.BytesIO()

@@ -13,11 +13,15 @@ PLACE = (slice(100, 172), slice(120, 192))  # whose template survives being embe
 FACE = (slice(64, 176), slice(96, 208))
 
 
+def square(place):
+    made = np.zeros((256, 256), bool)
+    made[place] = True
+    return made
+
+
 @pytest.fixture(scope="module")
 def mask():
-    made = np.zeros((256, 256), bool)
-    made[PLACE] = True
-    return made
+    return square(PLACE)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +37,7 @@ def embedded_again(guard, immunized, forged, mask):
 
 @pytest.fixture(scope="module")
 def face():
-    made = np.zeros((256, 256), bool)
-    made[FACE] = True
-    return made
+    return square(FACE)
 
 
 @pytest.fixture(scope="module")

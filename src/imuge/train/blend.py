@@ -17,14 +17,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from imuge.errors import ConfigError, ImugeError, WeightsError
-from imuge.model.architectures import build_networks
+from imuge.model.architectures import load_networks
 from imuge.model.imuge.system import System
 from imuge.model.networks import Networks
-from imuge.model.weights_files import read_weights_files, save_weights
+from imuge.model.weights_files import save_weights
 from imuge.train.frames import COPIES, describe_on_frames, validate_on_frames
 from imuge.train.validation import load_held_out
 
@@ -47,26 +44,21 @@ def blend(first: Path, second: Path, share: float, shares: Mapping[str, float]) 
         ConfigError: a share is not from 0 to 1, or of a network that there is not.
         WeightsError: weights cannot be read, or are of two configs.
     """
-    config, start = read_weights_files(first)
-    other, end = read_weights_files(second)
-    if config != other or start.keys() != end.keys():
+    networks, other = load_networks(first), load_networks(second)
+    if networks.config != other.config:
         raise WeightsError(f"expected networks of one config, {first} and {second} are of two")
-    networks = build_networks(config)
     names = [name for name, part in networks.named_children() if list(part.parameters())]
     if unknown := sorted(shares.keys() - set(names)):
         raise ConfigError(f"unknown networks {', '.join(unknown)}; there are {', '.join(names)}")
     for given in (share, *shares.values()):
         if not 0 <= given <= 1:
             raise ConfigError(f"expected a share from 0 to 1, got {given}")
-    mixed = {
-        name: _between(tensor, end[name], shares.get(name.partition(".")[0], share))
-        for name, tensor in start.items()
-    }
-    return type(networks).rebuild(config, mixed, first)
-
-
-def _between(start: Tensor, end: Tensor, share: float) -> Tensor:
-    return torch.lerp(start.float(), end.float(), share) if start.is_floating_point() else start
+    ends = other.state_dict()
+    for name, start in networks.state_dict().items():
+        if start.is_floating_point():
+            start.lerp_(ends[name], shares.get(name.partition(".")[0], share))
+    networks.settle()
+    return networks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,14 +19,7 @@ from imuge.model.imuge.system import System
 from imuge.model.imuge.system_protector import SystemExamined, SystemProtector
 from imuge.protection.frame import Frame, add_to_picture, published_frame, to_frame
 from imuge.protection.shaping import Shaping
-from imuge.train.imuge.publication import (
-    PublicationMix,
-    draw_publication,
-    local_deviation,
-    luminance,
-    pilot,
-    shape,
-)
+from imuge.train.imuge.publication import PublicationMix, added, draw_publication
 from imuge.train.validation import SEED, blob, f1, recovered_db
 
 COPIES = {
@@ -110,11 +103,8 @@ def _scores(
 def _residual(host: Tensor, immunized: Tensor) -> NDArray[np.float32]:
     """What is added on the frame, (h, w, 3) grey levels."""
     draw = draw_publication(PUBLISHED, torch.tensor([SHAPING.busy]), device=host.device)
-    deviation = local_deviation(255 * luminance(host))
-    added = 255 * shape(draw.strength * (immunized - host), deviation, draw) + pilot(
-        deviation, draw
-    )
-    made: NDArray[np.float32] = added[0].permute(1, 2, 0).numpy()
+    change = 255 * added(host, immunized - host, draw)
+    made: NDArray[np.float32] = change[0].permute(1, 2, 0).numpy()
     return made
 
 

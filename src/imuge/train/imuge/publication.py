@@ -117,9 +117,14 @@ def publish(hosts: Tensor, residual: Tensor, draw: Publication) -> Tensor:
     Returns:
         (B, 3, H, W), whole multiples of 1/255; gradients reach `residual`.
     """
+    return round_to_8_bits(hosts + added(hosts, residual, draw))
+
+
+def added(hosts: Tensor, residual: Tensor, draw: Publication) -> Tensor:
+    """What `publish` adds, (B, 3, H, W), before anything is rounded."""
     deviation = local_deviation(255 * luminance(hosts))
-    added = shape(_each(draw.strength) * residual, deviation, draw)
-    return round_to_8_bits(hosts + added + pilot(deviation, draw) / 255)
+    shaped = shape(_each(draw.strength) * residual, deviation, draw)
+    return shaped + pilot(deviation, draw) / 255
 
 
 def luminance(pictures: Tensor) -> Tensor:
