@@ -1,16 +1,18 @@
 #!/bin/sh
 # Train the next networks on a machine that is at hand for minutes, from a bare source tree.
 #
-#     scripts/train_next.sh whole MINUTES OUT      every network, from the release on
+#     scripts/train_next.sh code MINUTES OUT       a better code, without a channel; may be left out
+#     scripts/train_next.sh whole MINUTES OUT      every network, from there or from the release on
 #     scripts/train_next.sh readers MINUTES OUT    then localizer and recoverer, through real encoders
 #
-# A stage lies in OUT/whole or OUT/readers. Its rate falls over MINUTES; a stage that was paused
+# A stage lies in OUT/STAGE. Its rate falls over MINUTES; a stage that was paused
 # (PAUSE=M, Ctrl-C, a kill) goes on when the same command comes again. On a GPU a profile tells first
 # whether steps can be recorded as CUDA graphs. What is to be taken home lies in OUT/STAGE/weights,
 # in parts below 15 MB, and with VALIDATE=DIR the last line of OUT/STAGE/log.jsonl scores it.
 #
 # PYTHON (python3), DATA (../shared/data/train), INIT (the release), CONFIG and VALIDATE may be set;
-# paths are from the repository's folder. Readers go on from OUT/whole/weights where there are any.
+# paths are from the repository's folder. A stage goes on from the weights of the one before it, where
+# there are any.
 set -eu
 usage() {
   sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' "$0" >&2
@@ -18,13 +20,14 @@ usage() {
 }
 [ $# -eq 3 ] || usage
 stage=$1 minutes=$2 out=$3
-case $stage in whole | readers) ;; *) usage ;; esac
+case $stage in code | whole | readers) ;; *) usage ;; esac
 cd "$(dirname "$0")/.."
 
 run=$out/$stage
 config=${CONFIG:-configs/imuge_$stage.toml}
 first=${INIT:-src/imuge/weights/lab.r4}
-if [ "$stage" = readers ] && [ -d "$out/whole/weights" ]; then first=$out/whole/weights; fi
+case $stage in whole) before=code ;; readers) before=whole ;; *) before= ;; esac
+if [ "$before" ] && [ -d "$out/$before/weights" ]; then first=$out/$before/weights; fi
 export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}"
 
 train() {
@@ -38,7 +41,7 @@ if [ -d "$run/checkpoints" ]; then
 else
   set -- "$@" --init "$first"
 fi
-if [ "$stage" = whole ] && command -v nvidia-smi >/dev/null && [ ! -e "$run.graphs" ]; then
+if [ "$stage" != readers ] && command -v nvidia-smi >/dev/null && [ ! -e "$run.graphs" ]; then
   mkdir -p "$out"
   if train --init "$first" --profile 12 >"$run.profile" 2>&1; then
     echo yes >"$run.graphs"

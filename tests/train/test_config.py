@@ -38,6 +38,11 @@ def test_the_default_networks_are_those_of_the_release(system):
         ("name = 'x'\n[data]\ncrop = 100", r"data.crop as a multiple of 16 from 64, got 100"),
         ("name = 'x'\n[data]\nshares = [1]", r"data.shares, data.sides and data.squares"),
         ("name = 'x'\n[curriculum]\nstrengths = [1]", r"strengths to hold 2 values"),
+        (
+            "name = 'x'\n[curriculum]\nchannel = false",
+            r"parts of payload_encoder and recoverer alone",
+        ),
+        ("name = 'x'\n[curriculum]\nauxiliary_kept = [1, 0]", r"auxiliary_kept above 0"),
         ("batch = 4", r"lacks name"),
         ("name = ", r"is not TOML"),
     ],

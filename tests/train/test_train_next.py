@@ -71,6 +71,21 @@ def test_all_networks_pause_and_go_on_and_the_readers_follow(run, tmp_path):
     assert json.loads(lines[-1])["kind"] == "validation"
 
 
+def test_all_networks_go_on_from_a_code(run, tmp_path):
+    out = str(tmp_path / "next")
+    config = tmp_path / "code.toml"
+    text = (ROOT / "configs" / "tiny.toml").read_text()
+    code = text.replace("[curriculum]", "[curriculum]\nchannel = false")
+    code = code.replace(
+        "[optimization]", '[optimization]\nparts = ["payload_encoder", "recoverer"]'
+    )
+    config.write_text(code)
+    first = run("code", "0.03", out, INIT=str(tmp_path / "first"), CONFIG=str(config))
+    assert last_step(first) > 0
+    # Without the code's weights it could not begin.
+    assert last_step(run("whole", "0.03", out, INIT=str(tmp_path / "none"))) > 0
+
+
 @pytest.mark.parametrize("works", [True, False])
 def test_a_gpu_is_profiled_first(run, tmp_path, works):
     """Whether a profile works decides how steps are taken; another try does not repeat it."""

@@ -84,11 +84,12 @@ def test_after_a_first_time_a_step_stays_on_its_device(make_run, tiny_paper, arc
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_numbers")
-def test_the_recipe_for_a_gpu_can_be_recorded(make_run):
+@pytest.mark.parametrize("stage", ["code", "whole"])
+def test_the_recipes_for_a_gpu_can_be_recorded(make_run, stage):
     """No real encoders, and no step that leaves its device."""
-    recipe = read_config(ROOT / "configs" / "imuge_whole.toml")
-    given = {n: getattr(recipe, n) for n in ("tamper", "distort", "curriculum", "publication")}
-    run = make_run(batch=recipe.batch, **given)
+    recipe = read_config(ROOT / "configs" / f"imuge_{stage}.toml")
+    tables = ("tamper", "distort", "curriculum", "publication", "optimization")
+    run = make_run(batch=recipe.batch, **{name: getattr(recipe, name) for name in tables})
     assert not run.config.distort.uses_files
     run.chooser = None
     for variant in range(VARIANTS):
@@ -140,6 +141,27 @@ def test_every_option_trains(make_run):
     assert float(run.state.skipped) == 0
     still = [n for n, p in run.system.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == [], "some weights have no gradient"
+
+
+def test_without_a_channel_encoder_and_recoverer_learn_a_code(make_run):
+    run = make_run(
+        optimization={"parts": ("payload_encoder", "recoverer")},
+        curriculum={"channel": False, "auxiliary_kept": (0.9, 0.5), "auxiliary_noise": (0.1, 0.3)},
+    )
+    draw = run._draw(0)
+    assert 0.499 < float(draw.kept.min()) < float(draw.kept.max()) < 0.901
+    assert 0.1 < float(draw.noise.std()) < 0.3
+    seen = run._trial.run(draw)
+    assert torch.equal(seen.published, seen.hosts), "nothing is embedded"
+    assert torch.equal(seen.revealed, seen.hidden * draw.kept + draw.noise)
+    before = {name: value.clone() for name, value in run.system.state_dict().items()}
+    for _ in range(2):
+        run.step(False)
+    assert float(run.state.skipped) == 0
+    moved = {n.split(".")[0] for n, v in run.system.state_dict().items() if (v != before[n]).any()}
+    assert moved == {"payload_encoder", "recoverer"}
+    still = [n for n, p in run.system.named_parameters() if p.requires_grad and not p.grad.any()]
+    assert still == []
 
 
 def test_the_recoverer_sees_no_picture_where_it_must_not(make_run):

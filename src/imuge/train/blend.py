@@ -7,7 +7,8 @@
 A short training makes networks better at what it showed them and a little worse at what it did not.
 Where both ends of a training lie in one valley, a point between them has most of what was won and
 has lost less (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). It is one more
-number to choose on validation pictures, so `--validate` scores it as training does.
+number to choose on validation pictures, so `--validate` scores it as training does: F1, decibels in
+the changed area, and how much of a number of the code is left, with which noise.
 
     python -m imuge.train.blend FIRST SECOND --share 0.3 --network inn=0.7 --out WEIGHTS
 """
@@ -83,8 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(networks, System) and given.validate:
             pictures = load_held_out(given.validate, most=given.validate_pictures, say=_say)
             scores = validate_on_frames(networks, pictures)
-            recovered = ", ".join(f"{kind} {scores[f'recovered/{kind}']:.1f}" for kind in COPIES)
-            _say(f"{describe_on_frames(scores)}; recovered dB {recovered}")
+            _say(describe_on_frames(scores))
+            for what, digits in (("recovered", 1), ("kept", 2), ("noise", 2)):
+                told = (f"{kind} {scores[f'{what}/{kind}']:.{digits}f}" for kind in COPIES)
+                _say(f"{what}: {', '.join(told)}")
         for path in save_weights(networks.config, networks.state_dict(), given.out):
             _say(str(path))
     except ImugeError as error:

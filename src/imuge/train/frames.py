@@ -55,7 +55,8 @@ def validate_on_frames(system: System, pictures: list[Tensor]) -> dict[str, floa
     Returns:
         By name, means over the pictures: `psnr` of the published picture, and for each copy
         `f1/jpeg75` and `recovered/jpeg75` (dB in the true mask, on the frame) with a splice of
-        10 %, and `false_area/jpeg75` of an untouched one.
+        10 %, and of an untouched one `false_area/jpeg75`, and what became of a number of the code:
+        `kept/jpeg75`, how much is left of it, and `noise/jpeg75`, the spread of what was added.
     """
     scores: dict[str, list[float]] = {}
     squares = [_square(picture) for picture in pictures]
@@ -82,6 +83,7 @@ def _scores(
     host = _to_tensor(pixels, frame)
     protector = SystemProtector(system)
     immunized, layout = protector.embed(host)
+    code = system.encode(host)
     published = add_to_picture(pixels, _residual(host, immunized), frame).astype(np.uint8)
     yield "psnr", _psnr_db(published, pixels)
     region = blob((side, side), AREA, shapes)[0, 0].numpy() > 0
@@ -97,7 +99,11 @@ def _scores(
         yield f"f1/{name}", f1(examined.mask, mask)
         restored = protector.restore(examined, examined.mask)
         yield f"recovered/{name}", recovered_db(restored, host, mask)
-        yield f"false_area/{name}", float(examine(published, chain).mask.mean())
+        untouched = examine(published, chain)
+        yield f"false_area/{name}", float(untouched.mask.mean())
+        kept = float((untouched.home * code).mean() / code.square().mean())
+        yield f"kept/{name}", kept
+        yield f"noise/{name}", float((untouched.home - kept * code).std())
 
 
 def _residual(host: Tensor, immunized: Tensor) -> NDArray[np.float32]:

@@ -32,7 +32,12 @@ class ImugeCurriculum(Curriculum):
     """What is made easy at first, and what a sample meets beside tampering and processing."""
 
     auxiliary_steps: int = 4000  # in which the recoverer also reads a payload without a channel
-    auxiliary_noise: float = 0.4
+    # How much is left of it and the spread of its noise, from the best blocks to the worst.
+    auxiliary_kept: tuple[float, float] = (1.0, 1.0)
+    auxiliary_noise: tuple[float, float] = (0.4, 0.4)
+    # Without a channel, nothing is embedded, revealed or localized: encoder and recoverer learn a
+    # code from that noise and from erasures alone, several steps in the time of one.
+    channel: bool = True
     scaled_share: float = 0.5  # samples immunized with another strength than 1
     strengths: tuple[float, float] = (0.75, 1.3)
     predicted_mask_share: float = 0.5  # samples recovered under the union with the found mask
@@ -45,10 +50,15 @@ class ImugeCurriculum(Curriculum):
     largest_cut: float = 0.4  # of a side, at either end
 
     def __post_init__(self) -> None:
-        """Refuse windows that hold nothing."""
+        """Refuse windows that hold nothing, and a payload of which nothing is left."""
         if not 0 <= self.largest_cut < 0.5:
             raise ConfigError(
                 f"expected curriculum.largest_cut from 0 to below 0.5, got {self.largest_cut}"
+            )
+        if min(self.auxiliary_noise) < 0 or min(self.auxiliary_kept) <= 0:
+            raise ConfigError(
+                "expected curriculum.auxiliary_noise from 0 and auxiliary_kept above 0, "
+                f"got {self.auxiliary_noise} and {self.auxiliary_kept}"
             )
 
 
@@ -64,6 +74,16 @@ class ImugeConfig(TrainConfig):
     fidelity: Fidelity = field(default_factory=Fidelity)
     curriculum: ImugeCurriculum = field(default_factory=ImugeCurriculum)
     publication: PublicationMix = field(default_factory=PublicationMix)
+
+    def __post_init__(self) -> None:
+        """Refuse to train without a channel what is met in one."""
+        TrainConfig.__post_init__(self)  # a class with slots has no plain super()
+        trained = self.optimization.parts or self.parts
+        if not (self.curriculum.channel or set(trained) <= {"payload_encoder", "recoverer"}):
+            raise ConfigError(
+                "expected optimization.parts of payload_encoder and recoverer alone without "
+                f"curriculum.channel, got {list(trained)}"
+            )
 
     @property
     def auxiliary_steps(self) -> int:

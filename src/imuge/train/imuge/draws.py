@@ -16,6 +16,8 @@ from imuge.train.imuge.config import ImugeConfig
 from imuge.train.imuge.publication import Publication, draw_publication
 from imuge.train.imuge.window import draw_windows
 
+UNEVEN = 0.3  # spread of how badly off a block is, where the best is 0 and the worst 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImugeDraw(Draw):
@@ -28,7 +30,8 @@ class ImugeDraw(Draw):
     predicted: Tensor  # (B, 1, 1, 1), 1: recovered under the union of true and found mask
     blind: Tensor  # (B, 1, 1, 1), 1: rendered from the code alone
     clued: Tensor  # (B, 1, 1, 1), 1: localized with the code's evidence
-    noise: Tensor  # (B, P, h, w) standard normal, for the auxiliary pass
+    kept: Tensor  # (B, 1, h, w), what is left of the payload where there is no channel
+    noise: Tensor  # (B, P, h, w), added to that
 
     def join(self, other: Self) -> Self:
         """Two draws as one of both batches."""
@@ -58,6 +61,8 @@ def draw_step(
     low, high = curriculum.strengths
     other = low + (high - low) * torch.rand(batch, device=device)
     scaled = share(curriculum.scaled_share).flatten()
+    badness = torch.rand(batch, 1, 1, 1, device=device)
+    badness = (badness + UNEVEN * torch.randn(batch, 1, grid, grid, device=device)).clamp(0, 1)
     cuts = (curriculum.cropped, curriculum.largest_cut)
     return ImugeDraw(
         hosts=common.hosts,
@@ -71,8 +76,14 @@ def draw_step(
         predicted=share(curriculum.predicted_mask_share) * (level > 0.5),
         blind=share(curriculum.context_masking),
         clued=1 - share(curriculum.clue_dropout),
-        noise=torch.randn(batch, config.model.payload_channels, grid, grid, device=device),
+        kept=_between(curriculum.auxiliary_kept, badness),
+        noise=_between(curriculum.auxiliary_noise, badness)
+        * torch.randn(batch, config.model.payload_channels, grid, grid, device=device),
     )
+
+
+def _between(ends: tuple[float, float], place: Tensor) -> Tensor:
+    return ends[0] + (ends[1] - ends[0]) * place
 
 
 def _draw_again(share: float, tampering: TamperDraw, chooser: random.Random) -> Tensor:

@@ -64,7 +64,9 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         # A localizer that is trained alone needs no reconstruction.
         self._recovers = self.config.optimization.parts != ("localizer",)
         # What is hidden, and how, can only be judged where it can still change.
-        self._hides = not {"payload_encoder", "inn"} <= set(self.config.frozen_parts)
+        self._channel = self.config.curriculum.channel
+        frozen = set(self.config.frozen_parts)
+        self._hides = self._channel and not {"payload_encoder", "inn"} <= frozen
         self._score = self._losses
         if compiled:
             self._score = torch.compile(self._losses, dynamic=False)
@@ -94,10 +96,11 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
 
     def run(self, draw: ImugeDraw) -> ImugeSeen:
         """Let a batch meet its fate."""
+        if not self._channel:
+            return self._run_without_channel(draw)
         system, layout = self.system, draw.layout
         hosts = self._hosts(draw)
-        scattered = scatter_code(system.encode(hosts), layout.permutations, layout.signs)
-        hidden = torch.cat([scattered, layout.template], 1)
+        hidden = self._payload(draw, hosts)
         immunized, null = system.embed(hosts, hidden, hosts.new_ones(()))
         published = publish(hosts, immunized - hosts, draw.publication)
         self._mark("embed")
@@ -114,9 +117,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         logits, mask = logits.where(judged > 0, UNTOUCHED), mask * judged
         self._mark("localize")
         wide = torch.maximum(self._recovery_mask(draw, mask, logits), 1 - within)
-        erased = F.max_pool2d(wide, BLOCK)
-        codes = erase_code(home, erased, layout.inverses)
-        context = torch.maximum(wide, draw.blind)
+        erased, context, recovered = self._recover(draw, received, home, wide)
         return ImugeSeen(
             hosts=hosts,
             immunized=immunized,
@@ -129,8 +130,59 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
             logits=logits,
             erased=erased,
             context=context,
-            recovered=system.recover(received, context, codes) if self._recovers else received,
+            recovered=recovered,
         )
+
+    def _run_without_channel(self, draw: ImugeDraw) -> ImugeSeen:
+        """Let the code meet noise and erasures, where no picture carries it."""
+        hosts = self._hosts(draw)
+        hidden = self._payload(draw, hosts)
+        self._mark("embed")
+        received, mask = self._attack(draw, hosts, hosts)
+        revealed = self._worn(draw, hidden)
+        home = home_code(self._code(revealed), draw.layout.inverses, draw.layout.signs)
+        wide = torch.maximum(mask, 1 - inside(draw.windows, *hosts.shape[2:]))
+        erased, context, recovered = self._recover(draw, received, home, wide)
+        return ImugeSeen(
+            hosts=hosts,
+            immunized=hosts,
+            null=torch.zeros_like(hidden),
+            hidden=hidden,
+            published=hosts,
+            received=received,
+            mask=mask,
+            revealed=revealed,
+            logits=torch.full_like(mask, UNTOUCHED),
+            erased=erased,
+            context=context,
+            recovered=recovered,
+        )
+
+    def _payload(self, draw: ImugeDraw, hosts: Tensor) -> Tensor:
+        """What is hidden, (B, P, h, w)."""
+        code, layout = self.system.encode(hosts), draw.layout
+        return torch.cat(
+            [scatter_code(code, layout.permutations, layout.signs), layout.template], 1
+        )
+
+    def _worn(self, draw: ImugeDraw, hidden: Tensor) -> Tensor:
+        """What is left of a payload, in place of a channel."""
+        return hidden * draw.kept + draw.noise
+
+    def _recover(
+        self, draw: ImugeDraw, received: Tensor, home: Tensor, wide: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Reconstruct what is masked in `wide`, (B, 1, H, W).
+
+        Returns:
+            Blocks whose code is lost, where recovery saw no picture, and the reconstruction.
+        """
+        erased = F.max_pool2d(wide, BLOCK)
+        context = torch.maximum(wide, draw.blind)
+        if not self._recovers:
+            return erased, context, received
+        codes = erase_code(home, erased, draw.layout.inverses)
+        return erased, context, self.system.recover(received, context, codes)
 
     def _forge(self, draw: ImugeDraw, hosts: Tensor, published: Tensor) -> Forgery:
         """Some forgers reveal the published payload and embed it again over their edit.
@@ -190,10 +242,9 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         return torch.where(draw.predicted > 0, union, mask)
 
     def _without_channel(self, draw: ImugeDraw, seen: ImugeSeen) -> Tensor:
-        """Recover from the hidden payload itself, a little noisy."""
-        noisy = seen.hidden + self.config.curriculum.auxiliary_noise * draw.noise
-        layout = draw.layout
-        codes = gather_code(self._code(noisy), seen.erased, layout.inverses, layout.signs)
+        """Recover from the hidden payload itself, a little worn."""
+        layout, worn = draw.layout, self._worn(draw, seen.hidden)
+        codes = gather_code(self._code(worn), seen.erased, layout.inverses, layout.signs)
         return self.system.recover(seen.hosts, seen.context, codes)
 
     def _losses(
@@ -208,9 +259,11 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         template = draw.layout.template
         signs = seen.revealed[:, -template.shape[1] :]
         kept = 1 - F.max_pool2d(seen.erased, 3, stride=1, padding=1)
-        loss = weights.location * losses.location(
-            seen.logits, seen.mask
-        ) + weights.overlap * losses.overlap(seen.logits, seen.mask, across)
+        loss = hosts.new_zeros(())
+        if self._channel:
+            loss = weights.location * losses.location(
+                seen.logits, seen.mask
+            ) + weights.overlap * losses.overlap(seen.logits, seen.mask, across)
         if self._recovers:
             loss = loss + (
                 self._recovery_loss(seen.recovered - hosts, seen.context)
