@@ -130,9 +130,10 @@ def main(arguments: list[str] | None = None) -> None:
     }
     resume = (options.out / JOURNAL).exists()
     plan = {**facts, "crops": options.crops}
+    fewer = "" if options.crops == CROPS else f" --crops {options.crops}"
     journal = Journal(options.out, plan, resume=resume, name=JOURNAL)
     result = {
-        "command": COMMAND + only(options.pictures),
+        "command": COMMAND + only(options.pictures) + fewer,
         **facts,
         **measure(groups, journal, options.crops, jobs=options.jobs),
         "seconds": [
