@@ -46,7 +46,10 @@ def main() -> None:
     mask = old["mask"].float()
     numbers = len(new["code"][0])
     codes = gather_code(
-        new["revealed"][:, :numbers], max_pool2d(mask, 8), old["permutation"].argsort(-1)
+        new["revealed"][:, :numbers],
+        max_pool2d(mask, 8),
+        old["permutation"].argsort(-1),
+        descriptions=system.config.descriptions,
     )
     new["recovered"] = system.recover(new["attacked"], mask, codes)
     buffer = io.BytesIO()

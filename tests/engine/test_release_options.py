@@ -209,10 +209,12 @@ def test_gathered_code_is_that_of_torch_and_is_erased_in_steps(key, canvas):
     revealed = rng.normal(scale=2, size=(24, *canvas.grid)).astype(np.float32)
     hidden = find_code(OPTIONS, key, IMAGE_ID, revealed, canvas.inside)
     outside = batch(~canvas.inside[None])
-    expected = torch_payload.gather_code(batch(revealed), outside, inverses, signs)
+    expected = torch_payload.gather_code(batch(revealed), outside, inverses, signs, descriptions=2)
     np.testing.assert_allclose(hidden.codes, expected[0], rtol=0, atol=1e-5)
     erased = ((rng.random((1, *canvas.grid)) < 0.2) | ~canvas.inside).astype(np.float32)
-    expected = torch_payload.gather_code(batch(revealed), batch(erased), inverses, signs)
+    expected = torch_payload.gather_code(
+        batch(revealed), batch(erased), inverses, signs, descriptions=2
+    )
     np.testing.assert_allclose(hidden.without(erased), expected[0], rtol=0, atol=1e-5)
 
 
@@ -242,7 +244,9 @@ def test_localizing_gives_what_torch_gives(engine, trained, key, canvas, full):
     visible = trained.encode(image)
     _, inverses, code_signs = keyed(key, canvas)
     gathered = torch_payload.home_code(revealed[:, :24], inverses, code_signs)
-    unpublished = torch_payload.erase_code(torch.ones_like(visible), outside, inverses)
+    unpublished = torch_payload.erase_code(
+        torch.ones_like(visible), outside, inverses, descriptions=2
+    )
     flags = unpublished[:, [12, 25]].repeat_interleave(12, 1)
     assert 0.8 < flags.mean() < 0.99
     gathered = torch.where(flags > 0, gathered, visible)

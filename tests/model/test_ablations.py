@@ -48,6 +48,7 @@ COMBINED = {
         "template_evidence": False,
     },
     "secret_in_place": {"scattered": False, "keyed_signs": True, "code_evidence": True},
+    "apart": {"numbers_apart": True, "descriptions": 3, "code_evidence": True},
     "one_of_each": {
         "descriptions": 1,
         "keyed_signs": True,
@@ -96,7 +97,8 @@ def test_a_picture_goes_all_the_way_and_gradients_come_back(name):
         clues = code_clues(home, code) if config.code_evidence else None
         logits = system.localize(received, revealed, layout.template, clues)
         assert logits.shape == mask.shape
-        codes = erase_code(home, torch.nn.functional.max_pool2d(mask, 8), layout.inverses)
+        erased = torch.nn.functional.max_pool2d(mask, 8)
+        codes = erase_code(home, erased, layout.inverses, descriptions=config.descriptions)
         assert codes.shape == (2, config.descriptions * (config.code_channels + 1), *grid)
         recovered = system.recover(received, mask, codes)
         assert recovered.shape == hosts.shape
@@ -167,7 +169,7 @@ def test_code_in_place_is_lost_with_its_block():
     layout = random_layout(config, 1, 4, 5, device=CPU)
     erased = torch.zeros(1, 1, 4, 5)
     erased[:, :, 1:3, 2:4] = 1
-    gathered = gather_code(torch.ones(1, 24, 4, 5), erased, layout.inverses)
+    gathered = gather_code(torch.ones(1, 24, 4, 5), erased, layout.inverses, descriptions=2)
     assert torch.equal(gathered, (1 - erased).expand(-1, 26, -1, -1))
 
 

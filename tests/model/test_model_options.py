@@ -73,6 +73,8 @@ def test_a_config_comes_back_from_its_text():
         ({"localizer": "unet"}, "localizer to be one of network, threshold, got 'unet'"),
         ({"localizer": "threshold", "code_evidence": True}, "code_evidence = True"),
         ({"localizer": "threshold", "template_evidence": False}, "template_evidence = False"),
+        ({"numbers_apart": True, "keyed_signs": True}, "without keyed_signs with numbers_apart"),
+        ({"numbers_apart": True, "scattered": False}, "scattered = False, keyed_signs = False"),
         ({"keyed_template": False, "template_scales": [1, 1, 1, 1, 2, 4]}, "no signs to share"),
     ],
 )
@@ -144,14 +146,33 @@ def test_signed_code_comes_home():
     assert_close(home_code(hidden, layout.inverses, layout.signs), code, rtol=0, atol=1e-5)
     assert home_code(9 * hidden, layout.inverses, layout.signs).abs().max() == 3
     erased = (torch.rand(2, 1, 6, 9) < 0.3).float()
-    gathered = gather_code(hidden, erased, layout.inverses, layout.signs)
-    assert_close(gathered, erase_code(code, erased, layout.inverses), rtol=0, atol=1e-5)
+    gathered = gather_code(hidden, erased, layout.inverses, layout.signs, descriptions=2)
+    expected = erase_code(code, erased, layout.inverses, descriptions=2)
+    assert_close(gathered, expected, rtol=0, atol=1e-5)
     for k in range(2):
         flag = gathered[:, 13 * k + 12 : 13 * k + 13]
         own = code[:, 12 * k : 12 * k + 12] * flag
         assert_close(gathered[:, 13 * k : 13 * k + 12], own, rtol=0, atol=1e-5)
         lost = scatter_code((1 - flag).repeat(1, 2, 1, 1), layout.permutations)[:, k : k + 1]
         assert torch.equal(lost, erased)
+
+
+def test_numbers_that_lie_apart_come_home_and_are_lost_one_by_one():
+    torch.manual_seed(2)
+    config = ModelConfig(numbers_apart=True)
+    layout, code = random_layout(config, 2, 6, 9, device=CPU), random_code(config)
+    assert layout.permutations.shape == (2, 24, 54)
+    hidden = scatter_code(code, layout.permutations, layout.signs)
+    assert torch.equal(home_code(hidden, layout.inverses, layout.signs), code)
+    erased = torch.zeros(2, 1, 6, 9)
+    erased[:, :, 2, 3] = 1
+    gathered = gather_code(hidden, erased, layout.inverses, descriptions=2)
+    for k in range(2):
+        own, flag = gathered[:, 13 * k : 13 * k + 12], gathered[:, 13 * k + 12 : 13 * k + 13]
+        left = own == code[:, 12 * k : 12 * k + 12]
+        assert (own[~left] == 0).all()
+        assert (~left).flatten(2).sum(2).eq(1).all(), "of every number one block's is lost"
+        assert_close(flag, left.float().mean(1, keepdim=True), rtol=0, atol=1e-6)
 
 
 def test_without_the_signs_the_hidden_code_says_nothing():

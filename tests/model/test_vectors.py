@@ -68,6 +68,7 @@ def test_recovering_gives_the_recorded_picture(system, recorded):
         recorded["revealed"][:, :CODE_CHANNELS],
         F.max_pool2d(mask, 8),
         recorded["permutation"].argsort(-1),
+        descriptions=2,
     )
     recovered = system.recover(recorded["attacked"], mask, codes)
     assert_close(recovered, recorded["recovered"], rtol=0, atol=1e-4)

@@ -4,11 +4,12 @@
                         │                                              ├─► nearest block
                         └─► less its change ─► encode ─► by block ─────┘
 
-The attacker knows the networks and the way of hiding, and compares whole blocks: their numbers,
-magnitudes, norms, and their magnitudes under every pattern of signs. For every way the best attack
-counts, and every place gets its guess. A release hides well only what it was trained to hide, so
-each way is measured twice: as this release reveals it, and with the error that this release makes
-on plain code, which is what weights trained for that way can be expected to reach.
+The attacker knows the networks and the way of hiding, and compares what lies in one place: all
+numbers of a description, or the one number where every number is scattered by a permutation of its
+own; their magnitudes, norms, and their magnitudes under every pattern of signs. For every way the
+best attack counts, and every place gets its guess. A release hides well only what it was trained to
+hide, so each way is measured twice: as this release reveals it, and with the error that this
+release makes on plain code, which is what weights trained for that way can be expected to reach.
 
     python -m imuge.bench.secrecy --data ../shared/data/validation --pictures 8 --out docs/scores
 """
@@ -47,6 +48,7 @@ PLACES = 1024  # looked up in every picture and description
 PLACES_OF_TRIALS = 256  # of them, where every pattern of signs is tried
 TRIED_AT_ONCE = 32  # blocks, to bound memory
 PLAIN = "plain"
+APART = "numbers apart"
 TRIABLE = ("two rounds", "keyed_signs")  # where trying the signs may find more than magnitudes
 MEASURED = {"revealed": "as the release reveals it", "clear": "as clear as plain code"}
 
@@ -63,6 +65,7 @@ def ways(code: Array, signs: NDArray[np.int8]) -> dict[str, Array]:
         "signed, mixed": rotate(code, signs[:channels], DESCRIPTIONS),
         "two rounds": rotate(code, signs[: 2 * channels], DESCRIPTIONS),
         "keyed_signs": rotate(code, signs, DESCRIPTIONS),
+        APART: code,
     }
 
 
@@ -130,18 +133,18 @@ def _norms(columns: Array) -> Array:
 
 
 def samples(visible: Array, revealed: Array, permutations: Numbers) -> Iterator[Sample]:
-    """Look at the same places, drawn once, in each description.
+    """Look at the same places, drawn once, for each permutation.
 
     Args:
         visible: (24, h, w), the code of the published picture.
         revealed: (24, h, w), the code as it lies scattered.
-        permutations: (2, h·w), the truth.
+        permutations: (N, h·w), the truth: for each description, or for each number.
     """
     count = permutations.shape[1]
     places = np.random.default_rng(0).permutation(count)[:PLACES]
     split = [
-        np.split(channels.reshape(len(channels), -1), DESCRIPTIONS)
-        for channels in (visible, revealed, mix(revealed, DESCRIPTIONS))
+        np.split(channels.reshape(len(channels), -1), len(permutations))
+        for channels in (visible, revealed, mix(revealed, len(permutations)))
     ]
     for own, found, unmixed, blocks in zip(*split, permutations, strict=True):
         yield Sample(own, found[:, places], unmixed[:, places], blocks[places])
@@ -175,14 +178,16 @@ def examine(engine: Engine, picture: Photograph, key: Key, image_id: int) -> dic
     """All shares of one picture: {measured: {way: {chain: {attack: share}}}}."""
     host = prepare(engine, picture.pixels)
     code, grid = host.code, host.canvas.grid
-    permutations = code_permutations(key, image_id, *grid)
+    together = code_permutations(key, image_id, *grid)
+    apart = code_permutations(key, image_id, *grid, parts=len(code))
     signs = code_signs(key, image_id, *grid, SIGN_ROUNDS * len(code))
     message = Message(image_id, geometry_of(host.frame))
     marks = template(key, message, *grid, scales=engine.record.options.template_scales)
     shares: dict[str, Any] = {name: defaultdict(dict) for name in MEASURED}
-    shares["blocks"] = int(permutations.shape[1])
+    shares["blocks"] = int(together.shape[1])
     clear: dict[str, tuple[Array, Array]] = {}
     for way, form in ways(code, signs).items():
+        permutations = apart if way == APART else together
         hidden = scatter_code(form, permutations)
         payload = np.concatenate([hidden, marks])
         published = hide(engine, picture.pixels, host, payload)

@@ -172,12 +172,14 @@ def bit_numbers(
     return np.stack(grids)[:, top : top + rows, left : left + columns]
 
 
-def code_permutations(key: Key, image_id: int, rows: int, columns: int) -> NDArray[np.int64]:
-    """Say where the two descriptions of a picture's code go.
+def code_permutations(
+    key: Key, image_id: int, rows: int, columns: int, *, parts: int = DESCRIPTIONS
+) -> NDArray[np.int64]:
+    """Say where the two descriptions of a picture's code go, or as many other parts of it.
 
     Returns:
-        (2, rows·columns) of block numbers: place j of scattered description k takes the numbers
-        of block result[k, j].
+        (parts, rows·columns) of block numbers: place j of scattered part k takes the numbers of
+        block result[k, j].
 
     Raises:
         KeyFileError: `key` is verify-only.
@@ -185,7 +187,7 @@ def code_permutations(key: Key, image_id: int, rows: int, columns: int) -> NDArr
     """
     check_grid(rows, columns, (0, 0))
     recover = key.image_key("recover", image_id)
-    return np.stack([permutation(recover, k, rows * columns) for k in range(DESCRIPTIONS)])
+    return np.stack([permutation(recover, k, rows * columns) for k in range(parts)])
 
 
 def code_signs(key: Key, image_id: int, rows: int, columns: int, channels: int) -> NDArray[np.int8]:

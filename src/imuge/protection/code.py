@@ -73,13 +73,14 @@ def code_keying(
 
 
 def scatter_code(code: Array, permutations: Permutations, signs: Signs | None = None) -> Array:
-    """Turn the code and put it where it is hidden, (K·c, h, w); its opposite: `gather_code`."""
+    """Turn the code and put it where it is hidden, (K·c, h, w); its opposite: `gather_code`.
+
+    There are as many permutations as equal parts of the code.
+    """
     turned = code if signs is None else rotate(code, signs, DESCRIPTIONS)
+    parts = zip(np.split(turned, len(permutations)), permutations, strict=True)
     return np.concatenate(
-        [
-            part.reshape(len(part), -1)[:, permutation].reshape(part.shape)
-            for part, permutation in zip(descriptions(turned), permutations, strict=True)
-        ]
+        [part.reshape(len(part), -1)[:, places].reshape(part.shape) for part, places in parts]
     )
 
 

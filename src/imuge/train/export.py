@@ -46,6 +46,7 @@ TAKEN_FOR_GRANTED = (
     "template_channels",
     "keyed_template",
     "scattered",
+    "numbers_apart",
     "localizer",
 )
 EVERY_PIECE = Weighing(

@@ -35,6 +35,7 @@ class ModelConfig(NetworksConfig):
     localizer_width: int = 32
     localizer_blocks: int = 3  # at 1/8, and as many at 1/16
     keyed_signs: bool = False  # each block's code is turned by keyed signs (payload.py)
+    numbers_apart: bool = False  # each number of the code is scattered by a permutation of its own
     code_evidence: bool = False  # the localizer compares the hidden copy with the picture
     template_scales: tuple[int, ...] = (1, 1, 1, 1, 1, 1)  # blocks on a side that share a sign
     # Parts taken away, to learn what each brings (configs/variants/ablations.toml).
@@ -56,6 +57,12 @@ class ModelConfig(NetworksConfig):
                 raise ConfigError(f"expected {item.name} to be a positive integer, got {value}")
         self._check_scales()
         self._check_localizer()
+        if self.numbers_apart and (self.keyed_signs or not self.scattered):
+            raise ConfigError(
+                "expected scattered without keyed_signs with numbers_apart: what lies in as many "
+                f"places cannot be turned together, got scattered = {self.scattered}, keyed_signs "
+                f"= {self.keyed_signs}"
+            )
 
     def _check_scales(self) -> None:
         scales = self.template_scales
@@ -93,6 +100,11 @@ class ModelConfig(NetworksConfig):
     def total_code_channels(self) -> int:
         """Code numbers a block over all descriptions."""
         return self.descriptions * self.code_channels
+
+    @property
+    def permutations(self) -> int:
+        """How many scatter the code, each an equal part of its numbers."""
+        return self.total_code_channels if self.numbers_apart else self.descriptions
 
     @property
     def payload_channels(self) -> int:

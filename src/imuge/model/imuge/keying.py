@@ -20,8 +20,8 @@ class Layout:
     """Template, places and signs for a batch of B pictures with grids of h by w blocks."""
 
     template: Tensor  # (B, T, h, w) float32 of ±1
-    permutations: Tensor  # (B, K, h·w) int64, for `scatter_code`
-    inverses: Tensor  # (B, K, h·w) int64, for `home_code` and `gather_code`
+    permutations: Tensor  # (B, N, h·w) int64, for `scatter_code`; N = K, or K·c of numbers apart
+    inverses: Tensor  # (B, N, h·w) int64, for `home_code` and `gather_code`
     signs: Tensor | None  # (B, rounds·K·c, h, w) float32 of ±1; None without `keyed_signs`
 
     def join(self, other: "Layout") -> "Layout":
@@ -77,11 +77,11 @@ def _template(
 
 
 def _places(config: ModelConfig, batch: int, blocks: int, device: torch.device) -> Tensor:
-    """(B, K, h·w) int64: a permutation of the blocks for each description."""
+    """(B, N, h·w) int64: a permutation of the blocks for each description, or each number."""
     if not config.scattered:
-        return torch.arange(blocks, device=device).repeat(batch, config.descriptions, 1)
+        return torch.arange(blocks, device=device).repeat(batch, config.permutations, 1)
     # Not randperm: it draws one permutation at a time.
-    return torch.rand(batch, config.descriptions, blocks, device=device).argsort(-1)
+    return torch.rand(batch, config.permutations, blocks, device=device).argsort(-1)
 
 
 def random_signs(shape: tuple[int, ...], device: torch.device) -> Tensor:

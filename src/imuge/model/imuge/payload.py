@@ -7,6 +7,8 @@
 A description is the whole picture told once; two of them, scattered independently over the grid,
 survive where one is lost (multiple description coding). With `keyed_signs` the numbers of each
 block and description are turned first: multiplied by keyed signs and mixed, a few rounds of it.
+With `numbers_apart` every number has a permutation of its own: whoever tells where one belongs
+knows nothing of the others, and a lost place costs many blocks a number each.
 """
 
 import math
@@ -127,11 +129,11 @@ def _rounds(code: Tensor, signs: Tensor) -> tuple[Tensor, ...]:
 
 
 def scatter_code(code: Tensor, permutations: Tensor, signs: Tensor | None = None) -> Tensor:
-    """Scatter each description by its own permutation.
+    """Scatter each part of the code by its own permutation.
 
     Args:
         code: (B, K·c, h, w), in place.
-        permutations: (B, K, h·w) int64.
+        permutations: (B, N, h·w) int64: N = K for descriptions, K·c for numbers apart.
         signs: (B, rounds·K·c, h, w) of ±1, those of a rotation, in place as well; None leaves the
             code as it is.
 
@@ -144,11 +146,11 @@ def scatter_code(code: Tensor, permutations: Tensor, signs: Tensor | None = None
 
 
 def home_code(revealed: Tensor, inverses: Tensor, signs: Tensor | None = None) -> Tensor:
-    """Bring each description home: the opposite of `scatter_code`.
+    """Bring each part home: the opposite of `scatter_code`.
 
     Args:
         revealed: (B, K·c, h, w), the revealed code as it lies scattered in the picture.
-        inverses: (B, K, h·w) int64, the inverses of the scattering permutations.
+        inverses: (B, N, h·w) int64, the inverses of the scattering permutations.
         signs: (B, rounds·K·c, h, w) of ±1, those the code was scattered with.
 
     Returns:
@@ -161,35 +163,56 @@ def home_code(revealed: Tensor, inverses: Tensor, signs: Tensor | None = None) -
     return home.clamp(-REVEALED_LIMIT, REVEALED_LIMIT)
 
 
-def erase_code(home: Tensor, erased: Tensor, inverses: Tensor) -> Tensor:
+def erase_code(home: Tensor, erased: Tensor, inverses: Tensor, *, descriptions: int) -> Tensor:
     """Take out the code that lay in tampered blocks, and flag what is left.
 
     Args:
         home: (B, K·c, h, w), from `home_code`.
         erased: (B, 1, h, w), 1 where a block of the picture was tampered with.
-        inverses: (B, K, h·w) int64, as for `home_code`.
+        inverses: (B, N, h·w) int64, as for `home_code`.
+        descriptions: K.
 
     Returns:
-        (B, K·(c + 1), h, w): for each description its code (0 where lost) and its flag (1 kept).
+        (B, K·(c + 1), h, w): for each description its code (0 where lost) and its flag, the share
+        of it that is left: of a whole description 1 or 0.
     """
-    descriptions = inverses.shape[1]
-    kept = _move((1 - erased).expand(-1, descriptions, -1, -1), inverses).chunk(descriptions, 1)
-    codes = home.chunk(descriptions, 1)
-    pairs = [(code * flag, flag) for code, flag in zip(codes, kept, strict=True)]
-    return torch.cat([part for pair in pairs for part in pair], 1)
+    kept = kept_numbers(erased, inverses, home.shape[1])
+    pairs = zip((home * kept).chunk(descriptions, 1), kept.chunk(descriptions, 1), strict=True)
+    return torch.cat(
+        [part for code, there in pairs for part in (code, there.mean(1, keepdim=True))], 1
+    )
+
+
+def kept_numbers(erased: Tensor, inverses: Tensor, channels: int) -> Tensor:
+    """Which numbers of each block's code are left, (B, channels, h, w) of 0 and 1.
+
+    Args:
+        erased: (B, 1, h, w), 1 where a block of the picture was tampered with.
+        inverses: (B, N, h·w) int64, as for `home_code`.
+        channels: K·c.
+    """
+    parts = inverses.shape[1]
+    kept = _move((1 - erased).expand(-1, parts, -1, -1), inverses)
+    return kept.repeat_interleave(channels // parts, 1)
 
 
 def gather_code(
-    revealed: Tensor, erased: Tensor, inverses: Tensor, signs: Tensor | None = None
+    revealed: Tensor,
+    erased: Tensor,
+    inverses: Tensor,
+    signs: Tensor | None = None,
+    *,
+    descriptions: int,
 ) -> Tensor:
-    """Bring each description home, with a flag a block that says whether it survived.
+    """Bring each description home, with a flag a block that says how much of it survived.
 
     Both steps at once, `home_code` and `erase_code`; arguments and result are theirs.
     """
-    return erase_code(home_code(revealed, inverses, signs), erased, inverses)
+    home = home_code(revealed, inverses, signs)
+    return erase_code(home, erased, inverses, descriptions=descriptions)
 
 
 def _move(channels: Tensor, permutations: Tensor) -> Tensor:
-    """Move each of K equal parts of the channels by its own permutation (B, K, h·w)."""
+    """Move each of N equal parts of the channels by its own permutation (B, N, h·w)."""
     parts = channels.chunk(permutations.shape[1], 1)
     return torch.cat([scatter(part, permutations[:, k]) for k, part in enumerate(parts)], 1)

@@ -81,5 +81,10 @@ class SystemProtector(Protector[Layout, SystemExamined]):
         }
 
     def _render(self, examined: SystemExamined, mask: Tensor, erased: Tensor) -> Tensor:
-        codes = erase_code(examined.home, erased, examined.layout.inverses)
+        codes = erase_code(
+            examined.home,
+            erased,
+            examined.layout.inverses,
+            descriptions=self._system.config.descriptions,
+        )
         return self._system.recover(examined.received, mask, codes)

@@ -14,7 +14,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from imuge.model.imuge.localizer import code_clues
-from imuge.model.imuge.payload import erase_code, gather_code, home_code, scatter_code
+from imuge.model.imuge.payload import (
+    erase_code,
+    gather_code,
+    home_code,
+    kept_numbers,
+    scatter_code,
+)
 from imuge.model.imuge.system import System
 from imuge.model.transform import BLOCK
 from imuge.train import losses
@@ -181,7 +187,8 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         context = torch.maximum(wide, draw.blind)
         if not self._recovers:
             return erased, context, received
-        codes = erase_code(home, erased, draw.layout.inverses)
+        descriptions = self.config.model.descriptions
+        codes = erase_code(home, erased, draw.layout.inverses, descriptions=descriptions)
         return erased, context, self.system.recover(received, context, codes)
 
     def _forge(self, draw: ImugeDraw, hosts: Tensor, published: Tensor) -> Forgery:
@@ -229,9 +236,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
             visible = self.system.encode(received)
         norm.train(learning)
         missing = 1 - known_blocks(within)
-        flags = erase_code(home, missing, draw.layout.inverses)
-        there = flags[:, config.code_channels :: config.code_channels + 1]
-        there = there.repeat_interleave(config.code_channels, 1)
+        there = kept_numbers(missing, draw.layout.inverses, config.total_code_channels)
         return code_clues(home, visible) * torch.cat([there, there], 1) * draw.clued
 
     def _recovery_mask(self, draw: ImugeDraw, mask: Tensor, logits: Tensor) -> Tensor:
@@ -243,8 +248,14 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
 
     def _without_channel(self, draw: ImugeDraw, seen: ImugeSeen) -> Tensor:
         """Recover from the hidden payload itself, a little worn."""
-        layout, worn = draw.layout, self._worn(draw, seen.hidden)
-        codes = gather_code(self._code(worn), seen.erased, layout.inverses, layout.signs)
+        layout, worn = draw.layout, self._code(self._worn(draw, seen.hidden))
+        codes = gather_code(
+            worn,
+            seen.erased,
+            layout.inverses,
+            layout.signs,
+            descriptions=self.config.model.descriptions,
+        )
         return self.system.recover(seen.hosts, seen.context, codes)
 
     def _losses(
