@@ -91,6 +91,15 @@ def test_networks_of_two_configs_are_refused(ends, tmp_path):
         blend(ends[0], tmp_path / "other.safetensors", 0.5, {})
 
 
+def test_the_papers_networks_cannot_be_scored_on_frames(tiny_paper, tmp_path, capsys):
+    paper, out = tmp_path / "paper.safetensors", tmp_path / "mixed"
+    save_weights(tiny_paper.model, build_networks(tiny_paper.model).state_dict(), paper)
+    given = [str(paper), str(paper), "--share", "0.5", "--out", str(out)]
+    assert main([*given, "--validate", str(PHOTOGRAPHS)]) != 0
+    assert "got those of imuge_plus; leave --validate out" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_share_that_is_no_number_is_said(ends, tmp_path, capsys):
     out = tmp_path / "mixed"
     given = [*map(str, ends), "--share", "0", "--network", "inn:1", "--out", str(out)]

@@ -81,7 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         networks = blend(given.first, given.second, given.share, _shares(given.network))
-        if isinstance(networks, System) and given.validate:
+        if given.validate:
+            if not isinstance(networks, System):
+                raise ConfigError(
+                    "expected imuge's own networks with --validate, which publishes on frames, "
+                    f"got those of {networks.config.architecture}; leave --validate out"
+                )
             pictures = load_held_out(given.validate, most=given.validate_pictures, say=_say)
             scores = validate_on_frames(networks, pictures)
             _say(describe_on_frames(scores))

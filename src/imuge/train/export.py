@@ -203,7 +203,7 @@ def _trace(system: System, graph: _Graph) -> onnx.ModelProto:
         shapes.append({2: scale * rows, 3: scale * columns})
     with tempfile.TemporaryDirectory() as scratch, torch.no_grad():
         program = torch.onnx.export(
-            _Step(system, graph.run),
+            _Step(system, graph.run).eval(),
             tuple(inputs),
             dynamo=True,
             opset_version=OPSET,
