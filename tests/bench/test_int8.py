@@ -50,7 +50,7 @@ def test_a_release_with_other_graphs_has_another_hash_and_keeps_the_rest():
 @pytest.mark.slow
 def test_the_study_runs_on_two_photographs(tmp_path, request):
     data = str(request.config.rootpath / "tests/data")
-    int8.main(["--train", data, "--data", data, "--out", str(tmp_path), "--ranges", "1"])
+    int8.main(["--train", data, "--data", data, "--out", str(tmp_path), "--ranges", "2"])
     found = json.loads((tmp_path / "int8.json").read_text())
     assert set(found["ratios"]) == {"reveal", "localize", "recover"}
     plain, small = (

@@ -42,7 +42,7 @@ def test_a_guard_tells_every_step_of_its_plan_in_order(told, photograph):
     made = guard.immunize(photograph)
     immunized = steps.copy()
     steps.clear()
-    guard.verify(made.image, hidden_copy=True)
+    guard.verify(made.image, uncrop=True, hidden_copy=True)
     whole = {**REPORT}
     del whole["report"]  # which the command writes
     for said, weights in ((immunized, IMMUNIZE), (steps, whole)):
