@@ -21,9 +21,9 @@ def as_command(main: Callable[[], None]) -> None:
         sys.exit(USAGE if isinstance(error, ConfigError) else FAILED)
 
 
-def only(pictures: int | None) -> str:
-    """The option of a command that took only so many pictures, as its result names it."""
-    return "" if pictures is None else f" --pictures {pictures}"
+def option(name: str, value: int | None, usual: int | None = None) -> str:
+    """An option that a command was given, as its result names it; nothing where it is as usual."""
+    return "" if value == usual else f" --{name} {value}"
 
 
 def write_result(folder: Path, name: str, result: Mapping[str, Any], markdown: str) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
 from imuge.attacks.retouch import Tampered, tamper
-from imuge.bench.command import as_command, only, write_result
+from imuge.bench.command import as_command, option, write_result
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.framing import FRAMED_AREA, framed
 from imuge.bench.lines import rows_done, rows_of_all
@@ -230,7 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
     result = {
         "command": f"{COMMAND} --data ../shared/data/{options.data.name} --out docs/scores"
         + ("" if options.name == "content" else f" --name {options.name}")
-        + only(options.pictures),
+        + option("pictures", options.pictures),
         "imuge": __version__,
         "model": record.name,
         "model_sha256": release.sha256,

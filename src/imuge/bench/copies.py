@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from imuge import __version__
-from imuge.bench.command import as_command, only, write_result
+from imuge.bench.command import as_command, option, write_result
 from imuge.bench.contestants import ReleaseContestant
 from imuge.bench.grid.cases import UNTOUCHED, Case
 from imuge.bench.grid.entrants import bench_key
@@ -262,7 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows = measure_all(groups, journal, options.detail, jobs=options.jobs)
     names = facts.pop("pictures")
     result = {
-        "command": COMMAND + only(options.pictures),
+        "command": COMMAND + option("pictures", options.pictures),
         **facts,
         "groups": {
             group: {

@@ -15,7 +15,6 @@ release makes on plain code, which is what weights trained for that way can be e
 """
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -30,7 +29,7 @@ from rich.progress import track
 
 from imuge import __version__
 from imuge.attacks.resave import parse_chain, resave
-from imuge.bench.command import as_command
+from imuge.bench.command import as_command, write_result
 from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
@@ -284,9 +283,9 @@ def main(arguments: list[str] | None = None) -> None:
         "best": best(shares),
         "shares": shares,
     }
-    (options.out / "secrecy.json").write_text(json.dumps(result, indent=1) + "\n")
-    (options.out / "secrecy.md").write_text(to_markdown(result))
-    sys.stdout.write(to_markdown(result))
+    markdown = to_markdown(result)
+    write_result(options.out, "secrecy", result, markdown)
+    sys.stdout.write(markdown)
 
 
 if __name__ == "__main__":

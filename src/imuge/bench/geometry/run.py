@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imuge import __version__
-from imuge.bench.command import as_command, only, write_result
+from imuge.bench.command import as_command, option, write_result
 from imuge.bench.geometry.cases import FEW_KEYS, KEYS, MOVES, Move
 from imuge.bench.geometry.matches import looked_through, matches, search_seconds
 from imuge.bench.geometry.table import summary, to_markdown
@@ -130,10 +130,11 @@ def main(arguments: list[str] | None = None) -> None:
     }
     resume = (options.out / JOURNAL).exists()
     plan = {**facts, "crops": options.crops}
-    fewer = "" if options.crops == CROPS else f" --crops {options.crops}"
     journal = Journal(options.out, plan, resume=resume, name=JOURNAL)
     result = {
-        "command": COMMAND + only(options.pictures) + fewer,
+        "command": COMMAND
+        + option("pictures", options.pictures)
+        + option("crops", options.crops, CROPS),
         **facts,
         **measure(groups, journal, options.crops, jobs=options.jobs),
         "seconds": [

@@ -115,7 +115,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         within = inside(draw.windows, *hosts.shape[2:])
         revealed = self._reveal(draw, received, within)
         self._mark("reveal")
-        home = home_code(self._code(revealed), layout.inverses, layout.signs)
+        home = self._home(draw, revealed)
         clues = self._clues(draw, received, home, within)
         logits = system.localize(received, revealed, layout.template, clues)
         # What cannot be judged counts as untouched, so that nothing is learned from it.
@@ -146,7 +146,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
         self._mark("embed")
         received, mask = self._attack(draw, hosts, hosts)
         revealed = self._worn(draw, hidden)
-        home = home_code(self._code(revealed), draw.layout.inverses, draw.layout.signs)
+        home = self._home(draw, revealed)
         wide = torch.maximum(mask, 1 - inside(draw.windows, *hosts.shape[2:]))
         erased, context, recovered = self._recover(draw, received, home, wide)
         return ImugeSeen(
@@ -174,6 +174,10 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
     def _worn(self, draw: ImugeDraw, hidden: Tensor) -> Tensor:
         """What is left of a payload, in place of a channel."""
         return hidden * draw.kept + draw.noise
+
+    def _home(self, draw: ImugeDraw, payload: Tensor) -> Tensor:
+        """The code of a revealed payload in its place, (B, K·c, h, w)."""
+        return home_code(self._code(payload), draw.layout.inverses, draw.layout.signs)
 
     def _recover(
         self, draw: ImugeDraw, received: Tensor, home: Tensor, wide: Tensor
