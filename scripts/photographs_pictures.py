@@ -1,11 +1,14 @@
 """The list of photographs, and how each picture is made from its source file.
 
-    source ─► box cut out ─► resized (Lanczos) ─► crop ─┬─► JPEG 92, 4:4:4 ─► WebP 90   train/
-                                                        └─► lossless WebP               validation/
+    source ┬─► box cut out ─► resized (Lanczos) ─► crop ┬─► JPEG 92, 4:4:4 ─► WebP 90   train/
+           │                                            ├─► lossless WebP         validation/
+           │                                            └─► lossless WebP         calibration/squares/
+           └─► as it is ────────────────────────────────────────────────────────► calibration/whole/
 
 `box` is left, top, right, bottom in source pixels, `resized` the width and height of that region
 after resizing, `crop` left, top, width and height in what came out. They stand in the list because
 they differ: found from the pictures that the release was trained on, which they give byte for byte.
+Thresholds come from calibration's pictures, which no network was trained on.
 """
 
 import csv
@@ -53,7 +56,10 @@ def _numbers(count: int) -> Callable[[str], tuple[int, ...]]:
 
 
 COLUMNS: dict[str, Callable[[str], object]] = {
-    "file": _matching(r"(train|validation)/\w[\w.@+-]*\.webp"),
+    "file": _matching(
+        r"(train|validation|calibration/squares)/\w[\w.@+-]*\.webp"
+        r"|calibration/whole/\w[\w.@+-]*\.(jpe?g|webp)"
+    ),
     "package": _matching(r"(@[\w.-]+/)?\w[\w.+-]*"),
     "registry": _registry,
     "version": _matching(r"\w[\w.+~:-]*"),
@@ -116,11 +122,13 @@ def _photograph(path: Path, line: int, row: dict[str, str]) -> Photograph:
 
 
 def picture(photograph: Photograph, source: bytes) -> bytes:
-    """The WebP file made from a source file.
+    """The file made from a source file.
 
     Raises:
         FetchError: Pillow cannot read the source.
     """
+    if photograph.file.startswith("calibration/whole/"):
+        return source
     left, top, width, height = photograph.crop
     try:
         with Image.open(io.BytesIO(source)) as opened:
@@ -129,7 +137,7 @@ def picture(photograph: Photograph, source: bytes) -> bytes:
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise FetchError(f"the source file cannot be made into a picture ({error})") from None
     image = image.crop((left, top, left + width, top + height))
-    if photograph.file.startswith("validation/"):
+    if not photograph.file.startswith("train/"):
         return _encoded(image, "WEBP", {"lossless": True})
     # The set was kept as JPEG before: only with that step do the bytes come out the same.
     with Image.open(io.BytesIO(_encoded(image, "JPEG", TRAIN_JPEG))) as kept:

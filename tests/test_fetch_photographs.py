@@ -73,6 +73,8 @@ SOURCES = {
     "train/a.webp": (DEB, "usr/share/a.png", png(1)),
     "train/sea.webp": (DEB, RESOURCE, png(2)),
     "validation/b.webp": (NPM, "package/b.png", png(3)),
+    "calibration/squares/c.webp": (NPM, "package/b.png", png(3)),
+    "calibration/whole/d.jpg": (NPM, "package/b.png", png(3)),
 }
 
 
@@ -135,21 +137,28 @@ def test_every_picture_is_made_and_listed(run, tmp_path, capsys):
     assert run() == 0
     out = capsys.readouterr().out
     assert "[1/2] photos-data" in out
-    assert "3 of 3 pictures" in out
+    assert "5 of 5 pictures" in out
     with (tmp_path / "out" / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["file"] for row in rows] == list(SOURCES)
     for row in rows:
         made = (tmp_path / "out" / row["file"]).read_bytes()
         assert row["sha256"] == hashlib.sha256(made).hexdigest()
-        assert Image.open(io.BytesIO(made)).size == (32, 30)
+        whole = row["file"].startswith("calibration/whole/")
+        assert Image.open(io.BytesIO(made)).size == ((90, 60) if whole else (32, 30))
 
 
-def test_a_validation_picture_is_lossless(run, tmp_path):
-    run("--only", "validation")
+def test_what_calibrates_whole_is_the_source_itself(run, tmp_path):
+    run("--only", "calibration")
+    assert (tmp_path / "out" / "calibration" / "whole" / "d.jpg").read_bytes() == png(3)
+
+
+@pytest.mark.parametrize("name", ["validation/b.webp", "calibration/squares/c.webp"])
+def test_what_is_no_training_picture_is_lossless(run, tmp_path, name):
+    run("--only", name.partition("/")[0])
     image = Image.open(io.BytesIO(png(3))).crop((5, 0, 85, 60))
     image = image.resize((40, 30), Image.Resampling.LANCZOS).crop((4, 0, 36, 30))
-    made = Image.open(tmp_path / "out" / "validation" / "b.webp")
+    made = Image.open(tmp_path / "out" / name)
     np.testing.assert_array_equal(np.asarray(made), np.asarray(image))
 
 
@@ -167,7 +176,8 @@ def test_a_training_picture_goes_through_jpeg_and_webp_as_the_set_did(run, tmp_p
     ("option", "made"),
     [
         (["--only", "train"], ["train/a.webp", "train/sea.webp"]),
-        (["--registry", "npm"], ["validation/b.webp"]),
+        (["--registry", "npm"], ["calibration/squares/c.webp", "validation/b.webp"]),
+        (["--only", "calibration"], ["calibration/squares/c.webp"]),
     ],
 )
 def test_a_part_can_be_chosen(run, tmp_path, option, made):
@@ -182,7 +192,7 @@ def test_existing_pictures_are_kept_unless_told_otherwise(run, tmp_path, capsys)
     there.write_bytes(b"mine")
     assert run() == 0
     assert there.read_bytes() == b"mine"
-    assert "2 made, 1 kept" in capsys.readouterr().out
+    assert "4 made, 1 kept" in capsys.readouterr().out
     assert run("--overwrite") == 0
     assert there.read_bytes() != b"mine"
     assert not list((tmp_path / "out").rglob("*.part"))
@@ -200,7 +210,7 @@ def test_a_changed_source_is_reported_and_the_rest_is_made(run, shelf, tmp_path,
     told = capsys.readouterr()
     assert "validation/b.webp: package/b.png in theme.tgz is another file now" in told.err
     assert "missing from @shop/theme v1.0.0 (npm):" in told.err
-    assert "2 of 3 pictures" in told.out
+    assert "2 of 5 pictures" in told.out
     assert not (tmp_path / "out" / "validation").exists()
 
 
@@ -257,6 +267,8 @@ def test_too_large_a_file_is_refused(tmp_path, monkeypatch):
     [
         ("file", "train/../../etc/x.webp"),
         ("file", "/train/x.webp"),
+        ("file", "calibration/whole/../x.jpg"),
+        ("file", "train/x.jpg"),
         ("package", "--help"),
         ("registry", "gems"),
         ("version", "-o=x"),
@@ -330,5 +342,12 @@ def test_a_full_disk_is_one_sentence(run, monkeypatch, capsys):
 def test_the_list_in_the_repository_is_whole():
     photographs = pictures.read_list(script.LIST)
     sets = [photograph.file.partition("/")[0] for photograph in photographs]
-    assert (sets.count("train"), sets.count("validation")) == (400, 30)
-    assert len({photograph.file for photograph in photographs}) == 430
+    counts = {name: sets.count(name) for name in script.SETS}
+    assert counts == {"train": 400, "calibration": 126, "validation": 30}
+    assert len({photograph.file for photograph in photographs}) == len(photographs)
+
+
+def test_no_package_gives_pictures_to_two_sets():
+    photographs = pictures.read_list(script.LIST)
+    given = {(p.package.registry, p.package.name, p.file.partition("/")[0]) for p in photographs}
+    assert len(given) == len({(registry, name) for registry, name, _ in given})

@@ -1,6 +1,6 @@
 """How good it is: measured through real files and real encoders, by commands that anyone can run.
 
-imuge calibrate                         sets a release's working points, on training pictures
+imuge calibrate                         sets a release's working points, on other pictures
 imuge bench                             the grid: any systems side by side, tables, plots, examples
 python -m imuge.bench.copies            what becomes of copies, beside what was asked for
 python -m imuge.bench.jpeg              how near training's JPEGs are to real ones

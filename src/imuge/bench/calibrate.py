@@ -1,6 +1,8 @@
 """Sets what a release takes for a change: how pieces are weighed, and how faint is too faint.
 
-On training pictures only, small squares and whole photographs, on the frames of all three details.
+On pictures that nothing is reported of, and that no network was trained on: their own training
+pictures networks misjudge less often than others. Small squares and whole photographs take turns,
+on the frames of all three details.
 Their copies are untouched, framed (the protection of a place removed, and what it shows left), or
 changed, and go through ordinary processing. A logistic regression learns to tell the pieces that
 the localizer finds in the first two from those in the last; a second one does without the content,
@@ -14,7 +16,7 @@ on it), for copies that read faintly, clearly and like new, parted by the median
 read after JPEG 50 and after JPEG 85. The share stated as bound may read too faintly to be judged
 under the worst processing.
 
-    imuge calibrate --data ../shared/data/train --whole DIR
+    imuge calibrate --data DIR/calibration/squares --whole DIR/calibration/whole
 
 Every copy is revealed and localized once; what it showed is kept in a journal, so that a run that
 was stopped goes on, and a longer one begins with what a shorter one measured.
@@ -119,7 +121,7 @@ HIGHEST_ODDS = 2.0  # natural logarithm, that may be asked of a piece for one pr
 # The turn in which squares and whole photographs are published on the three details' frames.
 SQUARES: tuple[Detail, ...] = ("normal", "fine")
 WHOLES: tuple[Detail, ...] = ("normal", "robust", "normal", "fine")
-COMMAND = "imuge calibrate --data ../shared/data/train --whole DIR"
+COMMAND = "imuge calibrate --data DIR/calibration/squares --whole DIR/calibration/whole"
 JOURNAL = "calibration.journal.jsonl"
 OTHER = "another release or other processing"
 
@@ -678,11 +680,11 @@ def calibrate(
     """Measure, choose, and write the release's record.
 
     Args:
-        data: Folder of training pictures.
+        data: Folder of pictures that no network was trained on.
         release: Folder of the release; None is the shipped one.
         pictures: How many to measure.
         bound: Share of untouched pictures with any region, under the worst processing.
-        whole: Folder of large training pictures, for half of the measurements.
+        whole: Folder of large ones, for half of the measurements.
         journal: Where what was measured is kept, and looked for.
         jobs: Processes of one thread; None means one a core.
 
@@ -695,7 +697,7 @@ def calibrate(
     wanted = units(sampled(data, half), [] if whole is None else sampled(whole, pictures - half))
     if len(wanted) < FEWEST:
         raise ConfigError(
-            f"expected at least {FEWEST} training pictures, so that each can be judged by what "
+            f"expected at least {FEWEST} pictures, so that each can be judged by what "
             f"others taught; got {len(wanted)}: add pictures, or raise --pictures"
         )
     lines = measured(wanted, folder, journal, jobs=jobs or available_threads())

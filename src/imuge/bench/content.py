@@ -141,7 +141,7 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     lines = [
         f"`{result['command']}`: imuge {result['imuge']}, {result['model']} "
         f"({result['model_sha256'][:16]}…), {result['pictures']} pictures; thresholds from "
-        f"{result['calibrated_on']} training pictures. In brackets what was asked for.",
+        f"{result['calibrated_on']} pictures. In brackets what was asked for.",
         "",
         "| done to it | then | found | F1 of the found | verdict intact | called protected again "
         "| called protection lost |",

@@ -156,7 +156,7 @@ def calibrate(
     data: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", readable=False, help="Training pictures, never those you report on."
+            metavar="DIR", readable=False, help="Pictures never trained on, nor those you report on."
         ),
     ],
     release: Annotated[
@@ -172,7 +172,7 @@ def calibrate(
     ] = 0.02,
     whole: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", readable=False, help="Large training pictures, for half."),
+        typer.Option(metavar="DIR", readable=False, help="Large ones, for half."),
     ] = None,
     journal: Annotated[
         Path, typer.Option(metavar="FILE", help="Keeps what was measured; a run goes on from it.")

@@ -28,8 +28,9 @@ from imuge.keys import DESCRIPTIONS
 from imuge.protection.code import HiddenCode, bring_home, descriptions
 from imuge.results import HiddenCopyCheck
 
-NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.float32)
-WINDOWS = (1, 3, 5, 7, 15)  # blocks on a side, in which evidence is averaged
+# Blocks on a side, in which evidence is averaged. One block alone proves nothing: in busy, saturated
+# pictures JPEG ruins both places of a code here and there.
+WINDOWS = (3, 5, 7, 15)
 LEAST_KNOWN = 0.5  # of a window
 OUTLINES = (3, 5, 7)  # blocks on a side; the smallest in which untouched blocks stay below 0
 SURE = 2.3  # standard deviations below 0 at which they do
@@ -67,22 +68,9 @@ class Content:
         """Mean evidence of the known blocks in every window; -inf where too few are known."""
         return windowed(self.evidence, self.known, side)
 
-    def speaking(self, side: int) -> Array:
-        """As `windowed`; -inf for a single block whose neighbours say that nothing changed.
-
-        Compression may well ruin both places where one block's code lies; it is no accident where
-        those around it are contradicted, too.
-        """
-        means = self.windowed(side)
-        if side > 1:
-            return means
-        said = np.where(self.known, self.evidence, 0)
-        around = ndimage.convolve(said, NEIGHBOURS, mode="constant")
-        return np.where(around > 0, means, -np.inf).astype(np.float32)
-
     def strongest(self) -> list[float]:
         """For each of `WINDOWS`, the most that any of them says for a change."""
-        return [float(self.speaking(side).max(initial=-np.inf)) for side in WINDOWS]
+        return [float(self.windowed(side).max(initial=-np.inf)) for side in WINDOWS]
 
 
 def weigh(code: HiddenCode, seen: Array, read: Array, canvas: Canvas) -> Content:

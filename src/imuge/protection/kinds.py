@@ -222,7 +222,7 @@ def differing_pieces(
     """
     sure = np.zeros(content.evidence.shape, bool)
     for side, threshold in zip(WINDOWS, thresholds, strict=True):
-        sure |= content.speaking(side) > threshold
+        sure |= content.windowed(side) > threshold
     if not sure.any():
         return np.zeros(size, np.float32), np.zeros(size, np.int32), np.zeros(size, bool)
     field, side = outline_field(content)

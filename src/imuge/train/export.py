@@ -63,7 +63,7 @@ UNCALIBRATED = Calibration(
     points=(
         WorkingPoint(
             minimum_agreement=0.5,
-            evidence=(0.0,) * 5,
+            evidence=(0.0,) * 4,
             lost_area=0,
         ),
     ),

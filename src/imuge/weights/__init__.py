@@ -46,8 +46,8 @@ class WorkingPoint(_Record):
     """What the content must say, in pictures that read at least this clearly."""
 
     minimum_agreement: float = Field(ge=0.5, lt=1)  # fraction of beacon signs that agree
-    # Mean evidence of content in windows of 1, 3, 5, 7 and 15 blocks, above which it is a region.
-    evidence: tuple[float, ...] = Field(min_length=5, max_length=5)
+    # Mean evidence of content in windows of 3, 5, 7 and 15 blocks, above which it is a region.
+    evidence: tuple[float, ...] = Field(min_length=4, max_length=4)
     lost_area: int = Field(ge=0)  # pixels from which a piece that lost its protection is shown
 
 
