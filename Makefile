@@ -79,7 +79,8 @@ docs: $(DOCS) ## Build the pages into out/docs; warnings are errors
 
 calibrate: $(DEV) ## Set the release's working point on pictures that no network was trained on
 	$(BIN)/python scripts/fetch_photographs.py --only calibration --out $(OUT)
-	$(BIN)/imuge calibrate --data $(OUT)/calibration/squares --whole $(OUT)/calibration/whole
+	$(BIN)/imuge calibrate --data $(OUT)/calibration/squares --whole $(OUT)/calibration/whole \
+	  --pictures 80 --bound 0.025
 
 train-next: $(DEV) ## Start the next networks' training beside other work, in $(NEXT), or go on with it
 	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r4 \

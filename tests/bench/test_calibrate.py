@@ -144,16 +144,16 @@ def test_a_change_counts_by_what_can_be_seen_of_it():
 def test_the_content_is_heard_above_what_untouched_copies_say(reactions):
     faint = column("jpeg:50")
     half = COUNT // 2  # those that read less clearly than most
-    reactions.evidence[:half, faint, 2] = np.linspace(0, 4, half)
-    reactions.evidence[5, faint, 2] = 50  # 1 of 40 pictures: half of the bound may be spent on it
+    reactions.evidence[:half, faint, 1] = np.linspace(0, 4, half)
+    reactions.evidence[5, faint, 1] = 50  # 1 of 40 pictures: half of the bound may be spent on it
     points, heard = calibrate.choose_points(reactions, bound=0.05)
     least = LEAST_EVIDENCE
-    assert points[-1].evidence == (least, least, 4, least, least), "less speaks for no change"
-    assert points[0].evidence == (least,) * 5
+    assert points[-1].evidence == (least, 4, least, least), "less speaks for no change"
+    assert points[0].evidence == (least,) * 4
     assert heard.sum() == 1
     assert heard[5, faint]
     points, heard = calibrate.choose_points(reactions, bound=0.03)
-    assert points[-1].evidence == (least, least, 50, least, least)
+    assert points[-1].evidence == (least, 50, least, least)
     assert not heard.any()
 
 

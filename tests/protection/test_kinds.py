@@ -219,7 +219,7 @@ def test_a_piece_that_differs_is_drawn_a_little_above_half_of_its_evidence():
     assert (labels[inner] == 1).all()
     assert (sure[inner]).all()
     assert labels[0, 0] == 0
-    _, nothing, _ = differing_pieces(said, (1000.0,) * 5, SIZE)
+    _, nothing, _ = differing_pieces(said, (1000.0,) * 4, SIZE)
     assert not nothing.any()
 
 
