@@ -1,9 +1,9 @@
 """The list of photographs, and how each picture is made from its source file.
 
-    source ┬─► box cut out ─► resized (Lanczos) ─► crop ┬─► JPEG 92, 4:4:4 ─► WebP 90   train/
-           │                                            ├─► lossless WebP         validation/
-           │                                            └─► lossless WebP         calibration/squares/
-           └─► as it is ────────────────────────────────────────────────────────► calibration/whole/
+    source ┬─► box ─► resized (Lanczos) ─► crop ┬─► JPEG 92, 4:4:4, WebP 90 ──► train/
+           │                                    └─► lossless WebP ─┬──────────► validation/
+           │                                                       └──────────► calibration/squares/
+           └─► as it is ──────────────────────────────────────────────────────► calibration/whole/
 
 `box` is left, top, right, bottom in source pixels, `resized` the width and height of that region
 after resizing, `crop` left, top, width and height in what came out. They stand in the list because

@@ -186,9 +186,9 @@ def calibration() -> str:
     found = read_record(release_folder()).calibration
     frames = ", ".join(f"{count} of {side}" for side, count in found.frames.items())
     lines = [
-        f"`{found.command}`: {found.pictures} pictures that no network saw before, published on frames whose longer "
-        f"side is {frames} pixels. A piece is a region from odds of "
-        f"{math.exp(found.both.least):.1f} to one, for a verify-only key from "
+        f"`{found.command}`: {found.pictures} pictures that no network saw before, "
+        f"published on frames whose longer side is {frames} pixels. A piece is a region from odds "
+        f"of {math.exp(found.both.least):.1f} to one, for a verify-only key from "
         f"{math.exp(found.alone.least):.1f}. Copies with any region though nobody changed what "
         "they show, each judged by regressions that were fitted on other pictures; at most "
         f"{found.bound:.1%} was asked, and more is bold:",

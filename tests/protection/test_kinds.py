@@ -35,9 +35,7 @@ def linear(*, least, **weights):
 
 
 CALIBRATION = Calibration(
-    points=(
-        WorkingPoint(minimum_agreement=0.6, evidence=(10.0, 5.0, 3.0, 1.0), lost_area=500),
-    ),
+    points=(WorkingPoint(minimum_agreement=0.6, evidence=(10.0, 5.0, 3.0, 1.0), lost_area=500),),
     strangers=((0.6, -1.0),),
     # By the template every piece that is sure; by both one that the content does not acquit, or
     # which one number of the code contradicts.

@@ -156,7 +156,7 @@ def calibrate(
     data: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", readable=False, help="Pictures never trained on, nor those you report on."
+            metavar="DIR", readable=False, help="Pictures neither trained on nor reported on."
         ),
     ],
     release: Annotated[

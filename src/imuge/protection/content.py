@@ -28,8 +28,8 @@ from imuge.keys import DESCRIPTIONS
 from imuge.protection.code import HiddenCode, bring_home, descriptions
 from imuge.results import HiddenCopyCheck
 
-# Blocks on a side, in which evidence is averaged. One block alone proves nothing: in busy, saturated
-# pictures JPEG ruins both places of a code here and there.
+# Blocks on a side, in which evidence is averaged. One block alone proves nothing: in busy,
+# saturated pictures JPEG ruins both places of a code here and there.
 WINDOWS = (3, 5, 7, 15)
 LEAST_KNOWN = 0.5  # of a window
 OUTLINES = (3, 5, 7)  # blocks on a side; the smallest in which untouched blocks stay below 0
