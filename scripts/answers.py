@@ -20,6 +20,7 @@ PROCESSES = {
     "long-edge:1080,jpeg:75": "1080 pixels, JPEG 75",
     "long-edge:1080,jpeg:50": "1080 pixels, JPEG 50",
     "long-edge:1080,webp:80": "1080 pixels, WebP 80",
+    "long-edge:1080,webp:70": "1080 pixels, WebP 70",
     "long-edge:1080,avif:60": "1080 pixels, AVIF 60",
     "long-edge:800,jpeg:75": "800 pixels, JPEG 75",
 }

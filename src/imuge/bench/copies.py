@@ -58,6 +58,7 @@ WANTED: dict[Group, dict[str, Wanted]] = {
         "long-edge:1080,jpeg:75": Wanted(f1=0.985),
         "long-edge:1080,jpeg:50": Wanted(f1=0.965),
         "long-edge:1080,webp:80": Wanted(f1=0.955),
+        "long-edge:1080,webp:70": Wanted(f1=0.92),
         "long-edge:1080,avif:60": Wanted(f1=0.965),
         "long-edge:800,jpeg:75": Wanted(f1=0.955),
     },
