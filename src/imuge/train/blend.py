@@ -8,7 +8,8 @@ A short training makes networks better at what it showed them and a little worse
 Where both ends of a training lie in one valley, a point between them has most of what was won and
 has lost less (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). It is one more
 number to choose on validation pictures, so `--validate` scores it as training does: F1, decibels in
-the changed area, and how much of a number of the code is left, with which noise.
+the changed area, how much of a number of the code is left, with which noise, and what a block's
+numbers tell in bits, all together and those of one description alone.
 
     python -m imuge.train.blend FIRST SECOND --share 0.3 --network inn=0.7 --out WEIGHTS
 """
@@ -27,6 +28,8 @@ from imuge.train.frames import COPIES, describe_on_frames, validate_on_frames
 from imuge.train.validation import load_held_out
 
 FAILED = 1  # exit status
+# What is said of the copies besides F1, and to how many digits.
+TOLD = (("recovered", 1), ("kept", 2), ("noise", 2), ("bits", 1), ("bits_of_one", 1))
 
 
 def blend(first: Path, second: Path, share: float, shares: Mapping[str, float]) -> Networks:
@@ -90,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pictures = load_held_out(given.validate, most=given.validate_pictures, say=_say)
             scores = validate_on_frames(networks, pictures)
             _say(describe_on_frames(scores))
-            for what, digits in (("recovered", 1), ("kept", 2), ("noise", 2)):
+            for what, digits in TOLD:
                 told = (f"{kind} {scores[f'{what}/{kind}']:.{digits}f}" for kind in COPIES)
                 _say(f"{what}: {', '.join(told)}")
         for path in save_weights(networks.config, networks.state_dict(), given.out):

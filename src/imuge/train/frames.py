@@ -7,6 +7,7 @@ A quick look while training, at the plain threshold of one half, with each copy'
 taken for known. What is told of a release is measured by `imuge.bench`, on the exported files.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -31,6 +32,7 @@ COPIES = {
     "avif60": "avif:60",
 }
 AREA = 0.1  # of the picture, spliced
+LEAST_SPREAD = 1e-3  # variance, of numbers that vary by 1; so that none tells infinitely much
 SHAPING = Shaping()  # the product's
 PUBLISHED = PublicationMix(
     shaped=1.0,
@@ -56,7 +58,9 @@ def validate_on_frames(system: System, pictures: list[Tensor]) -> dict[str, floa
         By name, means over the pictures: `psnr` of the published picture, and for each copy
         `f1/jpeg75` and `recovered/jpeg75` (dB in the true mask, on the frame) with a splice of
         10 %, and of an untouched one `false_area/jpeg75`, and what became of a number of the code:
-        `kept/jpeg75`, how much is left of it, and `noise/jpeg75`, the spread of what was added.
+        `kept/jpeg75`, how much is left of it, and `noise/jpeg75`, the spread of what was added;
+        `bits/jpeg75`, what all numbers of a block tell of it, and `bits_of_one/jpeg75`, what those
+        of its first description do (`shared_bits`).
     """
     scores: dict[str, list[float]] = {}
     squares = [_square(picture) for picture in pictures]
@@ -104,6 +108,27 @@ def _scores(
         kept = float((untouched.home * code).mean() / code.square().mean())
         yield f"kept/{name}", kept
         yield f"noise/{name}", float((untouched.home - kept * code).std())
+        sent, came = code[0].flatten(1), untouched.home[0].flatten(1)
+        first = len(came) // system.config.descriptions
+        yield f"bits/{name}", shared_bits(sent, came)
+        yield f"bits_of_one/{name}", shared_bits(sent, came[:first])
+
+
+def shared_bits(sent: Tensor, came: Tensor) -> float:
+    """What numbers that came tell of those that were sent: mutual information, bits.
+
+    That of normally distributed numbers with the covariances found. It counts directions, not
+    numbers: the same sent twice brings less than twice as much.
+
+    Args:
+        sent: (n, N), n numbers of each of N blocks.
+        came: (m, N), of the same blocks.
+    """
+    together = torch.cat([sent, came]).double()
+    spread = together.cov() + LEAST_SPREAD * torch.eye(len(together), dtype=torch.float64)
+    n = len(sent)
+    parts = (spread[:n, :n], spread[n:, n:])
+    return float(sum(torch.logdet(part) for part in parts) - torch.logdet(spread)) / math.log(4)
 
 
 def _residual(host: Tensor, immunized: Tensor) -> NDArray[np.float32]:
