@@ -75,6 +75,19 @@ def test_masked_mean_is_that_of_the_masked_pixels(pictures, mask):
     assert float(losses.masked_mean(values, 0 * mask, same)) == 0
 
 
+def test_a_large_mask_counts_as_one_of_the_share_that_is_given():
+    masks = torch.zeros(3, 1, 10, 10)
+    masks[0, :, :2, :5] = 1  # a tenth
+    masks[1, :, :, :4] = 1
+    limited = losses.area_limited(masks, 0.1)
+    assert limited.sum((1, 2, 3)).tolist() == pytest.approx([10, 10, 0])
+    values = torch.zeros(3, 1, 10, 10)
+    values[0] = 1
+    assert float(losses.masked_mean(values, masks, same)) == pytest.approx(1 / 5, rel=0.05)
+    assert float(losses.masked_mean(values, limited, same)) == pytest.approx(1 / 2, rel=0.05)
+    assert torch.equal(losses.area_limited(masks, 1.0), masks)
+
+
 def test_payload_and_template_look_at_what_is_kept():
     hidden = torch.ones(1, 2, 4, 4)
     kept = torch.zeros(1, 1, 4, 4)

@@ -56,6 +56,20 @@ def test_every_scale_has_its_share(tmp_path, tiny):
     assert bank.batch(7).shape[0] == 7
 
 
+def test_a_share_of_the_crops_is_toned_in_whole_grey_levels(tmp_path, tiny):
+    Image.new("RGB", (160, 160), (150, 100, 60)).save(tmp_path / "a.png")
+    bank, _ = load(tmp_path, dataclasses.replace(tiny.data, toned=0.5))
+    batch = 255 * bank.batch(64)
+    assert torch.allclose(batch, batch.round(), atol=1e-4)
+    assert batch.min() >= 0
+    assert batch.max() <= 255
+    colours = batch.amax((2, 3))
+    plain = (colours == torch.tensor([150.0, 100.0, 60.0])).all(1)
+    assert 16 < int(plain.sum()) < 48
+    assert len(colours[~plain].unique(dim=0)) == int((~plain).sum()), "each has its own tone"
+    assert torch.equal(batch.amin((2, 3)), colours), "and one tone alone"
+
+
 def test_a_photograph_on_its_side_is_turned_upright(tmp_path, tiny):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -27,6 +27,7 @@ class CropSettings:
     sides: tuple[int, ...] = (480, 336, 264)  # of the squares kept, pixels; a crop lies in one
     squares: tuple[int, ...] = (3, 2, 1)  # cut from every photograph
     masks: int = 768  # shapes of tampering in the bank
+    toned: float = 0.0  # share of crops whose colours and brightness are changed
 
     def __post_init__(self) -> None:
         """Refuse what cuts nothing."""
@@ -43,6 +44,8 @@ class CropSettings:
             raise ConfigError(f"expected data.scales above 0 and up to 1, got {self.scales}")
         if min(self.sides) < self.crop:
             raise ConfigError(f"expected data.sides from data.crop {self.crop}, got {self.sides}")
+        if not 0 <= self.toned <= 1:
+            raise ConfigError(f"expected data.toned from 0 to 1, got {self.toned}")
         if min(self.shares) <= 0 or min(self.squares) < 1 or self.masks < 8:
             raise ConfigError(
                 "expected data.shares above 0, data.squares from 1 and data.masks from 8, got "

@@ -62,6 +62,11 @@ def masked_mean(values: Tensor, mask: Tensor, across: Across) -> Tensor:
     return (values * mask).mean() / (across(mask.mean()) + least)
 
 
+def area_limited(mask: Tensor, largest: float) -> Tensor:
+    """A mask (B, 1, H, W) whose samples weigh at most as much as one of this share, 0..1."""
+    return mask * (largest / mask.mean((1, 2, 3), keepdim=True).clamp_min(largest))
+
+
 def payload(revealed: Tensor, hidden: Tensor, kept: Tensor) -> Tensor:
     """L1 of the revealed payload in untouched blocks, each error up to 2.
 

@@ -22,6 +22,10 @@ from imuge.train.config import CropSettings
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
 READERS = 16  # pictures decoded at a time
 NAMED = 3  # files that a message names
+GAMMA = (0.7, 1.4)  # of a toned crop
+GAIN = (0.85, 1.15)  # of each colour
+SATURATION = (0.5, 1.6)
+LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 Say = Callable[[str], None]
 
@@ -65,6 +69,7 @@ class PhotoBank:
     pools: tuple[Tensor, ...]  # (N, S, S, 3) uint8, one a scale
     shares: tuple[float, ...]  # of a batch, one a pool
     crop: int
+    toned: float  # share of crops
     photographs: int  # how many are in it
 
     @classmethod
@@ -143,12 +148,15 @@ class PhotoBank:
             pools=tuple(torch.stack(squares[i]).to(device) for i in kept),
             shares=tuple(settings.shares[i] for i in kept),
             crop=settings.crop,
+            toned=settings.toned,
             photographs=used,
         )
 
     def batch(self, count: int) -> Tensor:
         """Draw crops: (count, 3, crop, crop) float32 RGB in [0, 1], half of them mirrored.
 
+        For a share of them (`toned`) gamma, saturation and the colours' gains are drawn; whole grey
+        levels all the same.
         The first samples come from the first pool, the last from the last: their order tells.
         """
         total = sum(self.shares)
@@ -157,7 +165,24 @@ class PhotoBank:
         crops = [
             _crops(pool, int(n), self.crop) for pool, n in zip(self.pools, sizes, strict=True) if n
         ]
-        return torch.cat(crops).permute(0, 3, 1, 2).float() / 255
+        pictures = torch.cat(crops).permute(0, 3, 1, 2).float() / 255
+        return _toned(pictures, self.toned) if self.toned else pictures
+
+
+def _toned(pictures: Tensor, share: float) -> Tensor:
+    """Change the colours of a share of pictures, (B, 3, H, W): few photographs stand for many."""
+    count, device = len(pictures), pictures.device
+
+    def between(ends: tuple[float, float], channels: int = 1) -> Tensor:
+        place = torch.rand(count, channels, 1, 1, device=device)
+        return ends[0] + (ends[1] - ends[0]) * place
+
+    weights = torch.stack([torch.full((1, 1), part, device=device) for part in LUMA])
+    grey = (pictures * weights).sum(1, keepdim=True)
+    toned = torch.lerp(grey, pictures, between(SATURATION)) * between(GAIN, 3)
+    toned = toned.clamp(0, 1) ** between(GAMMA)
+    toned = (255 * toned).round() / 255
+    return toned.where(torch.rand(count, 1, 1, 1, device=device) < share, pictures)
 
 
 def _crops(pool: Tensor, count: int, crop: int) -> Tensor:

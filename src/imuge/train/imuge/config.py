@@ -20,6 +20,8 @@ class LossWeights:
     overlap: float = 0.3  # 1 - Dice of the tampered samples
     recovery: float = 2.0  # L1 of the reconstruction in the mask, pixels in [0, 1]
     recovery_square: float = 8.0  # its mean square there
+    # Of a picture: larger masks count as if of this size, or they alone would be learned from.
+    recovery_area: float = 1.0
     recovery_everywhere: float = 0.2  # its L1 everywhere
     recovery_structure: float = 0.1  # 1 - SSIM of the reconstruction
     payload: float = 0.3  # L1(revealed, hidden) outside the mask

@@ -306,6 +306,7 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
 
     def _recovery_loss(self, error: Tensor, context: Tensor) -> Tensor:
         weights = self.config.losses
-        absolute = losses.masked_mean(error.abs(), context, self._across)
-        square = losses.masked_mean(error.square(), context, self._across)
+        mask = losses.area_limited(context, weights.recovery_area)
+        absolute = losses.masked_mean(error.abs(), mask, self._across)
+        square = losses.masked_mean(error.square(), mask, self._across)
         return weights.recovery * absolute + weights.recovery_square * square
