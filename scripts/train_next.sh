@@ -2,6 +2,7 @@
 # Train the next networks on a machine that is at hand for minutes, from a bare source tree.
 #
 #     scripts/train_next.sh code MINUTES OUT       a better code, without a channel; may be left out
+#     scripts/train_next.sh carry MINUTES OUT      then an INN that carries it, beside that encoder
 #     scripts/train_next.sh whole MINUTES OUT      every network, from there or from the release on
 #     scripts/train_next.sh readers MINUTES OUT    then localizer and recoverer, through real encoders
 #
@@ -20,14 +21,16 @@ usage() {
 }
 [ $# -eq 3 ] || usage
 stage=$1 minutes=$2 out=$3
-case $stage in code | whole | readers) ;; *) usage ;; esac
+case $stage in code | carry | whole | readers) ;; *) usage ;; esac
 cd "$(dirname "$0")/.."
 
 run=$out/$stage
 config=${CONFIG:-configs/imuge_$stage.toml}
 first=${INIT:-src/imuge/weights/lab.r4}
-case $stage in whole) before=code ;; readers) before=whole ;; *) before= ;; esac
-if [ "$before" ] && [ -d "$out/$before/weights" ]; then first=$out/$before/weights; fi
+case $stage in carry) before=code ;; whole) before='code carry' ;; readers) before=whole ;; *) before= ;; esac
+for one in $before; do
+  if [ -d "$out/$one/weights" ]; then first=$out/$one/weights; fi
+done
 export PYTHONPATH="$PWD/src${PYTHONPATH:+:$PYTHONPATH}"
 
 train() {

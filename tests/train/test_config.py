@@ -57,3 +57,24 @@ def test_a_mistake_is_named(tmp_path, text, message):
 def test_a_missing_config_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read the config .*none\.toml: there is no such"):
         read_config(tmp_path / "none.toml")
+
+
+def test_a_config_says_what_another_leaves_to_be_said(tmp_path):
+    (tmp_path / "base.toml").write_text(
+        "name = 'base'\nbatch = 4\n[data]\ncrop = 128\n"
+        "[distort]\nquality = [50, 60]\n[distort.chains]\nnone = 1\njpeg = 2\n"
+    )
+    own = tmp_path / "own.toml"
+    own.write_text(
+        "extends = 'base.toml'\nname = 'own'\n[data]\ntoned = 0.5\n"
+        "[losses]\npayload = 2\n[distort.chains]\nwebp = 1\n"
+    )
+    config = read_config(own)
+    assert (config.name, config.batch) == ("own", 4)
+    assert (config.data.crop, config.data.toned, config.losses.payload) == (128, 0.5, 2)
+    assert config.distort.quality == (50, 60)
+    assert dict(config.distort.chains) == {"webp": 1}, "a table in a section is its own or not"
+    third = tmp_path / "third.toml"
+    third.write_text("extends = 'own.toml'\nname = 'third'\n")
+    with pytest.raises(ConfigError, match=r"extend a config that extends none, got .*own\.toml"):
+        read_config(third)

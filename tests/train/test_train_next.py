@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,19 +72,21 @@ def test_all_networks_pause_and_go_on_and_the_readers_follow(run, tmp_path):
     assert json.loads(lines[-1])["kind"] == "validation"
 
 
-def test_all_networks_go_on_from_a_code(run, tmp_path):
-    out = str(tmp_path / "next")
-    config = tmp_path / "code.toml"
-    text = (ROOT / "configs" / "tiny.toml").read_text()
-    code = text.replace("[curriculum]", "[curriculum]\nchannel = false")
-    code = code.replace(
-        "[optimization]", '[optimization]\nparts = ["payload_encoder", "recoverer"]'
+def test_all_networks_go_on_from_a_code_and_an_inn_that_carries_it(run, tmp_path):
+    out, none = tmp_path / "next", str(tmp_path / "none")
+    shutil.copy(ROOT / "configs" / "tiny.toml", tmp_path)
+    code, carry = tmp_path / "code.toml", tmp_path / "carry.toml"
+    code.write_text(
+        'extends = "tiny.toml"\n[optimization]\nparts = ["payload_encoder", "recoverer"]\n'
+        "[curriculum]\nchannel = false\n"
     )
-    config.write_text(code)
-    first = run("code", "0.03", out, INIT=str(tmp_path / "first"), CONFIG=str(config))
+    carry.write_text('extends = "tiny.toml"\n[optimization]\nparts = ["inn", "recoverer"]\n')
+    first = run("code", "0.03", str(out), INIT=str(tmp_path / "first"), CONFIG=str(code))
     assert last_step(first) > 0
-    # Without the code's weights it could not begin.
-    assert last_step(run("whole", "0.03", out, INIT=str(tmp_path / "none"))) > 0
+    # Without the weights of the stage before, the others could not begin.
+    assert last_step(run("carry", "0.03", str(out), INIT=none, CONFIG=str(carry))) > 0
+    shutil.rmtree(out / "code")
+    assert last_step(run("whole", "0.03", str(out), INIT=none)) > 0
 
 
 @pytest.mark.parametrize("works", [True, False])

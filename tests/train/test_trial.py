@@ -84,12 +84,14 @@ def test_after_a_first_time_a_step_stays_on_its_device(make_run, tiny_paper, arc
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_numbers")
-@pytest.mark.parametrize("stage", ["code", "whole"])
-def test_the_recipes_for_a_gpu_can_be_recorded(make_run, stage):
+@pytest.mark.parametrize("stage", ["code", "carry", "whole"])
+def test_the_recipes_for_a_gpu_can_be_recorded(make_run, tiny, stage):
     """No real encoders, and no step that leaves its device."""
     recipe = read_config(ROOT / "configs" / f"imuge_{stage}.toml")
-    tables = ("tamper", "distort", "curriculum", "publication", "optimization")
-    run = make_run(batch=recipe.batch, **{name: getattr(recipe, name) for name in tables})
+    tables = ("losses", "tamper", "distort", "curriculum", "publication", "optimization")
+    data = dataclasses.replace(tiny.data, toned=recipe.data.toned)
+    settings = {name: getattr(recipe, name) for name in tables}
+    run = make_run(batch=recipe.batch, data=data, **settings)
     assert not run.config.distort.uses_files
     run.chooser = None
     for variant in range(VARIANTS):

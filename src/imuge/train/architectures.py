@@ -17,6 +17,7 @@ from imuge.train.imuge_plus.trial import ImugePlusTrial
 from imuge.train.trial import Trial
 
 DEFAULT = ImugeConfig.architecture
+EXTENDS = "extends"  # of a config: another one's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,34 @@ ARCHITECTURES = {
 
 
 def read_config(path: Path) -> TrainConfig:
-    """Read a TOML file.
+    """Read a TOML file, which may say what another one beside it leaves to be said.
+
+    With `extends = "other.toml"` its settings are put over the other's, one by one; of what lies
+    deeper than a section, `distort.chains`, it has all of its own or all of the other's.
 
     Raises:
-        ConfigError: it is missing, no TOML, or holds an unknown or unfit setting.
+        ConfigError: it is missing, no TOML, extends one that extends a third, or holds an unknown
+            or unfit setting.
     """
+    table = _read_table(path)
+    if EXTENDS in table:
+        other = path.parent / str(table.pop(EXTENDS))
+        base = _read_table(other)
+        if EXTENDS in base:
+            raise ConfigError(f"expected {path} to extend a config that extends none, got {other}")
+        for key, value in table.items():
+            base[key] = base[key] | value if isinstance(value, dict) and key in base else value
+        table = base
+    return parse_config(table, name=str(path))
+
+
+def _read_table(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the config {path}: {reason(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
-    return parse_config(table, name=str(path))
 
 
 def parse_config(table: Mapping[str, Any], *, name: str) -> TrainConfig:
