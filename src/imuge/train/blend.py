@@ -93,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pictures = load_held_out(given.validate, most=given.validate_pictures, say=_say)
             scores = validate_on_frames(networks, pictures)
             _say(describe_on_frames(scores))
+            _say(f"the code's neighbours are alike by {scores['alike']:.2f}")
             for what, digits in TOLD:
                 told = (f"{kind} {scores[f'{what}/{kind}']:.{digits}f}" for kind in COPIES)
                 _say(f"{what}: {', '.join(told)}")

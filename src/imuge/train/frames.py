@@ -60,7 +60,8 @@ def validate_on_frames(system: System, pictures: list[Tensor]) -> dict[str, floa
         10 %, and of an untouched one `false_area/jpeg75`, and what became of a number of the code:
         `kept/jpeg75`, how much is left of it, and `noise/jpeg75`, the spread of what was added;
         `bits/jpeg75`, what all numbers of a block tell of it, and `bits_of_one/jpeg75`, what those
-        of its first description do (`shared_bits`).
+        of its first description do (`shared_bits`). `alike` is the correlation of the code's
+        numbers with those of the next block: what is said twice.
     """
     scores: dict[str, list[float]] = {}
     squares = [_square(picture) for picture in pictures]
@@ -90,6 +91,7 @@ def _scores(
     code = system.encode(host)
     published = add_to_picture(pixels, _residual(host, immunized), frame).astype(np.uint8)
     yield "psnr", _psnr_db(published, pixels)
+    yield "alike", neighbours_alike(code)
     region = blob((side, side), AREA, shapes)[0, 0].numpy() > 0
     forged = np.where(region[..., None], _fitted(other, side), published)
     mask = _region_on_frame(region, frame)
@@ -129,6 +131,12 @@ def shared_bits(sent: Tensor, came: Tensor) -> float:
     n = len(sent)
     parts = (spread[:n, :n], spread[n:, n:])
     return float(sum(torch.logdet(part) for part in parts) - torch.logdet(spread)) / math.log(4)
+
+
+def neighbours_alike(code: Tensor) -> float:
+    """Correlation of a code's numbers, (1, n, h, w), with those of the block to the right."""
+    apart = code - code.mean((2, 3), keepdim=True)
+    return float((apart[..., 1:] * apart[..., :-1]).mean() / apart.square().mean())
 
 
 def _residual(host: Tensor, immunized: Tensor) -> NDArray[np.float32]:
