@@ -13,6 +13,7 @@ from imuge.bench.scores import f1, psnr_db
 from imuge.errors import ConfigError, ImageError, KeyFileError, ProtectionError
 from imuge.guard import Guard
 from imuge.keys import Key, new_key, verify_only, write_key
+from imuge.protection.embed import publish
 from imuge.results import EXIT_STATUS
 
 BOX = (slice(64, 176), slice(96, 208))
@@ -250,6 +251,24 @@ def test_a_file_is_checked_as_it_was_written(guard, photograph):
 def test_a_picture_that_cannot_carry_protection_is_refused(guard):
     with pytest.raises(ProtectionError, match="could not be read back"):
         guard.immunize(as_file(np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)))
+
+
+def test_what_cannot_be_read_back_is_tried_again_and_at_last_stronger(
+    guard, photograph, monkeypatch
+):
+    tried = []
+
+    def unread(engine, samples, host, key, image_id, *, strength):
+        tried.append(strength)
+        pixels = publish(engine, samples, host, key, image_id, strength=strength)
+        return pixels if len(tried) == 4 else samples
+
+    monkeypatch.setattr("imuge.guard.publish", unread)
+    made = guard.immunize(photograph, 1.2)
+    assert tried == pytest.approx([1.2, 1.2, 1.2, 1.38])
+    assert made.strength == pytest.approx(1.38)
+    assert made.warnings[-1].startswith("published at strength 1.38: at 1.20 its protection could")
+    assert made.verdict.verdict == "intact"
 
 
 def test_a_plain_picture_is_carried_too(guard):

@@ -54,8 +54,9 @@ AnyPicture: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | N
 PictureType = TypeVar("PictureType", bound=AnyPicture)
 
 # About one picture in fifty shows a false region under the first image id; another id is another
-# template, and another chance.
-DRAWS = 3
+# template, and another chance. Of small pictures and hard textures more than that may be needed:
+# the last tries add more than was asked for, and say so.
+TRIES = (1.0, 1.0, 1.0, 1.15, 1.3)  # times the strength
 STRENGTHS = (0.25, 3.0)  # the networks were trained with 0.75-1.3
 PSNR_ROWS = 256
 THINNEST = 32  # frame pixels across: a strip's frame has too few blocks beside each other
@@ -68,6 +69,7 @@ class _Published:
     picture: Picture
     file: bytes | None
     image_id: int
+    strength: float
     verdict: Verdict
 
 
@@ -175,6 +177,8 @@ class Guard:
                 read. From 128x128 pixels to 200 megapixels.
             strength: Scales what the networks add, 1 being what they were tuned with: twice as
                 much survives rougher treatment and is seen sooner. The pilot stays as it is.
+                Where what was made cannot be read back, up to 1.3 times as much is tried, and
+                `warnings` says so.
             detail: Which frame it is published on: "robust" for channels that scale down hard,
                 "normal", or "fine" for those that never scale.
             key: The key to immunize with this time; None means the guard's first.
@@ -230,13 +234,18 @@ class Guard:
         with step(self._progress, "frame"):
             host = prepare(self.engine, picture.samples, detail)
         made = self._published(picture, host, chosen, strength, write, codings)
+        if made.strength > strength:
+            warnings += (
+                f"published at strength {made.strength:.2f}: at {strength:.2f} its protection "
+                "could not be read back",
+            )
         return Immunized(
             image=_as_given(image, made.picture, made.file, metadata),
             file=made.file,
             key_name=chosen.name,
             key_id=chosen.key_id,
             image_id=f"{made.image_id:012x}",
-            strength=strength,
+            strength=made.strength,
             psnr_db=_psnr_db(picture.pixels, made.verdict.image),
             verdict=made.verdict,
             warnings=warnings,
@@ -253,24 +262,26 @@ class Guard:
     ) -> "_Published":
         """Publish under one image id after the other, until what was made reads back.
 
+        The last ones are published stronger.
+
         Args:
             picture: As it came.
             host: Prepared from it.
             key: To immunize with.
-            strength: Of the change.
+            strength: Of the change, at first.
             write: Makes the file; None where pixels are all that is wanted.
             codings: Whether a JPEG is written as it came, best first; only the last is tried again.
 
         Raises:
             ProtectionError: none reads back.
         """
-        for draw in range(DRAWS):
-            image_id = new_image_id()
+        for draw, times in enumerate(TRIES):
+            image_id, used = new_image_id(), min(strength * times, STRENGTHS[1])
             for as_it_came in codings if draw == 0 else codings[-1:]:
                 # Published again for each coding: kept meanwhile, large pictures would take
                 # hundreds of megabytes beside the copy that is verified.
                 made = picture.with_pixels(
-                    publish(self.engine, picture.samples, host, key, image_id, strength=strength)
+                    publish(self.engine, picture.samples, host, key, image_id, strength=used)
                 )
                 with step(self._progress, "write"):
                     file = None if write is None else write(made, as_it_came=as_it_came)
@@ -279,8 +290,8 @@ class Guard:
                         made = load(file, limits=picture.limits)
                     verdict = verify(self.engine, made, [key], recover=False, search="off")
                 if verdict.verdict == "intact" and verdict.image_id == f"{image_id:012x}":
-                    return _Published(made, file, image_id, verdict)
-        raise _unreadable(verdict, strength)
+                    return _Published(made, file, image_id, used, verdict)
+        raise _unreadable(verdict, used)
 
     def verify(
         self,
