@@ -51,7 +51,8 @@ def read_config(path: Path) -> TrainConfig:
         if EXTENDS in base:
             raise ConfigError(f"expected {path} to extend a config that extends none, got {other}")
         for key, value in table.items():
-            base[key] = base[key] | value if isinstance(value, dict) and key in base else value
+            sections = isinstance(value, dict) and isinstance(base.get(key), dict)
+            base[key] = base[key] | value if sections else value
         table = base
     return parse_config(table, name=str(path))
 
