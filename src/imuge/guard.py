@@ -62,6 +62,11 @@ PSNR_ROWS = 256
 THINNEST = 32  # frame pixels across: a strip's frame has too few blocks beside each other
 
 
+def strengths_tried(strength: float) -> list[float]:
+    """At which a picture is published until it reads back, each under an image id of its own."""
+    return [min(strength * times, STRENGTHS[1]) for times in TRIES]
+
+
 @dataclass(frozen=True, slots=True)
 class _Published:
     """A picture that reads back as it should."""
@@ -275,8 +280,8 @@ class Guard:
         Raises:
             ProtectionError: none reads back.
         """
-        for draw, times in enumerate(TRIES):
-            image_id, used = new_image_id(), min(strength * times, STRENGTHS[1])
+        for draw, used in enumerate(strengths_tried(strength)):
+            image_id = new_image_id()
             for as_it_came in codings if draw == 0 else codings[-1:]:
                 # Published again for each coding: kept meanwhile, large pictures would take
                 # hundreds of megabytes beside the copy that is verified.

@@ -20,7 +20,7 @@ from imuge.bench.told import examine_told, mask_on_frame
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas
 from imuge.errors import ProtectionError
-from imuge.guard import TRIES
+from imuge.guard import strengths_tried
 from imuge.image import from_array
 from imuge.keys import Key, Message
 from imuge.protection.code import HiddenCode
@@ -207,9 +207,9 @@ class ReleaseContestant:
         """
         picture = from_array(host)
         prepared = prepare(self._engine, picture.samples, self._detail)
-        ids = np.random.default_rng(seed).integers(2**48, size=len(TRIES))
-        for image_id, times in zip(ids.tolist(), TRIES, strict=True):
-            used = strength * times
+        tried = strengths_tried(strength)
+        ids = np.random.default_rng(seed).integers(2**48, size=len(tried))
+        for image_id, used in zip(ids.tolist(), tried, strict=True):
             pixels = publish(
                 self._engine, picture.samples, prepared, self._key, image_id, strength=used
             )

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from imuge.errors import ConfigError, ImageError
+from imuge.train.attacks.filters import grey
 from imuge.train.config import CropSettings
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
@@ -25,7 +26,6 @@ NAMED = 3  # files that a message names
 GAMMA = (0.7, 1.4)  # of a toned crop
 GAIN = (0.85, 1.15)  # of each colour
 SATURATION = (0.5, 1.6)
-LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 Say = Callable[[str], None]
 
@@ -177,9 +177,7 @@ def _toned(pictures: Tensor, share: float) -> Tensor:
         place = torch.rand(count, channels, 1, 1, device=device)
         return ends[0] + (ends[1] - ends[0]) * place
 
-    weights = torch.stack([torch.full((1, 1), part, device=device) for part in LUMA])
-    grey = (pictures * weights).sum(1, keepdim=True)
-    toned = torch.lerp(grey, pictures, between(SATURATION)) * between(GAIN, 3)
+    toned = torch.lerp(grey(pictures), pictures, between(SATURATION)) * between(GAIN, 3)
     toned = toned.clamp(0, 1) ** between(GAMMA)
     toned = (255 * toned).round() / 255
     return toned.where(torch.rand(count, 1, 1, 1, device=device) < share, pictures)

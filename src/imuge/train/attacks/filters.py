@@ -65,10 +65,15 @@ def tone(
     """
     # The slope of a power is infinite at 0, so below one level a straight line takes its place.
     curved = picture * picture.clamp_min(1 / 255) ** _each(gamma - 1)
-    grey = (curved * _grey_weights(picture.device)).sum(1, keepdim=True)
-    coloured = torch.lerp(grey, curved, _each(saturation))
-    mean = grey.mean((2, 3), keepdim=True)
+    plain = grey(curved)
+    coloured = torch.lerp(plain, curved, _each(saturation))
+    mean = plain.mean((2, 3), keepdim=True)
     return torch.lerp(mean, coloured, _each(contrast)) + _each(brightness)
+
+
+def grey(picture: Tensor) -> Tensor:
+    """The JFIF luminance (B, 1, H, W) of (B, 3, H, W) RGB."""
+    return (picture * _grey_weights(picture.device)).sum(1, keepdim=True)
 
 
 def _each(value: Tensor) -> Tensor:
