@@ -178,6 +178,14 @@ def content_of(evidence, known=None):
     )
 
 
+def test_the_template_is_there_where_enough_of_the_signs_around_agree():
+    content = content_of(np.zeros((9, 20), np.float32))
+    content.agreeing[:, 10:] = 0.5
+    there = content.protected(0.75)  # at the edge, of five columns, two or three still agree wholly
+    assert there[:, :10].all()
+    assert not there[:, 10:].any()
+
+
 def test_a_place_is_as_reliable_as_its_signs_and_those_around():
     read = np.ones((6, 5, 5), np.float32)
     read[:, 2, 2] = -8  # clipped: no sign counts for more than two

@@ -112,11 +112,32 @@ def test_a_crop_is_judged_by_what_of_it_is_left(guard, published, large_photogra
     assert abs(bottom - 270) < 20
 
 
-def test_moved_protection_is_foreign_by_content(guard, immunized, photograph, other_photograph):
-    moved = immunized.image.astype(int) - photograph + other_photograph
-    verdict = guard.verify(moved.clip(0, 255).astype(np.uint8), recover=False)
+@pytest.fixture(scope="module")
+def moved(immunized, photograph, other_photograph):
+    """What the published picture carries, in another one."""
+    there = immunized.image.astype(int) - photograph + other_photograph
+    return there.clip(0, 255).astype(np.uint8)
+
+
+def test_moved_protection_is_foreign_by_content(guard, immunized, moved):
+    verdict = guard.verify(moved, recover=False)
     assert (verdict.verdict, verdict.hidden_copy) == ("foreign", "disagrees")
     assert abs(verdict.hidden_copy_agreement) < 0.1
     own = guard.verify(immunized.image, recover=False)
     assert own.hidden_copy == "agrees"
     assert own.hidden_copy_agreement > 0.4
+
+
+@pytest.fixture
+def all_marked(monkeypatch, guard):
+    """The localizer finds the whole picture changed."""
+    localize = guard.engine.localize
+    monkeypatch.setattr(guard.engine, "localize", lambda *given: 8 + 0 * localize(*given))
+
+
+@pytest.mark.usefixtures("all_marked")
+def test_where_all_is_marked_what_is_protected_still_tells_whose_it_is(guard, moved, forged):
+    verdict = guard.verify(moved, recover=False)
+    assert (verdict.verdict, verdict.hidden_copy) == ("foreign", "disagrees")
+    own = guard.verify(forged, recover=False)
+    assert (own.verdict, own.hidden_copy) == ("tampered", "agrees")

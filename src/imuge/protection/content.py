@@ -37,6 +37,7 @@ SURE = 2.3  # standard deviations below 0 at which they do
 SORTS = 10  # of places, at most
 PLACES = 100  # for each sort, at least
 SEEN_AROUND = 3  # blocks on a side whose signs tell how well a place reads
+READ_AROUND = 5  # blocks on a side whose signs tell whether the template is there: 150
 ROUNDS = 2  # of the robust fit
 OUTLIER = 2.5  # standard deviations from which a number is left out of the fit
 MOST_SQUARED = 9.0  # squared standard deviations, of either account: one number proves little
@@ -67,6 +68,12 @@ class Content:
     def windowed(self, side: int) -> Array:
         """Mean evidence of the known blocks in every window; -inf where too few are known."""
         return windowed(self.evidence, self.known, side)
+
+    def protected(self, least: float) -> Mask:
+        """Where the template still is, (h, w): at least this share of the signs around agrees."""
+        around = ndimage.uniform_filter(self.agreeing, READ_AROUND, mode="nearest")
+        there: Mask = around >= least
+        return there
 
     def strongest(self) -> list[float]:
         """For each of `WINDOWS`, the most that any of them says for a change."""

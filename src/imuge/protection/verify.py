@@ -29,7 +29,7 @@ from imuge.protection.content import Likeness, likeness
 from imuge.protection.frame import size_named
 from imuge.protection.hidden_copy import render_untouched
 from imuge.protection.in_copy import InCopy, geometry, in_copy, probability_in_copy
-from imuge.protection.kinds import regions_shown
+from imuge.protection.kinds import regions_shown, template_there
 from imuge.protection.locate import Located, Regions, is_too_faint, locate
 from imuge.protection.pieces import least_area
 from imuge.protection.placement import Placement
@@ -81,8 +81,11 @@ def examine(engine: Engine, received: Received) -> Evidence | None:
     alike: Likeness | None = None
     check: HiddenCopyCheck = "not checked"
     if shown is not None and located.code is not None and located.content is not None:
-        left_out = erased_blocks(widen(canvas, shown.mask))[0] > 0
-        alike = likeness(located.code, located.content, left_out | ~canvas.inside)
+        # Where the protection still is, what is seen has to fit it, marked or not: of a picture
+        # that it was moved to most is marked, and what is left is what happens to look alike.
+        marked = erased_blocks(widen(canvas, shown.mask))[0] > 0
+        gone = marked & ~located.content.protected(template_there(located.clarity))
+        alike = likeness(located.code, located.content, gone | ~canvas.inside)
         check = alike.check(calibration.strangers_above(located.clarity))
     return Evidence(
         key=received.key,
