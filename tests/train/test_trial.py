@@ -145,6 +145,14 @@ def test_every_option_trains(make_run):
     assert still == [], "some weights have no gradient"
 
 
+def test_the_template_is_hidden_as_strongly_as_the_publication_says(make_run):
+    run = make_run(publication={"template": (1.2, 1.6)})
+    draw = run._draw(0)
+    hidden = run._trial.run(draw).hidden[:, -draw.layout.template.shape[1] :]
+    gain = draw.publication.template.view(-1, 1, 1, 1)
+    torch.testing.assert_close(hidden, gain * draw.layout.template)
+
+
 def test_without_a_channel_encoder_and_recoverer_learn_a_code(make_run):
     run = make_run(
         optimization={"parts": ("payload_encoder", "recoverer")},

@@ -132,6 +132,9 @@ def test_shares_and_ranges_are_kept():
     assert 0.6 <= draw.flat[shaped].min() < draw.flat[shaped].max() <= 0.9
     assert 0.5 <= draw.chrominance[shaped].min() < draw.chrominance[shaped].max() <= 0.8
     assert (draw.chrominance[~shaped] == 1).all()
+    assert (draw.template == 1).all(), "as strong as the code, where nothing else is said"
+    stronger = drawn(PublicationMix(template=(1.2, 1.6)), batch=400).template
+    assert 1.2 <= stronger.min() < 1.25 < 1.55 < stronger.max() <= 1.6
 
 
 def test_two_joined_are_both():
@@ -144,7 +147,12 @@ def test_two_joined_are_both():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"shaped": 1.5}, "shaped"), ({"flat": (0.9, 0.6)}, "flat"), ({"level": (0, 1)}, "level")],
+    [
+        ({"shaped": 1.5}, "shaped"),
+        ({"flat": (0.9, 0.6)}, "flat"),
+        ({"level": (0, 1)}, "level"),
+        ({"template": (1, 9)}, "template"),
+    ],
 )
 def test_what_cannot_be_drawn_is_refused(change, message):
     with pytest.raises(ConfigError, match=message):

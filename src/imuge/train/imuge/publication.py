@@ -44,13 +44,14 @@ class PublicationMix:
     level: tuple[float, float] = (10.0, 12.0)  # grey levels of deviation from which it is 1
     chrominance: tuple[float, float] = (0.5, 1.0)  # share of the gain that colour gets
     pilot: float = 0.0  # share of the samples with a pilot
+    template: tuple[float, float] = (1.0, 1.0)  # how strongly the template is hidden, the code by 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
         for name in ("shaped", "pilot"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise ConfigError(f"expected publication.{name} from 0 to 1, got {share}")
-        for name, most in (("flat", 2), ("level", 255), ("chrominance", 2)):
+        for name, most in (("flat", 2), ("level", 255), ("chrominance", 2), ("template", 3)):
             low, high = getattr(self, name)
             if not 0 < low <= high <= most:
                 raise ConfigError(
@@ -69,6 +70,7 @@ class Publication:
     chrominance: Tensor  # (B,) share of the gain
     pilot: Tensor  # (B,) amplitude, grey levels; 0 is none
     waves: Tensor  # (B, 3, 48): u and v in cycles a pixel, phase in radians
+    template: Tensor  # (B,) factor of the template's signs
 
     def join(self, other: "Publication") -> "Publication":
         """Those of both batches, this one's first."""
@@ -103,6 +105,7 @@ def draw_publication(mix: PublicationMix, strength: Tensor, *, device: torch.dev
         chrominance=between(mix.chrominance, dice[3]).where(shaped, 1.0),
         pilot=AMPLITUDE * (dice[4] < mix.pilot).float(),
         waves=torch.stack([radius * angle.cos(), radius * angle.sin(), 2 * math.pi * phase], 1),
+        template=between(mix.template, torch.rand(batch, device=device)),
     )
 
 

@@ -167,9 +167,8 @@ class ImugeTrial(Trial[ImugeConfig, System, ImugeDraw]):
     def _payload(self, draw: ImugeDraw, hosts: Tensor) -> Tensor:
         """What is hidden, (B, P, h, w)."""
         code, layout = self.system.encode(hosts), draw.layout
-        return torch.cat(
-            [scatter_code(code, layout.permutations, layout.signs), layout.template], 1
-        )
+        template = draw.publication.template.view(-1, 1, 1, 1) * layout.template
+        return torch.cat([scatter_code(code, layout.permutations, layout.signs), template], 1)
 
     def _worn(self, draw: ImugeDraw, hidden: Tensor) -> Tensor:
         """What is left of a payload, in place of a channel."""
