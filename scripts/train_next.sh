@@ -26,7 +26,7 @@ cd "$(dirname "$0")/.."
 
 run=$out/$stage
 config=${CONFIG:-configs/imuge_$stage.toml}
-first=${INIT:-src/imuge/weights/lab.r4}
+first=${INIT:-src/imuge/weights/lab.r5}
 case $stage in carry) before=code ;; whole) before='code carry' ;; readers) before=whole ;; *) before= ;; esac
 for one in $before; do
   if [ -d "$out/$one/weights" ]; then first=$out/$one/weights; fi

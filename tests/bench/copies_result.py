@@ -27,7 +27,7 @@ def result_of():
     return {
         "command": "python -m imuge.bench.copies",
         "imuge": "0",
-        "model": "lab.r4",
+        "model": "lab.r5",
         "model_sha256": "00" * 32,
         "detail": "normal",
         "groups": groups,

@@ -245,7 +245,7 @@ def test_calibrate_writes_the_record_of_a_copy_and_goes_on_from_its_journal(tmp_
 
     from imuge.weights import read_record, release_folder
 
-    release = shutil.copytree(release_folder(), tmp_path / "lab.r4")
+    release = shutil.copytree(release_folder(), tmp_path / "lab.r5")
     photographs = request.config.rootpath / "tests/data"
     with pytest.raises(ConfigError, match=r"at least 8 pictures.* got 2"):
         calibrate.calibrate(photographs, release, pictures=8, bound=0.5, jobs=1)

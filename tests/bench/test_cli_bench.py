@@ -47,16 +47,16 @@ def test_the_release_and_a_peer_end_to_end(bench, tmp_path):
     }
     result = json.loads((out / "bench.json").read_text())
     assert result["schema"] == "imuge.bench/1"
-    assert set(result["contestants"]) == {"lab.r4", "self-embedding"}
+    assert set(result["contestants"]) == {"lab.r5", "self-embedding"}
     assert set(result["pictures"]) == {"astronaut.webp", "maldives.webp"}
     (ours,) = (
-        row for row in result["rows"] if row["contestant"] == "lab.r4" and row["tamper"] == "splice"
+        row for row in result["rows"] if row["contestant"] == "lab.r5" and row["tamper"] == "splice"
     )
     assert ours["pictures"] == 2
     assert ours["verdicts"] == {"tampered": 2}
     assert ours["f1"] > 0.9
     assert ours["found_area_db"] > ours["attacked_area_db"] + 5
-    assert "| splice, jpeg:75 | lab.r4 |" in (out / "bench.md").read_text()
+    assert "| splice, jpeg:75 | lab.r5 |" in (out / "bench.md").read_text()
     assert (out / "bench.html").read_text().count("<img") == 6
     before = (out / "bench.json").read_bytes()
     assert bench("--peers", "self-embedding", "--jobs", 1).exit_code == 0
@@ -121,7 +121,7 @@ def test_a_killed_run_goes_on(tmp_path):
     [
         (["--model", "nothing.safetensors"], "there is no such file or folder"),
         (["--model", "=x"], "expected --model NAME=PATH"),
-        (["--model", "lab.r4", "--model", "lab.r4"], "got lab.r4 twice"),
+        (["--model", "lab.r5", "--model", "lab.r5"], "got lab.r5 twice"),
         (["--peers", "magic"], "expected --peers all or some of"),
         (["--data", "/nowhere"], "expected a folder of photographs, got /nowhere"),
         (["--out", "/dev/null/out"], "cannot make the folder /dev/null/out"),

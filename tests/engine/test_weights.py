@@ -12,12 +12,12 @@ from imuge.weights import GRAPHS, load_release, release_folder
 
 @pytest.fixture
 def copied(tmp_path):
-    return shutil.copytree(release_folder(), tmp_path / "lab.r4")
+    return shutil.copytree(release_folder(), tmp_path / "lab.r5")
 
 
 def test_the_shipped_release_is_whole():
     release = load_release()
-    assert release.record.name == "lab.r4"
+    assert release.record.name == "lab.r5"
     assert set(release.graphs) == set(GRAPHS)
     assert release.record.calibration.pictures > 0, "the release was never calibrated"
     assert release.record.licence == "Apache-2.0"

@@ -101,6 +101,24 @@ def test_the_kind_follows_from_the_two_witnesses(gone, differs, known, kind, con
         assert region.content_agreement is None
 
 
+@pytest.mark.parametrize(("agreeing", "kind"), [(0.69, "protected again"), (0.67, "changed")])
+def test_what_the_localizer_hears_from_the_code_may_be_protected_again(agreeing, kind):
+    """Two fifths of the way from chance to .95 is .68."""
+    both = located(gone=(HERE,), differs=(HERE,))
+    both.content.agreeing[HERE] = agreeing
+    (region,) = regions_shown(CALIBRATION, both).regions
+    assert (region.kind, region.content) == (kind, "differs")
+
+
+def test_a_few_signs_do_not_tell_that_a_place_was_protected_again():
+    """Of 48 blocks' signs three standard deviations are .088, whatever the copy's clarity."""
+    for agreeing, kind in ((0.57, "changed"), (0.60, "protected again")):
+        faint = located(gone=(HERE,), differs=(HERE,), clarity=0.65)
+        faint.content.agreeing[HERE] = agreeing
+        (region,) = regions_shown(CALIBRATION, faint).regions
+        assert region.kind == kind
+
+
 def test_nothing_is_shown_of_an_untouched_copy():
     found = regions_shown(CALIBRATION, located())
     assert found.regions == ()
@@ -158,11 +176,25 @@ def test_a_large_piece_of_a_faint_copy_gains_little_from_company():
     labels[pixels(HERE)] = 1  # 3072 pixels; on a frame of 512x512 that would be 7200
     labels[:8, :8] = 2
     faint, clear = (
-        gains(Pieces.of(located(clarity=clarity), labels, 2)) for clarity in (0.6, 0.75)
+        gains(Pieces.of(located(clarity=clarity, known=False), labels, 2))
+        for clarity in (0.6, 0.75)
     )
     assert clear.tolist() == [1, 1]
     share = 4000 / (3072 * CALIBRATED_SIDE / np.sqrt(SIZE[0] * SIZE[1]))
     assert faint == pytest.approx([share, 1], rel=0.01)
+
+
+def test_a_large_piece_that_both_witnesses_acquit_gains_little_from_company():
+    labels = np.zeros(SIZE, np.int32)
+    labels[pixels(HERE)] = 1
+    copy = located()  # evidence of -5 everywhere, as is usual there
+    share = 4000 / (3072 * CALIBRATED_SIDE / np.sqrt(SIZE[0] * SIZE[1]))
+    for evidence, gain in ((-5, share), (-4.375, (1 + share) / 2), (-3.75, 1), (3, 1)):
+        copy.content.evidence[HERE] = evidence
+        assert gains(Pieces.of(copy, labels, 1)) == pytest.approx([gain], rel=0.01)
+    copy.content.evidence[HERE] = -5
+    copy.content.agreeing[HERE] = 0.5  # a sky before another sky
+    assert gains(Pieces.of(copy, labels, 1)) == pytest.approx([1])
 
 
 def test_a_small_or_readable_piece_that_is_acquitted_is_not_shown():

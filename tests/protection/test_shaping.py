@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imuge.protection.shaping import Shaping, local_deviation, luminance, shape
+from imuge.protection.shaping import Shaping, local_deviation, luminance, shape, template_gain
 
 CURVE = Shaping(flat=0.5, busy=1.0, level=10.0, chrominance=0.25)
 
@@ -27,3 +27,10 @@ def test_colour_gets_its_share_and_keeps_its_luminance():
     np.testing.assert_allclose(luminance(shaped), luminance(residual), atol=1e-5)
     grey = luminance(residual)[..., None]
     np.testing.assert_allclose(shaped - grey, 0.25 * (residual - grey), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("grid", "gain"), [((192, 128), 1.2), ((64, 64), 1.2), ((32, 32), 1.427), ((16, 16), 1.6)]
+)
+def test_the_message_is_said_louder_where_few_blocks_say_it(grid, gain):
+    assert template_gain(*grid) == pytest.approx(gain, abs=1e-3)

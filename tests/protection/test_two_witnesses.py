@@ -51,7 +51,7 @@ def test_protection_embedded_again_over_an_edit_is_found(guard, embedded_again, 
     assert (verdict.verdict, verdict.exit_status) == ("tampered", 10)
     (region,) = verdict.regions
     assert (region.kind, region.content) == ("protected again", "differs")
-    assert region.template_agreement > 0.7
+    assert region.template_agreement > 0.65, "chance leaves one half"
     assert region.content_agreement < 0.25
     assert "embedded again" in verdict.sentence
     # Outlines by content are those of blocks, which a frame of 192 has few of.
@@ -61,11 +61,12 @@ def test_protection_embedded_again_over_an_edit_is_found(guard, embedded_again, 
     assert record["content"] == "differs"
 
 
-def test_a_verify_only_key_cannot_tell(key, guard, embedded_again, forged):
+def test_a_verify_only_key_cannot_tell(key, guard, embedded_again, forged, mask):
     reader = Guard(verify_only(key), engine=guard.engine)
-    unheard = reader.verify(embedded_again, recover=False)  # a seam may be seen, and no more
-    assert {region.content for region in unheard.regions} <= {"not checked"}
-    assert (unheard.tampered_area or 0) < 0.05
+    unheard = reader.verify(embedded_again, recover=False)  # it reads worse there, and no more
+    told = {(region.kind, region.content) for region in unheard.regions}
+    assert told <= {("changed", "not checked")}
+    assert (unheard.mask & ~mask).mean() < 0.005
     verdict = reader.verify(forged, recover=False)
     assert verdict.verdict == "tampered"
     assert {region.content for region in verdict.regions} == {"not checked"}

@@ -9,7 +9,7 @@ from PIL import Image
 from imuge.provenance import Mark
 
 pillow_heif.register_heif_opener()
-MARK = Mark(key_id="0123abcd", image_id="00112233aabb", model="lab.r4")
+MARK = Mark(key_id="0123abcd", image_id="00112233aabb", model="lab.r5")
 
 
 def encoded(pixels, kind, **options):

@@ -25,7 +25,7 @@ def picture(number, *, data=None, **changes):
         "height": 1080,
         "format": "JPEG",
         "frame_side": 768,
-        "model": "lab.r4",
+        "model": "lab.r5",
         "strength": 1.0,
         "publisher": "The Example Times",
         "evidence": evidence(number),

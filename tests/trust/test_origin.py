@@ -134,7 +134,7 @@ def test_another_picture_under_this_mark_is_foreign_to_a_verify_only_key_too(
 
 
 def test_a_manifest_that_names_another_mark_is_pointed_out(guard, draft, signer, sources):
-    mark = Mark(key_id="00000000", image_id="0" * 12, model="lab.r4")
+    mark = Mark(key_id="00000000", image_id="0" * 12, model="lab.r5")
     bare = encoded(decoded(draft.file))
     other = sign(bare, bare, mark, signer).file
     verdict = with_provenance(guard.verify(other, recover=False), other, sources)

@@ -52,7 +52,7 @@ def picture(number: int) -> PublishedPicture:
         height=4000,
         format="JPEG",
         frame_side=768,
-        model="lab.r4",
+        model="lab.r5",
         strength=1.0,
         publisher="The Example Times, picture desk",
         note=f"Photograph number {number}",

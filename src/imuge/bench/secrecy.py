@@ -33,10 +33,10 @@ from imuge.bench.command import as_command, write_result
 from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
-from imuge.keys import DESCRIPTIONS, Key, Message, code_permutations, code_signs, template
+from imuge.keys import DESCRIPTIONS, Key, Message, code_permutations, code_signs
 from imuge.keys.rotation import SIGN_ROUNDS, mix, rotate
 from imuge.protection.code import scatter_code
-from imuge.protection.embed import SHAPING, Host, prepare, residual
+from imuge.protection.embed import SHAPING, Host, hidden_signs, prepare, residual
 from imuge.protection.frame import Frame, add_to_picture, geometry_of, to_frame
 from imuge.protection.shaping import shape
 from imuge.results import Pixels
@@ -181,7 +181,7 @@ def examine(engine: Engine, picture: Photograph, key: Key, image_id: int) -> dic
     apart = code_permutations(key, image_id, *grid, parts=len(code))
     signs = code_signs(key, image_id, *grid, SIGN_ROUNDS * len(code))
     message = Message(image_id, geometry_of(host.frame))
-    marks = template(key, message, *grid, scales=engine.record.options.template_scales)
+    marks = hidden_signs(engine.record.options, key, message, *grid)
     shares: dict[str, Any] = {name: defaultdict(dict) for name in MEASURED}
     shares["blocks"] = int(together.shape[1])
     clear: dict[str, tuple[Array, Array]] = {}

@@ -28,7 +28,7 @@ from imuge.protection.frame import (
     to_frame,
 )
 from imuge.protection.pilot import pilot, waves
-from imuge.protection.shaping import Shaping, local_deviation, luminance, shape
+from imuge.protection.shaping import Shaping, local_deviation, luminance, shape, template_gain
 from imuge.weights import Options
 
 Array: TypeAlias = NDArray[np.float32]
@@ -111,8 +111,14 @@ def lay_out(options: Options, key: Key, message: Message, code: Array) -> Array:
     """
     rows, columns = code.shape[1:]
     keying = code_keying(options, key, message.image_id, (rows, columns), len(code))
-    signs = template(key, message, rows, columns, scales=options.template_scales)
-    return np.concatenate([scatter_code(code, *keying), signs])
+    marks = hidden_signs(options, key, message, rows, columns)
+    return np.concatenate([scatter_code(code, *keying), marks])
+
+
+def hidden_signs(options: Options, key: Key, message: Message, rows: int, columns: int) -> Array:
+    """The template (6, h, w) as it is hidden: its signs, stronger than the code beside them."""
+    marks = template(key, message, rows, columns, scales=options.template_scales)
+    return marks * np.float32(template_gain(rows, columns))
 
 
 def residual(engine: Engine, canvas: Canvas, payload: Array) -> Array:

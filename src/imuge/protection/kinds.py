@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from imuge.engine.canvas import BLOCK
+from imuge.keys import TEMPLATE_CHANNELS
 from imuge.protection.content import WINDOWS, Content, outline_field
 from imuge.protection.locate import (
     REGION_PROBABILITY,
@@ -48,12 +49,15 @@ CLEAREST = 0.75  # quantile of a piece's evidence that stands for what changed w
 # much as one that changed all over, which would make it half a block; on training pictures, where
 # what changed is not equally clear all over, less is best.
 INSIDE = 0.3
-MOSTLY = 0.5  # share of a region, beyond which it is what the localizer did not find
 COVERED = 0.25  # share of a piece that differs, beyond which it is what the localizer found
 THERE = 0.5  # of the way from chance to how the whole copy reads: a template that is still there
+# The same for one that somebody revealed and embedded anew, which comes back fainter.
+AGAIN = 0.4
+CERTAIN = 3.0  # standard deviations from chance, from which signs were embedded anew
 DIFFERS = math.log(20)  # evidence of content from which it is said to differ
+UNLIKE = 0.25  # of what is usual in a copy, below which the content does not speak against company
 COMPANY = 3.0  # natural logarithm, by which the odds of others rise beside a sure change at most
-SMALL_AREA = 4000  # pixels of a frame of CALIBRATED_SIDE²; in faint copies larger ones gain less
+SMALL_AREA = 4000  # pixels of a frame of CALIBRATED_SIDE²; larger ones may gain less
 CLEAR = (0.68, 0.72)  # clarity from which a copy begins to be clear, and is; JPEG 75 leaves as much
 MOST_ODDS = 20.0  # natural logarithm; neighbouring blocks do not add without end
 
@@ -116,11 +120,16 @@ def gains(pieces: Pieces) -> Floats:
     """How much of what company lends each piece gains, (n,), from 0 to 1.
 
     A small piece says little by itself; a large one says much, and where that is no change it is
-    none in company either. So in faint copies: there strong compression leaves large pieces.
+    none in company either. So in faint copies, where strong compression leaves large pieces, and
+    where both witnesses say that nothing changed: the template is there, and the code speaks as
+    clearly as elsewhere in the copy.
     """
     faint = float(np.interp(pieces.clarity, CLEAR, (1, 0)))
     small = np.minimum(1, SMALL_AREA / np.maximum(pieces.sizes, 1))
-    made: Floats = 1 - faint * (1 - small)
+    unlike = ((1 - np.nan_to_num(pieces.relative)) / UNLIKE).clip(0, 1)
+    there = (pieces.template - 0.5) / max(template_there(pieces.clarity) - 0.5, 0.01)
+    doubtful = np.maximum(faint, np.where(pieces.known, (1 - unlike) * there.clip(0, 1), 0))
+    made: Floats = 1 - doubtful * (1 - small)
     return made
 
 
@@ -157,7 +166,6 @@ def joined(
     """
     assert located.content is not None
     witness = Witness.of(located.content)
-    there = template_there(located.clarity)
     score, differing, sure = differing_pieces(witness.content, thresholds, accused.shape)
     again = _beyond(accused, differing, sure)
     changed, lost = _touched(accused | again, lost)
@@ -173,7 +181,7 @@ def joined(
     regions = [
         replace(
             region,
-            kind=_kind(number <= counting, share > MOSTLY and heard.template >= there),
+            kind=_kind(number <= counting, heard, located.clarity),
             content="agrees" if number > counting else _checked(heard),
             template_agreement=heard.template,
             content_agreement=heard.agreeing,
@@ -200,10 +208,13 @@ def template_there(clarity: float) -> float:
     return 0.5 + THERE * (clarity - 0.5)
 
 
-def _kind(counts: bool, again: bool) -> RegionKind:
+def _kind(counts: bool, heard: Heard, clarity: float) -> RegionKind:
     if not counts:
         return "protection lost"
-    return "protected again" if again else "changed"
+    beyond_chance = heard.template - 0.5
+    deviation = 0.5 / math.sqrt(TEMPLATE_CHANNELS * max(heard.blocks, 1))  # of so many fair signs
+    again = beyond_chance >= max(AGAIN * (clarity - 0.5), CERTAIN * deviation)
+    return "protected again" if again and heard.total >= DIFFERS else "changed"
 
 
 def differing_pieces(

@@ -18,8 +18,9 @@ from torch import Tensor
 from imuge.attacks.resave import parse_chain, resave
 from imuge.model.imuge.system import System
 from imuge.model.imuge.system_protector import SystemExamined, SystemProtector
+from imuge.model.transform import BLOCK
 from imuge.protection.frame import Frame, add_to_picture, published_frame, to_frame
-from imuge.protection.shaping import Shaping
+from imuge.protection.shaping import Shaping, template_gain
 from imuge.train.imuge.publication import PublicationMix, added, draw_publication
 from imuge.train.validation import SEED, blob, f1, recovered_db
 
@@ -87,7 +88,8 @@ def _scores(
     frame = published_frame(side, side)
     host = _to_tensor(pixels, frame)
     protector = SystemProtector(system)
-    immunized, layout = protector.embed(host)
+    grid = (host.shape[2] // BLOCK, host.shape[3] // BLOCK)
+    immunized, layout = protector.embed(host, template_gain(*grid))
     code = system.encode(host)
     published = add_to_picture(pixels, _residual(host, immunized), frame).astype(np.uint8)
     yield "psnr", _psnr_db(published, pixels)

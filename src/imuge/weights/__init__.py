@@ -26,7 +26,7 @@ from pydantic import (
 from imuge.errors import WeightsError
 from imuge.files import reason, write_atomically
 
-DEFAULT_RELEASE = "lab.r4"
+DEFAULT_RELEASE = "lab.r5"
 CALIBRATED_SIDE = 512  # pixels on a side of the frame that minimum areas are stated for
 GRAPHS = ("encode", "embed", "reveal", "localize", "recover")
 
@@ -126,7 +126,7 @@ class Calibration(_Record):
 class Options(BaseModel):
     """What in a network's config the product must know to feed it; sizes it reads off the graphs.
 
-    The defaults are those of `lab.r4`, whose config names none of them.
+    The defaults are those of `lab.r5`, whose config names none of them.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)

@@ -1,6 +1,6 @@
 """Who is measured, as the command names them: short descriptions that any process can build from.
 
-lab.r4 | DIR with a release | weights | NAME=any of these        --model
+lab.r5 | DIR with a release | weights | NAME=any of these        --model
 all | none | names of `imuge.bench.peers.PEERS`                  --peers
 """
 

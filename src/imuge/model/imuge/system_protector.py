@@ -36,12 +36,17 @@ class SystemProtector(Protector[Layout, SystemExamined]):
         immunized, layout = self.embed(host)
         return Protected(to_8_bits(immunized), layout)
 
-    def embed(self, host: Tensor) -> tuple[Tensor, Layout]:
-        """The immunized picture under a new layout, neither clamped nor rounded."""
+    def embed(self, host: Tensor, template_gain: float = 1.0) -> tuple[Tensor, Layout]:
+        """The immunized picture under a new layout, neither clamped nor rounded.
+
+        Args:
+            host: (1, 3, H, W) in [0, 1].
+            template_gain: How strongly the signs of the template are hidden.
+        """
         system, grid = self._system, (host.shape[2] // BLOCK, host.shape[3] // BLOCK)
         layout = random_layout(system.config, 1, *grid, device=host.device)
         code = scatter_code(system.encode(host), layout.permutations, layout.signs)
-        payload = torch.cat([code, layout.template], 1)
+        payload = torch.cat([code, template_gain * layout.template], 1)
         immunized, _ = system.embed(host, payload, host.new_ones(()))
         return immunized, layout
 
