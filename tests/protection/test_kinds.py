@@ -102,7 +102,7 @@ def test_the_kind_follows_from_the_two_witnesses(gone, differs, known, kind, con
 
 
 @pytest.mark.parametrize(("agreeing", "kind"), [(0.69, "protected again"), (0.67, "changed")])
-def test_what_the_localizer_hears_from_the_code_may_be_protected_again(agreeing, kind):
+def test_what_the_localizer_found_may_be_protected_again(agreeing, kind):
     """Two fifths of the way from chance to .95 is .68."""
     both = located(gone=(HERE,), differs=(HERE,))
     both.content.agreeing[HERE] = agreeing

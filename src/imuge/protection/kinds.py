@@ -203,17 +203,16 @@ def _checked(heard: Heard) -> ContentCheck:
     return "differs" if heard.total >= DIFFERS else "not checked"
 
 
-def template_there(clarity: float) -> float:
+def template_there(clarity: float, way: float = THERE) -> float:
     """Share of signs that agree, from which the template of a region is still there."""
-    return 0.5 + THERE * (clarity - 0.5)
+    return 0.5 + way * (clarity - 0.5)
 
 
 def _kind(counts: bool, heard: Heard, clarity: float) -> RegionKind:
     if not counts:
         return "protection lost"
-    beyond_chance = heard.template - 0.5
     deviation = 0.5 / math.sqrt(TEMPLATE_CHANNELS * max(heard.blocks, 1))  # of so many fair signs
-    again = beyond_chance >= max(AGAIN * (clarity - 0.5), CERTAIN * deviation)
+    again = heard.template >= max(template_there(clarity, AGAIN), 0.5 + CERTAIN * deviation)
     return "protected again" if again and heard.total >= DIFFERS else "changed"
 
 

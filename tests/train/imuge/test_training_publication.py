@@ -9,13 +9,13 @@ import torch
 from imuge.errors import ConfigError
 from imuge.protection import pilot as product_pilot
 from imuge.protection import shaping as product_shaping
+from imuge.train.attacks.filters import grey
 from imuge.train.imuge import publication
 from imuge.train.imuge.publication import (
     Publication,
     PublicationMix,
     draw_publication,
     local_deviation,
-    luminance,
     pattern,
     pilot,
     publish,
@@ -54,16 +54,16 @@ def test_the_constants_are_the_products():
 
 
 def test_local_deviation_is_the_products(hosts):  # oracle
-    made = local_deviation(255 * luminance(hosts))
+    made = local_deviation(255 * grey(hosts))
     for number, picture in enumerate(hosts):
-        grey = product_shaping.luminance(grey_levels(picture))
-        wanted = product_shaping.local_deviation(grey)
+        plane = product_shaping.luminance(grey_levels(picture))
+        wanted = product_shaping.local_deviation(plane)
         np.testing.assert_allclose(made[number, 0].numpy(), wanted, atol=0.05)
 
 
 def test_shaping_is_the_products(hosts, residual):  # oracle
     draw = drawn(FULL)
-    deviation = local_deviation(255 * luminance(hosts))
+    deviation = local_deviation(255 * grey(hosts))
     made = shape(residual, deviation, draw)
     for number in range(2):
         curve = product_shaping.Shaping(
@@ -80,7 +80,7 @@ def test_shaping_is_the_products(hosts, residual):  # oracle
 
 def test_the_pilot_is_the_products(hosts):  # oracle
     draw = drawn(FULL)
-    deviation = local_deviation(255 * luminance(hosts))
+    deviation = local_deviation(255 * grey(hosts))
     made = pilot(deviation, draw)
     for number in range(2):
         keyed = product_pilot.Waves(*(wave.double().numpy() for wave in draw.waves[number]))
@@ -107,7 +107,7 @@ def test_all_of_it_is_added_in_8_bits_and_gradients_reach_the_residual(hosts, re
     changing = residual.clone().requires_grad_()
     published = publish(hosts, changing, draw)
     assert torch.equal((published * 255).round() / 255, published)
-    deviation = local_deviation(255 * luminance(hosts))
+    deviation = local_deviation(255 * grey(hosts))
     added = shape(0.6 * residual, deviation, draw) + pilot(deviation, draw) / 255
     torch.testing.assert_close(published, (hosts + added).clamp(0, 1), rtol=0, atol=0.51 / 255)
     published.sum().backward()

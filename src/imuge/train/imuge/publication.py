@@ -20,8 +20,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from imuge.errors import ConfigError
-from imuge.model.transform import YCBCR_FROM_RGB
 from imuge.train.attacks.constants import kept
+from imuge.train.attacks.filters import grey
 from imuge.train.attacks.rounding import round_to_8_bits
 
 # These are the product's; a test holds them against it. They are not imported, since its modules
@@ -125,19 +125,14 @@ def publish(hosts: Tensor, residual: Tensor, draw: Publication) -> Tensor:
 
 def added(hosts: Tensor, residual: Tensor, draw: Publication) -> Tensor:
     """What `publish` adds, (B, 3, H, W), before anything is rounded."""
-    deviation = local_deviation(255 * luminance(hosts))
+    deviation = local_deviation(255 * grey(hosts))
     shaped = shape(_each(draw.strength) * residual, deviation, draw)
     return shaped + pilot(deviation, draw) / 255
 
 
-def luminance(pictures: Tensor) -> Tensor:
-    """(B, 3, H, W) to the JFIF luminance (B, 1, H, W)."""
-    return (pictures * _grey_weights(pictures.device)).sum(1, keepdim=True)
-
-
-def local_deviation(grey: Tensor) -> Tensor:
+def local_deviation(plane: Tensor) -> Tensor:
     """Standard deviation around every pixel of (B, 1, H, W), in a Gaussian window."""
-    mean, square = _gaussian(torch.cat([grey, grey * grey], 1)).chunk(2, 1)
+    mean, square = _gaussian(torch.cat([plane, plane * plane], 1)).chunk(2, 1)
     return (square - mean * mean).clamp_min(0).sqrt()
 
 
@@ -145,8 +140,8 @@ def shape(residual: Tensor, deviation: Tensor, draw: Publication) -> Tensor:
     """Weight a residual: less where nothing varies, less in colour."""
     rise = (deviation / _each(draw.level)).clamp(0, 1)
     gain = torch.lerp(_each(draw.flat), torch.ones_like(rise), rise)
-    grey = luminance(residual)
-    return gain * torch.lerp(grey, residual, _each(draw.chrominance))
+    plain = grey(residual)
+    return gain * torch.lerp(plain, residual, _each(draw.chrominance))
 
 
 def pilot(deviation: Tensor, draw: Publication) -> Tensor:
@@ -189,8 +184,3 @@ def _bell(device: torch.device) -> Tensor:
     places = torch.arange(-SPREAD_RADIUS, SPREAD_RADIUS + 1, device=device)
     bell = torch.exp(-0.5 * (places / SPREAD) ** 2)
     return bell / bell.sum()
-
-
-@kept
-def _grey_weights(device: torch.device) -> Tensor:
-    return torch.tensor(YCBCR_FROM_RGB[0], device=device)[:, None, None]
