@@ -16,7 +16,7 @@ from typing import Any
 import answers
 
 from imuge.attacks.resave import PLATFORMS
-from imuge.bench import content, copies, int8, recovery
+from imuge.bench import content, copies, int8, recovery, secrecy
 from imuge.bench.geometry import run as geometry
 from imuge.bench.geometry import table as geometry_table
 from imuge.bench.grid.plots import plots
@@ -44,7 +44,7 @@ MEASURED_BY = {
     "commands": commands.COMMAND,
     "security": f"imuge bench security {VALIDATION} --out docs/scores",
     "presence": f"imuge bench presence {VALIDATION} --out docs/scores",
-    "secrecy": f"python -m imuge.bench.secrecy {VALIDATION} --out docs/scores",
+    "secrecy": f"{secrecy.COMMAND} --out docs/scores",
 }
 README_ROWS = {  # of the large photographs
     "nothing": "none",
@@ -129,6 +129,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "commands": measured("commands", commands.to_markdown),
             "calibration": calibration(),
         },
+        ROOT / "docs" / "protocol.md": {"secrecy": measured("secrecy", secrecy.to_markdown)},
         ROOT / "docs" / "faq.md": questions,
         ROOT / "README.md": {
             "scores": measured("copies", summary),
