@@ -89,6 +89,24 @@ def test_all_networks_go_on_from_a_code_and_an_inn_that_carries_it(run, tmp_path
     assert last_step(run("whole", "0.03", str(out), INIT=none)) > 0
 
 
+def test_all_stages_share_the_minutes_and_a_pause_is_one_of_all(run, tmp_path):
+    out, first = tmp_path / "next", str(tmp_path / "first")
+    validate = str(ROOT / "tests" / "data")
+    paused = run("all", "0.2", str(out), INIT=first, PAUSE="0.02", VALIDATE=validate)
+    assert paused.returncode == 0, paused.stderr
+    assert re.findall(r"(done|paused) at step", paused.stderr) == ["paused"]
+    assert not (out / "carry").exists()
+    again = run("all", "0.2", str(out), INIT=first, VALIDATE=validate)
+    assert "going on at step" in again.stderr
+    assert re.findall(r"(done|paused) at step", again.stderr) == ["done"] * 3
+    stages = ("code", "carry", "whole")
+    scored = [(out / stage / "log.jsonl").read_text().count('"validation"') for stage in stages]
+    assert scored == [0, 0, 1]
+    # What is over is not begun again.
+    once_more = run("all", "0.2", str(out), INIT=first)
+    assert once_more.stderr.count("going on at step") == 1
+
+
 @pytest.mark.parametrize("works", [True, False])
 def test_a_gpu_is_profiled_first(run, tmp_path, works):
     """Whether a profile works decides how steps are taken; another try does not repeat it."""
