@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 OUT ?= out
 NEXT ?= ../imuge-train-next
+RELEASE ?= $(firstword $(wildcard src/imuge/weights/lab.*))
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 SERVE := $(VENV)/.serve
@@ -83,7 +84,7 @@ calibrate: $(DEV) ## Set the release's working point on pictures that no network
 	  --pictures 80 --bound 0.025
 
 train-next: $(DEV) ## Start the next networks' training beside other work, in $(NEXT), or go on with it
-	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init src/imuge/weights/lab.r5 \
+	$(BIN)/python -m imuge.train.background start --config configs/imuge_next.toml --init $(RELEASE) \
 	  --data $(DATA)/train --validate $(DATA)/validation --out $(NEXT)
 
 train-status: $(DEV) ## How far that training is, and how good beside the release

@@ -1,4 +1,4 @@
-"""What newer weights may switch on, and that the release `lab.r5` does not notice any of it."""
+"""What newer weights may switch on, and that the shipped release does not notice any of it."""
 
 import pytest
 import torch

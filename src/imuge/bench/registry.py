@@ -25,6 +25,7 @@ from imuge.bench.command import as_command, write_result
 from imuge.errors import ConfigError
 from imuge.registry import Evidence, Manifest, PublishedPicture, Registry, verify_receipt
 from imuge.registry.places import URL_VARIABLE
+from imuge.weights import DEFAULT_RELEASE
 
 NAME = "registry.example.org/bench"
 LOOKUPS = 1000
@@ -52,7 +53,7 @@ def picture(number: int) -> PublishedPicture:
         height=4000,
         format="JPEG",
         frame_side=768,
-        model="lab.r5",
+        model=DEFAULT_RELEASE,
         strength=1.0,
         publisher="The Example Times, picture desk",
         note=f"Photograph number {number}",

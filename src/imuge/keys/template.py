@@ -3,7 +3,7 @@
     channels 0-1  beacon   sign(root_beacon; channel, row, column) × (1 - 2·bit)
     channels 2-5  layout   sign(picture's layout key; channel, row // s, column // s)
 
-s is the channel's scale: s by s blocks share a sign (1 in the release `lab.r5`). Which message bit
+s is the channel's scale: s by s blocks share a sign (1 in the shipped release). Which message bit
 a beacon block carries is drawn for every aligned tile of 8 rows x 12 columns of blocks, so each bit
 is seen once a tile and channel. Grids are (rows, columns) of 8x8-pixel blocks, row-major. After an
 `offset` (row, column) they are windows of a larger picture's grid.

@@ -126,7 +126,7 @@ class Calibration(_Record):
 class Options(BaseModel):
     """What in a network's config the product must know to feed it; sizes it reads off the graphs.
 
-    The defaults are those of `lab.r5`, whose config names none of them.
+    The defaults are those of the shipped release, whose config names none of them.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)

@@ -1,7 +1,7 @@
 """Who is measured, as the command names them: short descriptions that any process can build from.
 
-lab.r5 | DIR with a release | weights | NAME=any of these        --model
-all | none | names of `imuge.bench.peers.PEERS`                  --peers
+the shipped name | DIR with a release | weights | NAME=any of these  --model
+all | none | names of `imuge.bench.peers.PEERS`                      --peers
 """
 
 import re

@@ -1,6 +1,6 @@
 """What defines a network; stored beside its weights, so weights rebuild their network.
 
-A setting that a file does not name has its default, which is what the release `lab.r5` has.
+A setting that a file does not name has its default, which is what the shipped release has.
 Numbers of channels in the docstrings of the networks are those of the defaults.
 """
 
