@@ -32,6 +32,7 @@ def test_the_results_are_those_of_the_release_shipped():
     assert release.record.scores == scores.scores()
     for path in sorted(scores.SCORES.glob("*.json")):
         result = json.loads(path.read_text())
+        assert result.get("model", release.record.name) == release.record.name, path.name
         assert result.get("model_sha256", release.sha256) == release.sha256, path.name
         assert result.get("calibration", calibration) == calibration, path.name
         for facts in result.get("contestants", {}).values():

@@ -20,9 +20,9 @@ from imuge.results import Region
 
 Mask: TypeAlias = NDArray[np.bool_]
 
-# docs/scores/reference.md: honest copies of training pictures stay below 14 (brightness x1.3 that
-# clips is the worst; scaling, cropping and saving alone below 3), and other pictures differ in more
-# than half of the cells.
+# docs/scores/reference.md: honest copies of training pictures stay below 14 (sharpened ones are the
+# worst; scaling, cropping and saving alone below 4), and other pictures differ in more than half of
+# the cells.
 DIFFERENCE = 16.0  # grey levels above which a cell is not what was published
 NEARLY_EVERYWHERE = 0.25  # share of the cells from which it is another picture
 BLEED = 2  # cells around a change that the 3x3 mean carries it to
