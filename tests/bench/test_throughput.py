@@ -9,7 +9,7 @@ from PIL import Image
 from imuge.bench.speed import capacity as large_pictures
 from imuge.bench.speed import throughput
 from imuge.bench.speed.capacity import capacity, capacity_page, to_markdown
-from imuge.bench.speed.throughput import Clocked, host_folder, main
+from imuge.bench.speed.throughput import Run, host_folder, main
 from imuge.errors import ConfigError, ImugeError
 
 
@@ -62,9 +62,7 @@ def result():
 
 
 def test_rates_begin_when_every_worker_has_finished_a_picture():
-    meter = Clocked()
-    meter.ticks = [(5.0, 1.0), (6.0, 1.0), (8.0, 2.0), (10.0, 2.0)]
-    run = meter.run(workers=2)
+    run = Run.of([10.0, 5.0, 8.0, 6.0], workers=2, megapixels=2.0)
     assert (run.start_s, run.pictures_per_s, run.megapixels_per_s) == (6.0, 0.5, 1.0)
 
 

@@ -3,8 +3,9 @@
     python -m imuge.bench.speed.throughput --data DIR --out DIR --price-per-core-hour 0.05
 
 Every arrangement does the same pictures in every round, one after the other, so that ratios hold
-on a noisy machine too. Rates leave out the start: they count from the moment when every worker has
-finished its first picture.
+on a noisy machine too. Rates leave out the start: they count from the moment when as many pictures
+were finished as there are workers. When a picture was finished, the file that was written says:
+Ray tells of several at once, and late.
 
 What a million pictures cost is `imuge.bench.speed.capacity`'s part.
 """
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from PIL import Image
 from rich.console import Console
@@ -64,6 +65,24 @@ class Run:
     pictures_per_s: float  # after that
     megapixels_per_s: float
 
+    @classmethod
+    def of(cls, finished: Sequence[float], *, workers: int, megapixels: float) -> Self:
+        """The rates of a run.
+
+        Args:
+            finished: Seconds from its beginning at which each picture was.
+            workers: How many work at a time.
+            megapixels: Of each picture.
+        """
+        times = sorted(finished)
+        start_s, after = times[workers - 1], times[workers:]
+        pictures_per_s = len(after) / (after[-1] - start_s)
+        return cls(
+            start_s=start_s,
+            pictures_per_s=pictures_per_s,
+            megapixels_per_s=megapixels * pictures_per_s,
+        )
+
 
 ARRANGEMENTS = (
     Arrangement("local", 1, 1),
@@ -72,32 +91,6 @@ ARRANGEMENTS = (
     Arrangement("ray", 1, 1),
     Arrangement("ray", 2, 1),
 )
-
-
-class Clocked(Meter):
-    """A meter that shows nothing and notes when each picture was finished."""
-
-    def __init__(self) -> None:
-        super().__init__(Console(quiet=True))
-        self.begun = time.perf_counter()
-        self.ticks: list[tuple[float, float]] = []  # seconds since the beginning, megapixels
-
-    def tick(self, megapixels: float = 0.0) -> None:
-        """One more is done."""
-        super().tick(megapixels)
-        if megapixels:
-            self.ticks.append((time.perf_counter() - self.begun, megapixels))
-
-    def run(self, workers: int) -> Run:
-        """Rates from the moment when every worker has finished a picture."""
-        start_s = self.ticks[workers - 1][0]
-        after = self.ticks[workers:]
-        seconds = after[-1][0] - start_s
-        return Run(
-            start_s=start_s,
-            pictures_per_s=len(after) / seconds,
-            megapixels_per_s=sum(megapixels for _, megapixels in after) / seconds,
-        )
 
 
 def host_folder(data: Path, folder: Path, *, pictures: int, side: int) -> Path:
@@ -122,12 +115,15 @@ def host_folder(data: Path, folder: Path, *, pictures: int, side: int) -> Path:
 def measure(arrangement: Arrangement, hosts: Path, key: Key, key_file: Path) -> Run:
     """Immunize all hosts once, in a folder that is thrown away."""
     settings = RunSettings(processes=arrangement.workers, threads=arrangement.threads)
-    meter = Clocked()
+    begun = time.time()  # as file systems count
     with tempfile.TemporaryDirectory() as out:
-        summary = _batch(arrangement, hosts, out, key, key_file, settings, meter)
-    if summary.exit_status:
-        raise ConfigError(f"not every picture could be immunized: {summary.errors}")
-    return meter.run(arrangement.workers)
+        summary = _batch(arrangement, hosts, out, key, key_file, settings)
+        if summary.exit_status:
+            raise ConfigError(f"not every picture could be immunized: {summary.errors}")
+        finished = [(Path(out) / host.name).stat().st_mtime - begun for host in hosts.iterdir()]
+    return Run.of(
+        finished, workers=arrangement.workers, megapixels=summary.pace.megapixels / len(finished)
+    )
 
 
 def _batch(
@@ -137,8 +133,8 @@ def _batch(
     key: Key,
     key_file: Path,
     settings: RunSettings,
-    meter: Meter,
 ) -> Summary:
+    meter = Meter(Console(quiet=True))
     if arrangement.engine == "local":
         return run_local(hosts, Path(out), WISHES, [key], settings, meter)
     # Imported here: all else needs no Ray.
