@@ -20,7 +20,7 @@ from imuge.results import Region
 
 Mask: TypeAlias = NDArray[np.bool_]
 
-# docs/scores/reference.md: honest copies of training pictures stay below 14 (sharpened ones are the
+# docs/scores/reference.md: honest copies of training pictures stay below 13 (sharpened ones are the
 # worst; scaling, cropping and saving alone below 4), and other pictures differ in more than half of
 # the cells.
 DIFFERENCE = 16.0  # grey levels above which a cell is not what was published
