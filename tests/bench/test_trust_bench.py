@@ -43,4 +43,6 @@ def test_nearly_every_edit_that_was_protected_again_is_found():
     assert len(cases) == 36
     assert min(case["area"] for case in cases) > 0.008
     assert sum(case["with_registry"] == "tampered" for case in cases) >= 35
-    assert sum(case["alone"] == "intact" for case in cases) > 30  # or there was nothing to find
+    missed = [case for case in cases if case["alone"] == "intact"]
+    assert len(missed) >= 5  # or there was nothing to find
+    assert all(case["with_registry"] == "tampered" for case in missed)
