@@ -18,7 +18,6 @@ from torch import Tensor
 from imuge.attacks.resave import parse_chain, resave
 from imuge.model.imuge.system import System
 from imuge.model.imuge.system_protector import SystemExamined, SystemProtector
-from imuge.model.transform import BLOCK
 from imuge.protection.frame import Frame, add_to_picture, published_frame, to_frame
 from imuge.protection.shaping import Shaping, template_gain
 from imuge.train.imuge.publication import PublicationMix, added, draw_publication
@@ -88,9 +87,8 @@ def _scores(
     frame = published_frame(side, side)
     host = _to_tensor(pixels, frame)
     protector = SystemProtector(system)
-    grid = (host.shape[2] // BLOCK, host.shape[3] // BLOCK)
-    immunized, layout = protector.embed(host, template_gain(*grid))
     code = system.encode(host)
+    immunized, layout = protector.embed(host, template_gain(*code.shape[2:]))
     published = add_to_picture(pixels, _residual(host, immunized), frame).astype(np.uint8)
     yield "psnr", _psnr_db(published, pixels)
     yield "alike", neighbours_alike(code)
