@@ -28,6 +28,9 @@ cd "$(dirname "$0")/.."
 
 number() { awk "BEGIN { print $1 }"; }
 if [ "$stage" = all ]; then
+  for given in "$minutes" ${PAUSE:+"$PAUSE"}; do
+    case $given in *[!0-9.]*) echo "expected minutes as a number, got '$given'" >&2 && exit 2 ;; esac
+  done
   trap 'exit 130' INT TERM # whoever stops a stage stops what would follow it
   began=$(date +%s)
   set -- code 0.22 carry 0.34 whole 0.44

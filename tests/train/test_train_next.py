@@ -135,3 +135,13 @@ def test_what_it_does_not_know_is_answered_with_its_usage(run, tmp_path):
     assert refused.returncode == 2
     assert "train_next.sh whole MINUTES OUT" in refused.stderr
     assert not (tmp_path / "next").exists()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pause", "named"), [("many", "1", "many"), ("1", "soon", "soon")]
+)
+def test_minutes_that_are_none_are_named(run, tmp_path, minutes, pause, named):
+    refused = run("all", minutes, str(tmp_path / "next"), PAUSE=pause)
+    assert refused.returncode == 2
+    assert f"got '{named}'" in refused.stderr
+    assert not (tmp_path / "next").exists()
