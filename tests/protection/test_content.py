@@ -148,17 +148,29 @@ def test_nothing_at_all_is_known_where_all_code_is_lost(rng):
     assert np.isneginf(outline_field(found)[0]).all()
 
 
-def test_windows_are_means_of_what_is_known():
+def test_a_window_is_all_that_is_known_in_it():
     evidence = np.zeros((5, 6), np.float32)
     evidence[2, 2] = 9
     known = np.ones((5, 6), bool)
-    assert windowed(evidence, known, 3)[2, 2] == pytest.approx(1)
-    assert windowed(evidence, known, 3)[1, 3] == pytest.approx(1)
+    found = content_of(evidence, known)
+    assert found.windowed(3)[2, 2] == found.means(3)[2, 2] == pytest.approx(1)
+    assert found.windowed(3)[1, 3] == pytest.approx(1)
     known[1] = False
-    assert windowed(evidence, known, 3)[2, 2] == pytest.approx(9 / 6)
+    assert found.windowed(3)[2, 2] == pytest.approx(1), "less is known: no louder"
+    assert found.means(3)[2, 2] == pytest.approx(9 / 6)
     known[3, 1:] = False
-    assert np.isneginf(windowed(evidence, known, 3)[2, 2]), "four of nine blocks are too few"
-    assert windowed(evidence, np.ones((5, 6), bool), 5)[0, 0] == pytest.approx(1), "at the edge"
+    for field in (found.windowed(3), found.means(3)):
+        assert np.isneginf(field[2, 2]), "four of nine blocks are too few"
+
+
+def test_at_the_edge_of_the_picture_fewer_blocks_prove_less():
+    everywhere = content_of(np.full((8, 9), 6, np.float32))
+    assert everywhere.windowed(3)[4, 4] == pytest.approx(6)
+    assert everywhere.windowed(3)[0, 4] == pytest.approx(6 * 6 / 9)
+    assert everywhere.windowed(3)[0, 0] == pytest.approx(6 * 4 / 9)
+    assert everywhere.means(3)[0, 0] == pytest.approx(6)
+    totals, counts = windowed(everywhere.evidence, everywhere.known, 5)
+    assert (totals[0, 0], counts[0, 0]) == (pytest.approx(6 * 9), 9)
 
 
 def test_one_block_alone_is_not_heard_above_those_around_it():

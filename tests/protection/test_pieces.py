@@ -112,6 +112,17 @@ def test_both_witnesses_are_asked_about_every_piece(located):
     )
 
 
+def test_the_strongest_window_at_the_edge_is_what_its_blocks_say(located):
+    """Pieces in a corner: no window there has more evidence than all its blocks together."""
+    located.probability[:] = 0
+    located.probability[:16, :16] = 0.995
+    located.content.evidence[:] = 0
+    located.content.evidence[:2, :2] = 6
+    labels, _ = find_pieces(located)
+    (strongest,) = Pieces.of(located, labels, 1).strongest
+    assert strongest == pytest.approx(4 * 6)
+
+
 def test_where_the_code_is_lost_or_the_key_is_verify_only_nothing_is_known(located):
     labels, _ = find_pieces(located)
     located.content.known[2:6, 2:6] = False

@@ -28,7 +28,7 @@ from imuge.keys import DESCRIPTIONS
 from imuge.protection.code import HiddenCode, bring_home, descriptions
 from imuge.results import HiddenCopyCheck
 
-# Blocks on a side, in which evidence is averaged. One block alone proves nothing: in busy,
+# Blocks on a side, in which evidence is added up. One block alone proves nothing: in busy,
 # saturated pictures JPEG ruins both places of a code here and there.
 WINDOWS = (3, 5, 7, 15)
 LEAST_KNOWN = 0.5  # of a window
@@ -66,8 +66,18 @@ class Content:
     seen: Array  # (24, h, w), the code of the received picture
 
     def windowed(self, side: int) -> Array:
+        """Evidence of every window, shared by all its blocks; -inf where too few are known.
+
+        Blocks of which nothing is known add nothing, nor do those beyond the picture's edge: what
+        is said by half a window has to be said twice as loud.
+        """
+        totals, _ = windowed(self.evidence, self.known, side)
+        return totals / np.float32(side * side)
+
+    def means(self, side: int) -> Array:
         """Mean evidence of the known blocks in every window; -inf where too few are known."""
-        return windowed(self.evidence, self.known, side)
+        totals, counts = windowed(self.evidence, self.known, side)
+        return (totals / np.maximum(counts, 1)).astype(np.float32)
 
     def protected(self, least: float) -> Mask:
         """Where the template still is, (h, w): at least this share of the signs around agrees."""
@@ -182,15 +192,28 @@ def _judged_blocks(canvas: Canvas) -> Mask:
     return inner
 
 
-def windowed(evidence: Array, known: Mask, side: int) -> Array:
-    """Mean of the known blocks in every window, (h, w); -inf where fewer than half are known."""
-    share = ndimage.uniform_filter(known.astype(np.float32), side, mode="constant")
-    total = ndimage.uniform_filter(np.where(known, evidence, 0), side, mode="constant")
-    # Beyond the picture's edge there is nothing to know.
-    there = ndimage.uniform_filter(np.ones_like(evidence), side, mode="constant")
-    enough = known & (share >= LEAST_KNOWN * there)
-    means: Array = np.where(enough, total / np.maximum(share, 1e-6), -np.inf).astype(np.float32)
-    return means
+def windowed(evidence: Array, known: Mask, side: int) -> tuple[Array, Array]:
+    """The known blocks of the window around each: all their evidence, and how many they are.
+
+    Args:
+        evidence: (h, w), of the blocks.
+        known: (h, w), True where it says anything.
+        side: Of the windows, in blocks; odd.
+
+    Returns:
+        Their sum, (h, w), and their number. The sum is -inf around blocks that are not known, and
+        where fewer than half of a window's blocks are, of those within the picture.
+    """
+
+    def added(blocks: Array | Mask) -> Array:
+        means = ndimage.uniform_filter(blocks.astype(np.float32), side, mode="constant")
+        sums: Array = means * np.float32(side * side)
+        return sums
+
+    counts = added(known).round()
+    enough = known & (counts >= LEAST_KNOWN * added(np.ones_like(known)).round())
+    totals: Array = np.where(enough, added(np.where(known, evidence, 0)), -np.inf)
+    return totals.astype(np.float32), counts
 
 
 def outline_field(content: Content) -> tuple[Array, int]:
@@ -204,7 +227,7 @@ def outline_field(content: Content) -> tuple[Array, int]:
     """
     field, side = np.zeros_like(content.evidence), OUTLINES[0]
     for side in OUTLINES:
-        field = content.windowed(side)
+        field = content.means(side)
         values = field[np.isfinite(field)]
         if not values.size:
             break

@@ -162,7 +162,7 @@ def joined(
         accused: (h, w), the pieces of the localizer that count as changed.
         lost: (h, w), those that lost their protection and show what was published.
         odds: (h, w), of each pixel's piece.
-        thresholds: For each of `WINDOWS`, the mean evidence above which content is a region.
+        thresholds: For each of `WINDOWS`, the evidence above which content is a region.
     """
     assert located.content is not None
     witness = Witness.of(located.content)
@@ -223,7 +223,7 @@ def differing_pieces(
 
     Args:
         content: Of the copy.
-        thresholds: For each of `WINDOWS`, the mean evidence above which it speaks for a change.
+        thresholds: For each of `WINDOWS`, the evidence above which it speaks for a change.
         size: Height and width of the frame.
 
     Returns:

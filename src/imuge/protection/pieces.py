@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imuge.engine.canvas import BLOCK
-from imuge.protection.content import Content
+from imuge.protection.content import Content, windowed
 from imuge.protection.locate import Located, label_pieces
 from imuge.weights import CALIBRATED_SIDE, Weighing
 
@@ -53,23 +53,19 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """The content of one copy, with its windows averaged once."""
+    """The content of one copy, with its windows added up once."""
 
     content: Content
-    windows: tuple[Array, ...]  # of WITHIN, evidence of all known blocks in each
+    windows: tuple[Array, ...]  # of WITHIN, evidence of all known blocks in each together
     usual: float  # evidence of a block in this copy, below 0
 
     @classmethod
     def of(cls, content: Content) -> Self:
-        """Average it."""
-        means = [content.windowed(side) for side in WITHIN]
-        usual = float(np.median(means[0][content.known])) if content.known.any() else 0.0
-        sums = zip(means, WITHIN, strict=True)
-        return cls(
-            content,
-            tuple(mean * np.float32(side * side) for mean, side in sums),
-            min(usual, HARDLY_ANY),
-        )
+        """Add it up."""
+        totals = tuple(windowed(content.evidence, content.known, side)[0] for side in WITHIN)
+        means = content.means(WITHIN[0])[content.known]
+        usual = float(np.median(means)) if means.size else 0.0
+        return cls(content, totals, min(usual, HARDLY_ANY))
 
     def hear(self, cover: Mask, rows: slice, columns: slice) -> Heard:
         """What it says about some blocks, True in `cover`, of a part of the grid."""
