@@ -34,6 +34,7 @@ VALIDATION = "--data ../shared/data/validation"
 MEASURED_BY = {
     "bench": f"imuge bench {VALIDATION} --out DIR",
     "peers": f"imuge bench {VALIDATION} --out DIR --grid quick --pictures 8 --peers all",
+    "documents": "imuge bench --data DIR/documents --out DIR --grid quick --pictures 12",
     "copies": copies.COMMAND,
     "geometry": geometry.COMMAND,
     "content": f"{content.COMMAND} {VALIDATION} --out docs/scores",
@@ -121,6 +122,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "plots": measured("bench", lambda _: joined(*map(shown, PLOTS))),
             "bench": measured("bench", to_markdown),
             "peers": measured("peers", to_markdown),
+            "documents": measured("documents", to_markdown),
             "security": measured("security", security_table.to_markdown),
             "presence": measured("presence", presence_part),
         },
