@@ -42,11 +42,10 @@ class Page:
         self.rng = rng
         self.image = Image.new("RGB", size, paper)
         self.draw = ImageDraw.Draw(self.image)
-        self.width, self.height = size
 
-    def among(self, low: float, high: float) -> int:
+    def among(self, low: int, high: int) -> int:
         """A whole number from low to below high."""
-        return int(self.rng.integers(round(low), max(round(high), round(low) + 1)))
+        return int(self.rng.integers(low, high))
 
     def tone(self) -> tuple[int, int, int]:
         """One of the colours in which things are set off."""

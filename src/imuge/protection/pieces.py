@@ -62,10 +62,11 @@ class Witness:
     @classmethod
     def of(cls, content: Content) -> Self:
         """Add it up."""
-        totals = tuple(windowed(content.evidence, content.known, side)[0] for side in WITHIN)
-        means = content.means(WITHIN[0])[content.known]
-        usual = float(np.median(means)) if means.size else 0.0
-        return cls(content, totals, min(usual, HARDLY_ANY))
+        known = content.known
+        sums = [windowed(content.evidence, known, side) for side in WITHIN]
+        totals, counts = sums[0]
+        usual = float(np.median(totals[known] / counts[known])) if known.any() else 0.0
+        return cls(content, tuple(total for total, _ in sums), min(usual, HARDLY_ANY))
 
     def hear(self, cover: Mask, rows: slice, columns: slice) -> Heard:
         """What it says about some blocks, True in `cover`, of a part of the grid."""
