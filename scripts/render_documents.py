@@ -21,7 +21,8 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from imuge.files import write_atomically
+from imuge.errors import ImageError
+from imuge.files import make_folder, write_atomically
 
 PAGE = (1240, 1754)  # A4 at 150 dots an inch
 SCREEN = (1440, 1080)
@@ -248,7 +249,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.count < 1:
         parser.error(f"expected a --count of 1 or more, got {options.count}")
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        make_folder(options.out)
+    except ImageError as error:
+        parser.error(str(error))
     made = 0
     for number in range(options.count):
         name = f"{options.seed}-{number:03}-{KINDS[number % len(KINDS)].__name__}.png"

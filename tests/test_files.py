@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from imuge.errors import ImageError
-from imuge.files import reason, write_atomically
+from imuge.files import make_folder, reason, write_atomically
 
 
 @pytest.fixture
@@ -202,3 +202,20 @@ def test_the_longest_name_that_a_folder_takes(tmp_path):
 def test_an_unknown_refusal_keeps_the_systems_words():
     assert reason(OSError(errno.EIO, "Input/output error")) == "input/output error"
     assert reason(OSError("odd")) == "odd"
+
+
+def test_a_folder_is_made_with_those_it_lies_in_and_one_that_is_there_is_kept(tmp_path):
+    folder = make_folder(tmp_path / "a" / "b")
+    assert folder == tmp_path / "a" / "b"
+    (folder / "mine").write_bytes(b"mine")
+    assert (make_folder(folder) / "mine").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("file", "a file of this name"), ("file/out", "a part of it is a file")]
+)
+def test_where_a_file_is_in_the_way_of_a_folder_it_says_so(tmp_path, name, why):
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(ImageError, match=f"cannot make the folder .*{why}; name another"):
+        make_folder(tmp_path / name)
+    assert (tmp_path / "file").read_bytes() == b"mine"

@@ -45,7 +45,17 @@ def test_kinds_take_turns_and_pages_that_are_there_are_kept(tmp_path, capsys):
         assert third.size == script.PAGE
 
 
-def test_a_count_of_none_is_refused(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("count", "out", "words"),
+    [
+        ("0", "pages", "expected a --count of 1 or more, got 0"),
+        ("1", "file", "cannot make the folder"),
+        ("1", "file/pages", "cannot make the folder"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_sentence(tmp_path, capsys, count, out, words):
+    (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(SystemExit):
-        script.main(["--out", str(tmp_path), "--count", "0"])
-    assert "expected a --count of 1 or more, got 0" in capsys.readouterr().err
+        script.main(["--out", str(tmp_path / out), "--count", count])
+    assert words in capsys.readouterr().err
+    assert (tmp_path / "file").read_bytes() == b"mine"

@@ -122,6 +122,19 @@ def _hand_over(temporary: Path, replaced: os.stat_result) -> None:
     temporary.chmod(bits)
 
 
+def make_folder(path: Path) -> Path:
+    """Make a folder, and those that it lies in; one that is there is as good.
+
+    Raises:
+        ImageError: there is a file of this name, or the disk refused.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot make the folder {path}: {reason(error)}; name another") from error
+    return path
+
+
 def put_in_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
     """Give a finished file its name; without `overwrite`, of several writers exactly one wins.
 
@@ -152,6 +165,8 @@ def reason(error: OSError) -> str:
         errno.EROFS: "the file system is read-only",
         errno.ENOENT: "there is no such file or folder",
         errno.EISDIR: "it is a directory",
+        errno.EEXIST: "there is a file of this name",
+        errno.ENOTDIR: "a part of it is a file",
         errno.ELOOP: "its links lead in a circle",
     }
     return words.get(error.errno or 0, (error.strerror or str(error)).lower())

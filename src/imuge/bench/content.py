@@ -33,6 +33,7 @@ from imuge.bench.pictures import Photograph, covering, mask_at, several
 from imuge.bench.scores import Mask, f1
 from imuge.bench.trust.reembedded import embed_again
 from imuge.engine import available_threads
+from imuge.files import make_folder
 from imuge.guard import Guard
 from imuge.results import Verdict
 from imuge.weights import load_release
@@ -219,7 +220,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     parser.add_argument("--name", default="content", help="of the results: NAME.json, NAME.md")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     pool = several(options.data, count=options.pictures)
     release = load_release()
     record = release.record

@@ -33,6 +33,7 @@ from imuge.bench.processes import Worker, shared_out
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine, available_threads
 from imuge.errors import ImugeError
+from imuge.files import make_folder
 from imuge.protection.frame import DETAILS, Detail
 from imuge.results import Pixels
 
@@ -247,7 +248,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--detail", choices=DETAILS, default="normal")
     parser.add_argument("--jobs", type=int, default=available_threads())
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     groups = large_and_small(options.data, options.validation, count=options.pictures)
     engine = Engine()
     facts = {

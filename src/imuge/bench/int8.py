@@ -38,6 +38,7 @@ from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import f1, psnr_db
 from imuge.bench.speed.run import processor
 from imuge.engine import Engine
+from imuge.files import make_folder
 from imuge.results import Pixels
 from imuge.weights import Release, load_release
 
@@ -239,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--ranges", type=int, default=8, help="training pictures")
     parser.add_argument("--pictures", type=int, help="only so many")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     release, pool = load_release(), several(options.data, count=options.pictures)
     given = inputs(release, several(options.train, count=options.ranges))
     graphs = {name: quantized(release.graphs[name], given[name]) for name in GRAPHS}

@@ -31,6 +31,7 @@ from imuge.bench.lines import rows_done, rows_of_all
 from imuge.bench.pictures import Photograph, covering, several
 from imuge.bench.scores import Mask, psnr_db
 from imuge.engine import Engine, available_threads
+from imuge.files import make_folder
 from imuge.guard import Guard
 from imuge.protection.code import HiddenCode
 from imuge.protection.hidden_copy import render_untouched
@@ -257,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, default=8, help="how many, evenly spread")
     parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     pool = several(options.data, count=options.pictures)
     release = load_release()
     path = options.out / JOURNAL

@@ -23,6 +23,7 @@ import numpy as np
 from imuge import __version__
 from imuge.bench.command import as_command, write_result
 from imuge.errors import ConfigError
+from imuge.files import make_folder
 from imuge.registry import Evidence, Manifest, PublishedPicture, Registry, verify_receipt
 from imuge.registry.places import URL_VARIABLE
 from imuge.weights import DEFAULT_RELEASE
@@ -160,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     url = os.environ.get(URL_VARIABLE)
     if options.postgres and not url:
         parser.error(f"--postgres needs an address in {URL_VARIABLE}")
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     databases = {}
     with tempfile.TemporaryDirectory(dir=options.out) as folder:
         places = {"SQLite": str(Path(folder) / "registry.sqlite")}

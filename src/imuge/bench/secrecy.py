@@ -33,6 +33,7 @@ from imuge.bench.command import as_command, write_result
 from imuge.bench.pictures import SIDE, Photograph, photographs
 from imuge.engine import Engine
 from imuge.engine.canvas import Canvas, to_canvas
+from imuge.files import make_folder
 from imuge.keys import DESCRIPTIONS, Key, Message, code_permutations, code_signs
 from imuge.keys.rotation import SIGN_ROUNDS, mix, rotate
 from imuge.protection.code import scatter_code
@@ -267,7 +268,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--pictures", type=int, default=8)
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     pictures = photographs(options.data, side=SIDE, count=options.pictures)
     engine = Engine()
     steps = track(range(len(pictures)), "measuring", console=Console(stderr=True))

@@ -29,6 +29,7 @@ from imuge.bench.command import as_command
 from imuge.bench.scores import f1, psnr_db, ssim
 from imuge.engine import Engine
 from imuge.errors import ImageError
+from imuge.files import make_folder
 from imuge.image import from_array, load
 from imuge.keys import Key
 from imuge.protection.embed import Host, prepare, publish
@@ -139,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--pictures", type=int, default=12, help="how many, evenly spread")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     path = options.out / "shaping.json"
     result: dict[str, Any] = {"command": "python -m imuge.bench.shaping", "curves": {}}
     if path.exists():

@@ -14,8 +14,7 @@ from imuge.attacks.resave import parse_chain, resave_to_bytes
 from imuge.attacks.retouch import tamper
 from imuge.engine import Progress
 from imuge.engine.steps import step
-from imuge.errors import ImageError
-from imuge.files import reason, write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.guard import Guard
 from imuge.image import load
 from imuge.keys import new_key, write_key
@@ -60,10 +59,7 @@ def run_demo(out: Path, *, say: Callable[[str], None], progress: Progress | None
     Raises:
         ImageError: the folder cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"cannot make the folder {out}: {reason(error)}; name another") from error
+    make_folder(out)
     original = host_file()
     write_atomically(out / "original.jpg", original, overwrite=True)
     key = new_key("demo")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imuge.errors import ImageError
-from imuge.files import reason, write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.report.overlay import overlay
 from imuge.report.page import build_page
 from imuge.report.pictures import RECONSTRUCTION, png
@@ -64,10 +64,7 @@ def write_report(
     """
     check_report_name(folder, name, overwrite=overwrite)
     contents = report_files(verdict, name, file_facts=file_facts, made=made)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"cannot make the folder {folder}: {reason(error)}") from error
+    make_folder(folder)
     written = [
         write_atomically(folder / f"{name}.{ending}", content, overwrite=True)
         for ending, content in contents.items()

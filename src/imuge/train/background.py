@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imuge.errors import ConfigError, ImugeError, WeightsError
-from imuge.files import write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.train.progress import report
 
 CHECKPOINT_MINUTES = 4.0
@@ -81,7 +81,7 @@ def start(run: Background) -> str:
     for path in (run.config, run.start_from, run.data, run.validation):
         if not path.exists():
             raise ConfigError(f"expected {path} to start the run in {run.out}; there is none")
-    run.out.mkdir(parents=True, exist_ok=True)
+    make_folder(run.out)
     if (holder := running(run.out)) is not None:
         return f"the run in {run.out} goes on already, as process {holder}; log: {_log(run.out)}"
     _copy_source(run.out)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from imuge.errors import ConfigError, ImugeError
-from imuge.files import write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.model.architectures import load_networks
 from imuge.train import checkpoint as checkpoints
 from imuge.train.architectures import parse_config, read_config
@@ -162,7 +162,7 @@ def score_start(options: SystemRunOptions, *, on_frames: bool) -> VariantOutcome
         milliseconds=0.0,
         scores={key: scores.get(key) for key in COLUMNS},
     )
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     write_atomically(kept, json.dumps(dataclasses.asdict(outcome), indent=2).encode())
     return outcome
 

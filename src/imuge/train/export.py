@@ -25,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from imuge.errors import WeightsError
-from imuge.files import write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.model.imuge.config import ModelConfig
 from imuge.model.imuge.system import System
 from imuge.model.networks import SIZE_MULTIPLE
@@ -150,7 +150,7 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
     """
     system = System.load(source)
     _check_releasable(system.config, source)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     graphs = {}
     for graph_name, graph in _graphs(system).items():
         model = _trace(system, graph)

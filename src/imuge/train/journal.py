@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from imuge.files import write_atomically
+from imuge.files import make_folder, write_atomically
 
 BAR = 24  # characters
 
@@ -22,7 +22,7 @@ class TrainingJournal:
 
     def __init__(self, folder: Path, *, from_step: int) -> None:
         self._folder = folder
-        (folder / "sheets").mkdir(parents=True, exist_ok=True)
+        make_folder(folder / "sheets")
         self._cut_after(from_step)
         self._lines = (folder / "log.jsonl").open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=from_step + 1)

@@ -28,6 +28,7 @@ from imuge.bench.pictures import Group, Photograph, large_and_small
 from imuge.bench.presence.run import resampled_keys
 from imuge.bench.processes import Task, Worker, shared_out
 from imuge.engine import Engine, available_threads
+from imuge.files import make_folder
 
 COMMAND = "python -m imuge.bench.geometry --data ../shared/data/large --out docs/scores"
 JOURNAL = "geometry.journal.jsonl"
@@ -119,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--crops", type=int, default=CROPS, help="looked through in vain")
     parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     groups = large_and_small(options.data, options.validation, count=options.pictures)
     engine = Engine(threads=1)
     facts = {

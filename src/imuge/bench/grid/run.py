@@ -28,7 +28,7 @@ from imuge.bench.grid.work import GridPlan, work
 from imuge.bench.peers import BIT_MARKS
 from imuge.bench.pictures import Photograph, longer_sides, several
 from imuge.errors import ConfigError, ImugeError, to_install
-from imuge.files import reason, write_atomically
+from imuge.files import make_folder, write_atomically
 
 SCHEMA = "imuge.bench/1"
 LIBRARIES = ("numpy", "scipy", "pillow", "onnxruntime")
@@ -67,7 +67,7 @@ def run(settings: GridSettings, *, console: Console) -> dict[str, Any]:
     built = [entrant.build(threads=1) for entrant in settings.entrants]
     plan = GridPlan(settings.entrants, tuple(chosen), grid(settings.grid), settings.seed)
     facts = _facts(settings, chosen, built)
-    _make_folder(settings.out)
+    make_folder(settings.out)
     journal = Journal(settings.out, facts, resume=settings.resume)
     done = _measure(plan, journal, jobs=settings.jobs, console=console)
     result = {
@@ -158,10 +158,3 @@ def _write(folder: Path, result: dict[str, Any], table: str, sheets: Sequence[Sh
     }
     for ending, text in texts.items():
         write_atomically(folder / f"bench.{ending}", text.encode(), overwrite=True)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot make the folder {path}: {reason(error)}") from error

@@ -30,7 +30,7 @@ from imuge import __version__
 from imuge.bench.command import as_command
 from imuge.bench.jpeg.gradients import NOTHING, encoded, gradients, to_batch, to_quality
 from imuge.bench.pictures import Photograph, photographs
-from imuge.files import write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.results import Pixels
 from imuge.train.attacks.jpeg import DISTILLED, SIMULATORS, JpegSimulator
 from imuge.train.attacks.jpeg.distilled import Distilled, load_student
@@ -202,7 +202,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
         axes.set_ylabel("median PSNR to a real encoder, dB")
         axes.grid(alpha=0.3)
         axes.legend()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, svg_of(figure).encode(), overwrite=True)
 
 
@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, help="how many (default: all)")
     options = parser.parse_args(arguments)
     pictures = photographs(options.data, side=SIDE, count=options.pictures)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     result = measure(pictures, options.weights, console=Console(stderr=True))
     with_weights = "" if options.weights is None else " --weights student.safetensors"
     result["command"] = f"{COMMAND}{with_weights} --pictures {len(pictures)} --out DIR"

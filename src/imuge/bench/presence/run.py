@@ -36,7 +36,7 @@ from imuge.bench.presence.uniformity import (
 from imuge.engine import Engine
 from imuge.engine.canvas import to_canvas
 from imuge.errors import to_install
-from imuge.files import write_atomically
+from imuge.files import make_folder, write_atomically
 from imuge.keys import TEMPLATE_CHANNELS, Key, read
 from imuge.protection.frame import published_frame, to_frame
 from imuge.results import Pixels
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.keys < 1:
         parser.error(f"expected one key or more, got {options.keys}")
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     pictures = photographs(options.data, side=SIDE, count=options.pictures)
     engine = Engine()
     steps = track(range(len(pictures)), "reading", console=Console(stderr=True))

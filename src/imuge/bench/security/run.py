@@ -29,6 +29,7 @@ from imuge.bench.security.cases import GROUPS, THE_KEY, Case, Gallery, Row, stra
 from imuge.bench.security.table import to_markdown
 from imuge.engine import Engine, available_threads
 from imuge.errors import ProtectionError
+from imuge.files import make_folder
 from imuge.guard import Guard
 from imuge.results import Pixels
 from imuge.weights import load_release
@@ -200,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=tuple(GROUPS))
     parser.add_argument("--jobs", type=int, default=available_threads(), help="processes")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     pool = photographs(options.data, side=SIDE)
     count = min(options.pictures or len(pool), len(pool))
     attacked = [pool[i] for i in np.linspace(0, len(pool) - 1, count).round().astype(int)]

@@ -35,6 +35,7 @@ from imuge.bench.speed.run import SIZES, processor
 from imuge.bench.speed.whole_calls import forged, scene
 from imuge.engine import available_threads
 from imuge.errors import ConfigError
+from imuge.files import make_folder
 
 ROOT = Path(__file__).parents[4]
 COMMAND = "python -m imuge.bench.speed.commands --out docs/scores --baseline f05562d"
@@ -222,7 +223,7 @@ def main(arguments: list[str] | None = None) -> None:
         "load_before": load,
         "baseline": options.baseline,
     }
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     for sizes in measure_all(options.sizes, options.baseline, options.baseline_sizes):
         result["sizes"] = sizes
         # After every size: large ones take a while.

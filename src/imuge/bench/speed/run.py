@@ -30,6 +30,7 @@ from imuge.bench.speed.stages import STAGES, Cell, measure
 from imuge.bench.speed.table import to_markdown
 from imuge.bench.speed.whole_calls import REPEATS, large_in_own_process, overheads
 from imuge.engine import available_threads
+from imuge.files import make_folder
 
 __all__ = ["main", "to_markdown"]
 
@@ -212,7 +213,7 @@ def main(arguments: list[str] | None = None) -> None:
         "left_out": found.left_out,
     }
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
+        make_folder(options.out)
         write_result(options.out, "speed", result, to_markdown(result))
     sys.stdout.write(to_markdown(result))
 

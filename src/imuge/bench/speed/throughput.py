@@ -37,6 +37,7 @@ from imuge.bench.speed.capacity import capacity_page, large, to_markdown
 from imuge.bench.speed.run import SIZES
 from imuge.engine.engine import available_threads
 from imuge.errors import ConfigError
+from imuge.files import make_folder
 from imuge.keys import Key, write_key
 
 WISHES = BatchSpec(command="immunize")
@@ -203,7 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         result["rates"] = rates(arrangements, hosts, rounds=options.rounds)
     result["large"] = [large(size, copies=available_threads()) for size in options.sizes]
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     (options.out / "throughput.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "throughput.md").write_text(to_markdown(result))
     (options.page or options.out / "capacity.md").write_text(capacity_page(result))

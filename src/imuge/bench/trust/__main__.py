@@ -7,6 +7,7 @@ from imuge.bench.command import as_command
 from imuge.bench.trust.calibrate import main as calibrate
 from imuge.bench.trust.reembedded import main as reembedded
 from imuge.bench.trust.stripped import main as stripped
+from imuge.files import make_folder
 
 STUDIES = {
     "calibrate": calibrate,
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.pictures is not None and options.pictures < 2:
         parser.error(f"expected two pictures or more, got {options.pictures}")
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     STUDIES[options.study](options.data, options.out, options.pictures)
 
 
