@@ -77,6 +77,7 @@ def start(run: Background) -> str:
 
     Raises:
         ConfigError: a file or folder that it needs is missing, or it ended at once.
+        ImageError: the run's folder cannot be made.
     """
     for path in (run.config, run.start_from, run.data, run.validation):
         if not path.exists():

@@ -147,6 +147,7 @@ def export(source: Path, folder: Path, *, name: str, licence: str) -> ReleaseRec
     Raises:
         WeightsError: the product cannot run such networks, or a graph still holds something that
             would need a second file.
+        ImageError: the folder cannot be made.
     """
     system = System.load(source)
     _check_releasable(system.config, source)
